@@ -1,0 +1,72 @@
+# Each target sets up what it needs, in .venv and in nothing else; stamps in there make a second call do nothing.
+# PYTHON=/path/to/python3.11 names the Python to make .venv with.
+
+# A checkout has one demo, one test run, one bench at a time.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+python := .venv/bin/python
+pip_install = -m pip install --disable-pip-version-check $(if $(CI),--quiet --progress-bar off)
+
+.PHONY: help demo test test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
+	lint bench extension FORCE
+
+help:
+	@echo "make demo       lay out the demo room in three turns: out/demo/"
+	@echo "make test       the everyday tests"
+	@echo "make test-all   the slow tests, other versions of bpy, and two real Blenders (as root, on Linux)"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      the figures of benchmarks/README.md, measured here"
+	@echo "make extension  the zip that Blender installs: dist/"
+
+# With PYTHON named, an environment that is there is checked to be of that version.
+$(python): $(if $(PYTHON),FORCE)
+	@tools/make_venv.sh .venv 3.11 3.13
+
+.venv/.demo: pyproject.toml | $(python)
+	$(python) $(pip_install) --editable ".[bpy]"
+	$(python) tools/check_bpy.py
+	@touch $@
+
+# torch by itself and first: whatever asks for it later finds it there and pulls no other build.
+.venv/.test: .venv/.demo
+	$(python) $(pip_install) torch==2.13.0
+	$(python) $(pip_install) --editable ".[bpy,train,test]"
+	@touch $@
+
+.venv/.lint: pyproject.toml | $(python)
+	$(python) $(pip_install) --editable ".[lint]"
+	@touch $@
+
+demo: .venv/.demo
+	$(python) headless/generate.py --task assets/tasks/demo.json --policy builtin --turns 3 --seed 7 --out out/demo
+
+test: .venv/.test
+	$(python) -m pytest -m "not slow and not gui"
+
+test-all: test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2
+
+test-bpy-4.2:
+	@CI=$(CI) tools/test_bpy.sh 4.2.23 3.11
+test-bpy-5.0:
+	@CI=$(CI) tools/test_bpy.sh 5.0.1 3.11
+test-bpy-5.2:
+	@CI=$(CI) tools/test_bpy.sh 5.2.3 3.13
+
+test-slow: .venv/.test
+	$(python) -m pytest -m "slow and not gui"
+
+test-blender-4.3:
+	@tools/test_blender.sh trixie
+test-blender-5.2:
+	@tools/test_blender.sh sid
+
+lint: .venv/.lint
+	$(python) -m ruff check .
+	$(python) -m mypy
+
+bench: .venv/.demo
+	$(python) benchmarks/run.py
+
+extension: .venv/.demo
+	$(python) tools/build_extension.py

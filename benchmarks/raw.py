@@ -1,0 +1,69 @@
+"""The Blender calls that no scorer can do without, written down plainly: nothing is kept, sorted out or looked at.
+
+For one layout: one world-space tree for each item, the overlap of each pair, one ray down from each item, and a
+rigid-body world with the items' convex hulls on a floor, run for as many frames as the scorer runs it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import bmesh
+import bpy
+from mathutils import Matrix
+from mathutils.bvhtree import BVHTree
+
+from metaspatial_addon.blender.body import Body
+from metaspatial_addon.blender.settle import FRAMES, SUBSTEPS
+
+
+def raw_scoring(bodies: Sequence[Body]) -> None:
+    """The raw calls for the layout in which the bodies stand."""
+    trees = []
+    for body in bodies:
+        pose = body.pose
+        bm = bmesh.new()
+        bm.from_mesh(body.shape.mesh)
+        bm.transform(
+            Matrix.Translation((pose.x, pose.y, pose.z)) @ Matrix.Rotation(math.radians(pose.yaw), 4, "Z")
+        )
+        trees.append(BVHTree.FromBMesh(bm))
+        bm.free()
+    for k, tree in enumerate(trees):
+        for other in trees[k + 1 :]:
+            tree.overlap(other)
+    for body in bodies:
+        for tree in trees:
+            tree.ray_cast((body.pose.x, body.pose.y, body.pose.z + 0.01), (0, 0, -1))
+    _raw_settling(bodies)
+
+
+def _raw_settling(bodies: Sequence[Body]) -> None:
+    scene = bpy.data.scenes.new("raw")
+    members = bpy.data.collections.new("raw")
+    with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        bpy.ops.rigidbody.world_add()
+    scene.rigidbody_world.collection = members
+    scene.rigidbody_world.substeps_per_frame = SUBSTEPS
+    scene.rigidbody_world.point_cache.frame_end = FRAMES + 1
+    floor = bpy.data.meshes.new("raw")
+    floor.from_pydata([(-100, -100, -1), (100, 100, 1)], [(0, 1)], [])
+    objects = [bpy.data.objects.new("raw", floor)]
+    objects[0].location.z = -1
+    for body in bodies:
+        objects.append(bpy.data.objects.new("raw", body.shape.mesh))
+        objects[-1].location = (body.pose.x, body.pose.y, body.pose.z)
+        objects[-1].rotation_euler.z = math.radians(body.pose.yaw)
+    for k, object_ in enumerate(objects):
+        scene.collection.objects.link(object_)
+        members.objects.link(object_)
+        object_.rigid_body.type = "ACTIVE" if k else "PASSIVE"
+        object_.rigid_body.collision_shape = "CONVEX_HULL" if k else "BOX"
+        # Each meets the floor only: furniture whose hulls cross would fly apart.
+        object_.rigid_body.collision_collections = [k in (0, layer + 1) for layer in range(20)]
+    for frame in range(1, FRAMES + 2):
+        scene.frame_set(frame)
+    [object_.matrix_world.copy() for object_ in objects]
+    bpy.data.batch_remove([*objects, floor, members])
+    bpy.data.scenes.remove(scene)

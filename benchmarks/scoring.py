@@ -1,0 +1,72 @@
+"""Rows 1 and 2: scoring a layout of 12 items beside the raw Blender calls that it needs, with and without a render."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from common import Placed, side_by_side, thrown_in
+from raw import raw_scoring
+
+from metaspatial_addon.blender.measure import measure
+from metaspatial_addon.blender.render import Renderer, frame_room
+from metaspatial_addon.blender.stage import Stage
+
+PIXELS, SAMPLES = 128, 4
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Mean over rooms of the median seconds of ours, of the raw calls, and of both with a render."""
+
+    ours: float
+    raw: float
+    ours_rendered: float
+    raw_rendered: float
+
+
+def time_scoring(rooms: Sequence[Placed], spoilt: bool, rounds: int = 5) -> Timing:
+    """Warm: every shape has been worked out before, and every round places another layout than the one before."""
+    with Stage() as stage, Renderer(engine="cycles", samples=SAMPLES // 2) as renderer:  # small pictures get twice that
+        rows = [_time_room(stage, renderer, room, spoilt, rounds) for room in rooms]
+    return Timing(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+
+
+def _time_room(stage: Stage, renderer: Renderer, room: Placed, spoilt: bool, rounds: int) -> list[float]:
+    task, clean = room
+    layout, elsewhere = thrown_in(task, 1) if spoilt else clean, thrown_in(task, 2)
+    stage.open(task)
+    stage.place(layout)
+
+    def ours() -> None:
+        measure(stage, task, layout)
+
+    def raw() -> None:
+        stage.place(layout)
+        raw_scoring(stage.placed)
+
+    def ours_rendered() -> None:
+        ours()
+        renderer.room_view(stage, task, layout, PIXELS)
+
+    pictured = _pictured(stage)
+
+    def raw_rendered() -> None:
+        raw()
+        with renderer.studio.showing(pictured):
+            bpy.ops.render.render(write_still=True, scene=renderer.studio.scene.name)
+
+    ours_rendered()  # sets the camera and the engine
+    with tempfile.TemporaryDirectory() as folder:
+        renderer.studio.scene.render.filepath = str(Path(folder) / "raw.bmp")
+        return side_by_side([ours, raw, ours_rendered, raw_rendered], rounds, lambda: stage.place(elsewhere))
+
+
+def _pictured(stage: Stage) -> list[bpy.types.Object]:
+    """What a picture of the room shows: the floor, the walls away from the camera and the items."""
+    _, _, hidden = frame_room(stage.task.room)
+    walls = [object_ for k, object_ in enumerate(stage.room.walls) if k not in hidden]
+    return [stage.room.floor, *walls, *(body.object for body in stage.placed)]

@@ -1,0 +1,126 @@
+"""What every command shares: its arguments under `blender -b -P X.py -- …` and under `python X.py …`, and its exit.
+
+An error that a user can mend is one line on stderr and exit code 2; anything else is a traceback and exit code 1
+(Blender itself would exit 0 after an uncaught exception).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.policy.base import PolicyError
+
+ENGINES = ("auto", "cycles", "eevee", "workbench")
+USAGE = 2
+"""Exit code for what the user can mend: arguments, files, a server that is not there."""
+
+
+class CommandError(RuntimeError):
+    """A command cannot do its work, for a reason that the message states in full."""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells a default where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong arguments as any other error, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message} (--help lists the options)")
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    """An argument parser that names the command as both ways of running it know it."""
+    return _Parser(
+        prog=command,
+        description=description,
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def arguments() -> list[str]:
+    """The command's own arguments: after `--` inside Blender, after the script's name elsewhere."""
+    inside_blender = os.path.basename(sys.argv[0] if sys.argv else "").lower().startswith("blender")
+    if inside_blender:
+        return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    return sys.argv[1:]
+
+
+def progress(line: str) -> None:
+    """One line for whoever watches, on stderr at once: stdout is for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def output(path: str | None) -> Iterator[TextIO]:
+    """The file to write lines to, stdout without a path. Raises CommandError."""
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        file = open(path, "w", encoding="utf-8")  # noqa: SIM115 (an OSError of the body is not one of opening)
+    except OSError as error:
+        raise CommandError(f"--out {path}: the file cannot be written ({error.strerror})") from error
+    with file:
+        yield file
+
+
+def output_folder(path: str) -> Path:
+    """The folder, made with its parents. Raises CommandError."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--out {path}: the folder cannot be made ({error.strerror})") from error
+    return folder
+
+
+def run(main: Callable[[list[str]], int | None]) -> NoReturn:
+    """Run a command's `main(argv)` and end the process with its exit code."""
+    try:
+        code = main(arguments()) or 0
+    except (InputError, PolicyError, CommandError) as error:
+        progress("error: " + " ".join(str(error).split()))
+        code = USAGE
+    except KeyboardInterrupt:
+        progress("interrupted")
+        code = 130
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process. Where bpy is a module, without its clean-up, which is not fit for an ending Python: 4.2 crashes
+    after a glTF export, and 4.5 waits for ever on a thread of its own when something still refers to bpy.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    bpy = sys.modules.get("bpy")
+    if bpy is None or bpy.app.binary_path:
+        sys.exit(code)
+    shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    os._exit(code)

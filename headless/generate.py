@@ -1,0 +1,251 @@
+"""Lay out a room: a task, or the furniture of a .blend with a wish in words, through a few turns of a model.
+
+Writes layout.json, turns.jsonl, pictures of each turn, contact_sheet.png and scene.blend with a collection a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from headless import cli, policies
+from metaspatial_addon.episode import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
+from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.layout.evidence import Evidence
+from metaspatial_addon.layout.task import Layout, Task, read_task, task_to_json, write_json
+from metaspatial_addon.policy.base import Policy
+from metaspatial_addon.records import append_line, fault_names, mended, turn_record
+
+if TYPE_CHECKING:
+    import bpy
+
+    from metaspatial_addon.blender.snapshot import Snapshot
+    from metaspatial_addon.blender.stage import Stage
+
+OURS = (
+    "task.json", "layout.json", "turns.jsonl", "turn_*.png", "room_*.png", "contact_sheet.png", "scene.blend",
+    "scene.glb",
+)  # fmt: skip
+"""What this command writes: taken out of the folder first, so that no turn of an earlier run is left among these."""
+
+
+def main(argv: list[str]) -> None:
+    args = _parse(argv)
+    policy = policies.open_policy(args)
+    source = _from_blend(args) if args.task is None else Source(read_task(args.task))
+    folder = cli.output_folder(args.out)
+    for pattern in OURS:
+        for old in folder.glob(pattern):
+            old.unlink()
+    write_json(folder / "task.json", task_to_json(source.task))
+    with ExitStack() as held:
+        from metaspatial_addon.blender.stage import Stage
+
+        if source.snapshot is not None:
+            held.callback(source.snapshot.free)  # after the stage, whose objects wear its meshes
+        stage = held.enter_context(Stage())
+        renderer = None
+        if not args.no_pictures:
+            from metaspatial_addon.blender.render import Renderer
+
+            renderer = held.enter_context(Renderer(args.engine))
+        shown = policy.sees_images and renderer is not None
+        env = LayoutEnv(stage, renderer, rendering_of(policy), turns=args.turns, pictures=shown)
+        settings = {
+            "policy": policy.name, "turns": args.turns, "samples": args.samples, "temperature": args.temperature,
+            "engine": None if renderer is None else renderer.engine,
+        }  # fmt: skip
+        outcome, records = _play(env, policy, source, args, folder, settings)
+        if outcome.best is not None:
+            _write_result(folder, stage, source, outcome, records, args.export)
+    if not args.no_pictures:
+        _write_sheet(folder / "contact_sheet.png", outcome)
+    print(table(outcome))
+    if outcome.failure:
+        raise cli.CommandError(outcome.failure)
+    if outcome.best is None:
+        raise cli.CommandError(f"no answer could be used; what was answered stands in {folder / 'turns.jsonl'}")
+    print(f"Written to {folder}")
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = cli.parser("generate.py", __doc__ or "")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--task", metavar="T.json", help="a task file")
+    source.add_argument("--blend", metavar="F.blend", help="a scene whose furniture is to be laid out")
+    blend = parser.add_argument_group("with --blend")
+    blend.add_argument("--prompt", help="what is wished for, in words")
+    blend.add_argument("--floor", metavar="OBJECT", help="the object whose outline is the room")
+    blend.add_argument("--size", type=float, nargs=3, metavar=("W", "D", "H"), help="or a room of this size in metres")
+    blend.add_argument("--height", type=float, default=2.7, help="of the room above --floor, in metres")
+    blend.add_argument("--collection", metavar="NAME", help="of the furniture; else all that is visible")
+    blend.add_argument("--room-type", default="room", help="as bedroom or office")
+    policies.add_arguments(parser)
+    parser.add_argument("--turns", type=cli.positive, default=3, help="turns at most")
+    parser.add_argument("--samples", type=cli.positive, help="answers a turn; else 8 for builtin, 1 for others")
+    parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
+    parser.add_argument("--seed", type=int, default=0, help="of sampling")
+    parser.add_argument("--engine", choices=cli.ENGINES, default="auto", help="that takes the pictures")
+    parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and write no pictures")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")
+    parser.add_argument("--export", choices=("glb",), help="also write the best turn in this format")
+    args = parser.parse_args(argv)
+    if args.blend is None:
+        if args.prompt or args.floor or args.size or args.collection:
+            parser.error("--prompt, --floor, --size and --collection go with --blend")
+    elif args.prompt is None or (args.floor is None) == (args.size is None):
+        parser.error("--blend needs --prompt, and either --floor or --size")
+    args.samples = args.samples or policies.SAMPLES[args.policy]
+    return args
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is laid out: a task, and the scene that it was read from, if it was."""
+
+    task: Task
+    snapshot: Snapshot | None = None
+
+
+def _from_blend(args: argparse.Namespace) -> Source:
+    """The scene of a .blend, which is now the open file. Raises InputError."""
+    import bpy
+
+    from metaspatial_addon.blender.library import AssetLibrary
+    from metaspatial_addon.blender.snapshot import take_snapshot
+
+    path = Path(args.blend)
+    try:
+        path.open("rb").close()
+        bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False, use_scripts=False)
+    except (OSError, RuntimeError) as error:
+        raise InputError(path, "", "a .blend that can be opened") from error
+    scene = bpy.context.scene
+    floor = None if args.floor is None else _named(path, "floor", scene.objects, args.floor)
+    chosen = None
+    if args.collection is not None:
+        chosen = _named(path, "collection", scene.collection.children_recursive, args.collection)
+    snapshot = take_snapshot(
+        scene, floor=floor, size=args.size and tuple(args.size), collection=chosen, prompt=args.prompt,
+        room_type=args.room_type, height=args.height, library=AssetLibrary(),
+    )  # fmt: skip
+    for item_id, note in snapshot.notes.items():
+        cli.progress(f"{item_id} stays where it is: {note}")
+    return Source(snapshot.task, snapshot)
+
+
+def _named(path: Path, option: str, blocks: Iterable[bpy.types.ID], name: str) -> bpy.types.ID:
+    """The scene's data-block of that name. Raises InputError."""
+    there = {block.name: block for block in blocks}
+    if name not in there:
+        listed = ", ".join(sorted(there)[:20]) or "there is none"
+        raise InputError(path, option, f"one that the scene has ({listed})", name)
+    return there[name]
+
+
+def _play(
+    env: LayoutEnv, policy: Policy, source: Source, args: argparse.Namespace, folder: Path, settings: dict[str, Any]
+) -> tuple[Outcome, list[dict[str, Any]]]:
+    """Play the episode, writing records and pictures as they come."""
+    meshes = None if source.snapshot is None else source.snapshot.meshes
+    records: list[dict[str, Any]] = []
+    for event in play(env, policy, source.task, args.seed, args.samples, args.temperature, meshes):
+        if isinstance(event, Progress):
+            cli.progress(f"turn {event.turn} of at most {event.turns}: {event.phase}")
+        elif isinstance(event, Turn):
+            records.append(turn_record(env, event, settings))
+            append_line(folder / "turns.jsonl", records[-1])
+            room = {name: image for image, name in env.image_names.items() if event.number == 1}
+            for name, image in (room | event.images).items():
+                (folder / name).write_bytes(image)
+        else:
+            return event, records
+    raise AssertionError("an episode ends with its outcome")
+
+
+def _write_result(
+    folder: Path, stage: Stage, source: Source, outcome: Outcome, records: list[dict[str, Any]], export: str | None
+) -> None:
+    """The best layout, the scene with a collection a turn, and on request the best turn as glTF."""
+    import bpy
+
+    from metaspatial_addon.blender import turns
+    from metaspatial_addon.blender.dressing import dress_scene
+    from metaspatial_addon.blender.export import export_glb, export_layout, save_blend
+
+    task, snapshot = source.task, source.snapshot
+    export_layout(folder / "layout.json", outcome.best.layout)
+    scene = bpy.data.scenes.new("MetaSpatial") if snapshot is None else bpy.context.scene
+    run = turns.new_run(scene, task.id)
+    if snapshot is None:
+        dress_scene(scene, task.room, turns.add_room(run, stage.room.all).objects)
+    else:
+        dress_scene(scene, task.room, frame=snapshot.frame)
+    bodies = {item_id: body.object for item_id, body in stage.bodies.items()}
+    standing = Layout(task.id)
+    for turn, record in zip(outcome.turns, records, strict=True):
+        if turn.status == "infra_fault":
+            continue
+        standing = turn.layout or standing  # an answer that could not be used moved nothing
+        if snapshot is None:
+            placed = turns.from_stage(run, bodies, standing.everywhere(task))
+        else:
+            placed = snapshot.placed(standing)
+        kept = {key: value for key, value in record.items() if key not in ("conversation", "samples")}
+        collection = turns.add_turn(run, placed, kept)
+        if turn is outcome.best:
+            best = collection
+    turns.show_turn(run, best)
+    if snapshot is not None:
+        for item in task.movable:  # the turns show them
+            for name in snapshot.members[item.id].names:
+                scene.objects[name].hide_viewport = scene.objects[name].hide_render = True
+    save_blend(folder / "scene.blend", scene)
+    if export == "glb":
+        export_glb(folder / "scene.glb", best, scene)
+
+
+def _write_sheet(path: Path, outcome: Outcome) -> None:
+    """The pictures of all turns on one page."""
+    from metaspatial_addon.blender.sheet import contact_sheet
+
+    seen = [turn for turn in outcome.turns if turn.images]
+    faults = [len(fault_names(turn.score.evidence)) for turn in seen]
+    captions = [f"Turn {t.number}: reward {t.reward:.2f}, faults: {n}" for t, n in zip(seen, faults, strict=True)]
+    contact_sheet([list(turn.images.values())[:2] for turn in seen], path, captions)
+
+
+def table(outcome: Outcome) -> str:
+    """A line a turn: its reward, how many faults it has, and which it mended and made. The best turn has a star."""
+    lines = ["turn  status       reward  faults  mended"]
+    before: Evidence | None = None
+    for turn in outcome.turns:
+        evidence = turn.score.evidence
+        if turn.layout is None:
+            problems = turn.candidate.answer.problems if turn.candidate is not None else (turn.failure,)
+            faults, told = "-", " ".join(problems)
+        else:
+            faults = str(len(fault_names(evidence)))
+            told = "-" if before is None else _difference(before, evidence)
+            before = evidence
+        star = "*" if turn is outcome.best else " "
+        reward = "-" if turn.reward is None else f"{turn.reward:.3f}"
+        lines.append(f"{turn.number:3d}{star}  {turn.status:11s}  {reward:>6s}  {faults:>6s}  {told}")
+    return "\n".join(lines)
+
+
+def _difference(before: Evidence, after: Evidence) -> str:
+    gone, new = mended(before, after)
+    told = "; ".join(gone) or "nothing"
+    return f"{told} (new: {'; '.join(new)})" if new else told
+
+
+if __name__ == "__main__":
+    cli.run(main)

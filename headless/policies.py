@@ -1,0 +1,45 @@
+"""The options with which a command chooses who answers, and the policy that they name."""
+
+from __future__ import annotations
+
+import argparse
+
+from metaspatial_addon.policy.base import Policy
+
+from .cli import CommandError
+
+SAMPLES = {"builtin": 8, "local": 1, "endpoint": 1}
+"""Answers asked for in each turn, where the user does not say: the embedded model is cheap."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --policy, --model, --adapter and --url."""
+    parser.add_argument("--policy", choices=tuple(SAMPLES), default="builtin", help="who answers")
+    parser.add_argument(
+        "--model",
+        help="builtin: a model folder instead of the embedded one; local: a folder or hub id; endpoint: a name",
+    )
+    parser.add_argument("--adapter", help="local: folder or hub id of a peft adapter")
+    parser.add_argument("--url", help="endpoint: the server's base address, as http://localhost:8000/v1")
+
+
+def open_policy(args: argparse.Namespace) -> Policy:
+    """The policy that the arguments name. Raises CommandError, InputError or PolicyError."""
+    for name, kinds in (("url", ("endpoint",)), ("adapter", ("local",))):
+        if getattr(args, name) is not None and args.policy not in kinds:
+            raise CommandError(f"--{name} goes with --policy {kinds[0]}")
+    if args.policy == "builtin":
+        from metaspatial_addon.policy.builtin import BuiltinPolicy
+
+        return BuiltinPolicy(args.model) if args.model else BuiltinPolicy()
+    if args.model is None:
+        raise CommandError(f"--policy {args.policy} needs --model")
+    if args.policy == "local":
+        from metaspatial_addon.policy.local import LocalPolicy
+
+        return LocalPolicy(args.model, adapter=args.adapter)
+    if args.url is None:
+        raise CommandError("--policy endpoint needs --url")
+    from metaspatial_addon.policy.endpoint import EndpointPolicy
+
+    return EndpointPolicy(args.url, args.model)

@@ -1,0 +1,36 @@
+"""Pretrains the embedded model on rooms drawn at random.
+
+python headless/pretrain.py --config headless/configs/pretrain_tiny.toml --run runs/tiny
+blender -b -P headless/pretrain.py -- --config headless/configs/pretrain_tiny.toml --run runs/tiny
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from headless import cli  # noqa: E402
+
+
+def main(arguments: list[str]) -> None:
+    parser = cli.parser("pretrain.py", "Pretrain the embedded model on rooms drawn at random")
+    parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the file")
+    parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and metrics")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    options = parser.parse_args(arguments)
+    try:
+        from headless.pretraining.config import read_config
+        from headless.pretraining.train import run
+    except ModuleNotFoundError as error:
+        raise cli.CommandError(
+            f"{error.name} is not installed; in the environment of headless work run: "
+            "pip install torch==2.13.0 && pip install '.[train]'"
+        ) from error
+    run(read_config(options.config, options.set), Path(options.run), options.resume)
+
+
+if __name__ == "__main__":
+    cli.run(main)

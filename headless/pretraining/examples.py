@@ -1,0 +1,89 @@
+"""Lessons as token ids: a conversation and, for each of its tokens, how much the model is to learn it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from headless.taskgen.make import make_task
+from metaspatial_addon.layout import vocabulary as v
+from metaspatial_addon.layout.compact import CompactTask, report
+from metaspatial_addon.layout.plan import compact_top_view
+from metaspatial_addon.layout.task import Layout
+from metaspatial_addon.policy.vision import PICTURE_IDS, read_patches
+
+from .spoil import faults, faulty_ids, spoil
+
+FORCED_WEIGHT = 0.1  # of tokens that the grammar forces when the model is used: names, separators, extents
+_USER, _ASSISTANT = v.TOKEN_IDS["<|user|>"], v.TOKEN_IDS["<|assistant|>"]
+_CHOICES = (v.EMPTY_ANSWER, v.OPEN_ANSWER, v.NEXT_ITEM, v.CLOSE_ANSWER)
+FREE = np.array([t.startswith(('","yaw":', ',"x":', ',"y":', ',"z":')) or t in _CHOICES for t in v.TOKENS])
+NAMES = np.array([t in {v.category_token(c) for c in v.CATEGORIES} or t[0] == "_" for t in v.TOKENS])
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """`ids` (T,) int64 and `weights` (T,) float32: the loss weight of predicting each token from those before it.
+
+    `patches` (P, 64, 588) uint8 are those of the P pictures whose placeholders stand in `ids`, as `read_patches` says.
+    """
+
+    ids: np.ndarray
+    weights: np.ndarray
+    patches: np.ndarray
+
+
+def placing_lesson(seed: int, index: int, pictures: bool = False) -> Lesson:
+    """A room to furnish, and the teacher's layout."""
+    task, layout = make_task("train", seed, index)
+    compact = CompactTask(task)
+    shown = [compact_top_view(task, Layout(task.id))] if pictures else []
+    return _lesson([(compact.question(), compact.statement(dict(layout.poses)), True)], shown, chosen_names=False)
+
+
+def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | None:
+    """A spoilt layout and its report, and the edit that mends it; None if the spoiling did no harm."""
+    task, layout = make_task("train", seed, index)
+    rng = Random(f"spoil/{seed}/{index}")
+    spoilt, moved = spoil(task, layout, rng)
+    evidence = faults(task, spoilt)
+    named = faulty_ids(evidence)
+    edit = {i: layout.poses[i] for i in moved if i in named}
+    if not edit:
+        return None
+    compact = CompactTask(task)
+    told = report(compact.names, evidence, compact.target)
+    shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
+    return _lesson(
+        [(compact.question(), compact.statement(dict(spoilt.poses)), False), (told, compact.statement(edit), True)],
+        shown, chosen_names=True,
+    )
+
+
+def _lesson(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_names: bool) -> Lesson:
+    """`turns` are a question, its answer and whether to learn it; `shown` is one picture a turn, or none at all."""
+    ids: list[int] = []
+    weights: list[np.ndarray] = []
+    for question, answer, learnt in turns:
+        asked = [_USER, *(PICTURE_IDS if shown else ()), *v.encode(question), _ASSISTANT]
+        said = np.array([*v.encode(answer), v.END])
+        weight = np.zeros(len(said), np.float32)
+        if learnt:
+            free = FREE[said] | NAMES[said] if chosen_names else FREE[said]
+            weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
+        ids += asked + said.tolist()
+        weights += [np.zeros(len(asked), np.float32), weight]
+    return Lesson(np.array(ids), np.concatenate(weights), read_patches(shown))
+
+
+def lessons(seed: int, start: int, mending: float, pictures: bool = False) -> Iterator[Lesson]:
+    """An endless stream from lesson `start` on; the share `mending` of them mends."""
+    index = start
+    while True:
+        mends = Random(f"kind/{seed}/{index}").random() < mending
+        lesson = mending_lesson(seed, index, pictures) if mends else None
+        yield lesson or placing_lesson(seed, index, pictures)
+        index += 1

@@ -1,0 +1,179 @@
+"""Score layouts or answers by Blender's physics and renders: one JSON object each.
+
+A layout file counts like an answer that lists its placements: one with missing or unknown ids gives no layout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Literal, TextIO
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from headless import cli
+from metaspatial_addon.layout.answer import Answer, read_answer
+from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.layout.task import (
+    Layout,
+    Task,
+    layout_from_json,
+    layout_to_json,
+    read_json,
+    read_layout,
+    read_task,
+    task_from_json,
+)  # fmt: skip
+from metaspatial_addon.reward.score import Score
+from metaspatial_addon.reward.weights import DEFAULT, Weights
+from metaspatial_addon.scorer import InfraFault, Scorer
+
+PROGRESS_EVERY = 2.0
+"""Seconds between two lines of progress."""
+
+
+def main(argv: list[str]) -> None:
+    args = _parse(argv)
+    weights = read_weights(args.weights)
+    pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
+    from metaspatial_addon.blender.stage import Stage
+
+    renderer = None
+    if not args.no_render:
+        from metaspatial_addon.blender.render import Renderer
+
+        renderer = Renderer(args.engine)
+    with Stage() as stage, cli.output(args.out) as out:
+        scored, failed = _score_all(Scorer(stage, renderer, weights=weights), pairs, out)
+    if failed:
+        raise cli.CommandError(f"{failed} of {scored} could not be measured: their status is infra_fault")
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = cli.parser("score.py", __doc__ or "")
+    parser.add_argument("--task", metavar="T.json", help="a task file, with --layout or --answer")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--layout", metavar="L.json", help="a layout file")
+    what.add_argument("--answer", metavar="TEXT_FILE", help="a model's answer to the first turn, as text")
+    what.add_argument(
+        "--pairs", metavar="F.jsonl", help='lines of {"task": …, "layout": …} or {"task": …, "answer": "…"}'
+    )
+    parser.add_argument("--no-render", action="store_true", help="leave out the view term")
+    parser.add_argument("--engine", choices=cli.ENGINES, default="auto", help="that takes the pictures")
+    parser.add_argument("--weights", metavar="W.json", help='a file as {"collision": 0.4}, or the preset "paper"')
+    parser.add_argument("--out", metavar="FILE", help="where scores go, a line each (default: stdout)")
+    args = parser.parse_args(argv)
+    if (args.task is None) == (args.pairs is None):
+        parser.error("--task goes with --layout or --answer, and not with --pairs")
+    return args
+
+
+def read_weights(source: str | None) -> Weights | Literal["paper"]:
+    """The weights of a JSON file, on top of the defaults; the preset `paper` as its name. Raises InputError."""
+    if source is None:
+        return DEFAULT
+    if source == "paper":
+        return "paper"
+    given = read_json(source)
+    known = [field.name for field in fields(Weights)]
+    if not isinstance(given, dict):
+        raise InputError(source, "", "an object with a weight for each term", given)
+    for name, value in given.items():
+        if name not in known:
+            raise InputError(source, name, f"one of {', '.join(known)}")
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise InputError(source, name, "a number", value)
+    try:
+        return replace(DEFAULT, **given)
+    except ValueError as error:
+        raise InputError(source, "", f"weights that can be used ({error})") from error
+
+
+Pair = tuple[Task, Answer]
+
+
+def _single(args: argparse.Namespace) -> Pair:
+    task = read_task(args.task)
+    if args.layout is not None:
+        return task, _as_answer(task, read_layout(args.layout), args.layout)
+    try:
+        text = Path(args.answer).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(args.answer, "", f"a readable file ({error.strerror})") from error
+    return task, read_answer(text, task)
+
+
+def _pairs(path: str) -> Iterator[Pair]:
+    """The pairs in a file, read as they are needed. Raises InputError that names the line."""
+    last: Task | None = None
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    task, answer = _pair(line, f"{path}, line {number}")
+                    last = last if last == task else task  # a task that is the same object stays on the stage
+                    yield last, answer
+    except OSError as error:
+        raise InputError(path, "", f"a readable file ({error.strerror})") from error
+
+
+def _pair(line: bytes, source: str) -> Pair:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(source, "", f"JSON ({error})") from error
+    if not isinstance(data, dict) or "task" not in data or ("layout" in data) == ("answer" in data):
+        raise InputError(source, "", "an object with task, and either layout or answer")
+    task = task_from_json(data["task"], f"{source}: task")
+    if "layout" in data:
+        return task, _as_answer(task, layout_from_json(data["layout"], f"{source}: layout"), f"{source}: layout")
+    if not isinstance(data["answer"], str):
+        raise InputError(source, "answer", "a text", data["answer"])
+    return task, read_answer(data["answer"], task)
+
+
+def _as_answer(task: Task, layout: Layout, source: object) -> Answer:
+    if layout.task != task.id:
+        raise InputError(source, "task", f"the task's id, {task.id}", layout.task)
+    return read_answer(f"<answer>{json.dumps(layout_to_json(layout)['placements'])}</answer>", task)
+
+
+def _score_all(scorer: Scorer, pairs: Iterator[Pair], out: TextIO) -> tuple[int, int]:
+    """Write a score for each pair as soon as it is known; how many there were, and how many could not be measured."""
+    scored = failed = 0
+    start = told = time.monotonic()
+    for task, answer in pairs:
+        try:
+            record = score(scorer, task, answer).to_json()
+        except InfraFault as error:
+            cli.progress(f"{task.id}: {error}")
+            record = Score.infra(task).to_json()
+            failed += 1
+        out.write(json.dumps(record) + "\n")
+        out.flush()
+        scored += 1
+        now = time.monotonic()
+        if now - told >= PROGRESS_EVERY:
+            cli.progress(f"{scored} scored, {scored / (now - start):.1f} a second")
+            told = now
+    return scored, failed
+
+
+def score(scorer: Scorer, task: Task, answer: Answer) -> Score:
+    """The score of an answer; with the view term where the scorer has a renderer. Raises InfraFault, InputError."""
+    if answer.layout is None:
+        return scorer.unusable(task, answer.grade)
+    scorer.open(task)
+    evidence = scorer.physics(task, answer.layout)
+    if scorer.renderer is None:
+        return scorer.score(task, answer.grade, evidence)
+    return scorer.score(task, answer.grade, replace(evidence, view=scorer.view(task, answer.layout)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

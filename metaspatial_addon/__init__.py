@@ -1,0 +1,16 @@
+"""MetaSpatial: a vision-language model lays out the furniture of the open scene and mends it turn by turn.
+
+Importing this package needs no Blender: whatever touches bpy is imported inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+
+def register() -> None:
+    """Called by Blender when the add-on is enabled. The add-on has no classes to register."""
+
+
+def unregister() -> None:
+    """Called by Blender when the add-on is disabled; undoes `register`."""

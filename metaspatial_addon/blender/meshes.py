@@ -1,0 +1,145 @@
+"""One mesh of what a scene shows: `items.py` makes furniture of imported files with it, `snapshot.py` of objects.
+
+Hierarchies, modifiers, collection instances and instances made by geometry nodes all arrive as the instances
+of an evaluated dependency graph, so that walking those covers every case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+GEOMETRY = frozenset(("MESH", "CURVE", "SURFACE", "FONT", "META"))
+_SURFACE = {"MATERIAL", "NODETREE", "IMAGE", "TEXTURE"}
+_UV_NAME = "UVMap"
+
+
+def data_blocks() -> Iterator[bpy.types.ID]:
+    """Every data-block of the open file."""
+    for prop in bpy.types.BlendData.bl_rna.properties:
+        # Blender 5.2 has one more, of all kinds together.
+        if prop.type == "COLLECTION" and prop.fixed_type.identifier != "ID":
+            yield from getattr(bpy.data, prop.identifier)
+
+
+@contextmanager
+def scratch_scene() -> Iterator[tuple[bpy.types.Scene, set[bpy.types.ID]]]:
+    """A temporary scene and a set of data-blocks to keep.
+
+    On leaving, whatever came into the file meanwhile is removed again (the scene itself, objects, cameras,
+    actions, images, libraries), except what was put into the set and what that needs.
+    """
+    before = {block.session_uid for block in data_blocks()}
+    kept: set[bpy.types.ID] = set()
+    scene = bpy.data.scenes.new("MetaSpatial Import")
+    try:
+        yield scene, kept
+    finally:
+        new = [block for block in data_blocks() if block.session_uid not in before]
+        users = bpy.data.user_map(subset=new)
+        needed, grown = set(kept), True
+        while grown:
+            grown = False
+            for block in new:
+                if block not in needed and users.get(block, set()) & needed:
+                    needed.add(block)
+                    grown = True
+        bpy.data.batch_remove([block for block in new if block not in needed])
+        _forget_origin(needed - kept)
+
+
+def _forget_origin(blocks: Iterable[bpy.types.ID]) -> None:
+    """Replace appended data-blocks by copies, which do not name the file that they came from, as Blender 4.2's do."""
+    marked = [block for block in blocks if block.library_weak_reference is not None]
+    names = [(block.copy(), block.name) for block in marked]
+    for block, (copy, _) in zip(marked, names, strict=True):
+        block.user_remap(copy)
+    bpy.data.batch_remove(marked)
+    for copy, name in names:
+        copy.name = name
+
+
+def remove_blocks(blocks: Iterable[bpy.types.ID]) -> None:
+    """Remove data-blocks, and with them the materials, node groups and images that only they used."""
+    gone, users, grown = set(blocks), bpy.data.user_map(key_types=_SURFACE), True
+    while grown:
+        grown = False
+        for block, used_by in users.items():
+            if block not in gone and used_by and used_by <= gone and not block.use_fake_user:
+                gone.add(block)
+                grown = True
+    bpy.data.batch_remove(gone)
+
+
+@contextmanager
+def in_scene(scene: bpy.types.Scene) -> Iterator[bpy.types.Depsgraph]:
+    """Operators act on `scene`, whatever the windows show; yields its evaluated dependency graph."""
+    layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
+    with bpy.context.temp_override(
+        scene=scene, view_layer=layer, collection=scene.collection, layer_collection=layer.layer_collection,
+        active_object=None, object=None, selected_objects=[], selected_editable_objects=[],
+    ):
+        yield bpy.context.evaluated_depsgraph_get()
+
+
+def evaluated_parts(
+    depsgraph: bpy.types.Depsgraph, owner: Callable[[bpy.types.DepsgraphObjectInstance], str | None]
+) -> dict[str, list[bpy.types.Mesh]]:
+    """New meshes, in world space and with their materials: one for each visible instance with faces, by its `owner`.
+
+    Instances whose owner is None are left out.
+    """
+    parts: dict[str, list[bpy.types.Mesh]] = {}
+    for instance in depsgraph.object_instances:
+        shown = instance.object
+        # Curves and texts come twice, as themselves and as the mesh that they make; only the former can be copied.
+        twin = shown.type == "MESH" and shown.original.type != "MESH"
+        if shown.type not in GEOMETRY or twin or not instance.show_self:
+            continue
+        name = owner(instance)
+        if name is None:
+            continue
+        part = bpy.data.meshes.new_from_object(shown, preserve_all_data_layers=True, depsgraph=depsgraph)
+        if not part.polygons:
+            bpy.data.meshes.remove(part)
+            continue
+        matrix = instance.matrix_world.copy()
+        part.transform(matrix)
+        if matrix.determinant() < 0:
+            part.flip_normals()
+        if part.uv_layers.active is not None:
+            # Joining matches layers by name, and materials read the active one.
+            part.uv_layers.active.name = _UV_NAME
+        parts.setdefault(name, []).append(part)
+    return parts
+
+
+def join_parts(parts: list[bpy.types.Mesh], name: str) -> bpy.types.Mesh:
+    """All parts as one mesh of that name; the parts are used up. Raises ValueError without parts."""
+    if not parts:
+        raise ValueError("no parts to join")
+    mesh = parts[0]
+    if len(parts) > 1:
+        scene = bpy.data.scenes.new("MetaSpatial Join")
+        objects = [bpy.data.objects.new("part", part) for part in parts]
+        for part in objects:
+            scene.collection.objects.link(part)
+        with in_scene(scene), bpy.context.temp_override(
+            active_object=objects[0], object=objects[0], selected_objects=objects, selected_editable_objects=objects
+        ):
+            bpy.ops.object.join()
+        bpy.data.objects.remove(objects[0])
+        bpy.data.scenes.remove(scene)
+        bpy.data.batch_remove([part for part in parts[1:] if part.users == 0])
+    mesh.name = name
+    return mesh
+
+
+def mesh_points(mesh: bpy.types.Mesh) -> np.ndarray:
+    """Vertex positions, (N, 3) float64 metres."""
+    points = np.empty(len(mesh.vertices) * 3, dtype=np.float32)
+    mesh.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3).astype(np.float64)

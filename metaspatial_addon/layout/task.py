@@ -1,0 +1,400 @@
+"""Tasks and layouts: what is to be placed where, and where it was placed. Files of DESIGN's formats
+`metaspatial.task/1` and `metaspatial.layout/1` are read and written here, and nowhere else.
+
+Metres and degrees, z up, in the room's frame. A pose is the centre of the item's bounding box seen from
+above (`x`, `y`), the height of its underside (`z`) and the counter-clockwise `yaw` in [0, 360).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .polygon import is_simple, signed_area
+
+TASK_SCHEMA = "metaspatial.task/1"
+LAYOUT_SCHEMA = "metaspatial.layout/1"
+MOUNTS = ("floor", "surface", "wall", "ceiling")
+OPENING_KINDS = ("door", "window")
+PREDICATES = (
+    "next_to",
+    "near",
+    "across",
+    "far",
+    "against",
+    "corner",
+    "facing",
+    "left_of",
+    "right_of",
+    "in_front_of",
+    "behind",
+    "on",
+    "under",
+    "inside",
+    "around",
+    "centred",
+)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where an item stands: metres and degrees, yaw in [0, 360)."""
+
+    x: float
+    y: float
+    z: float = 0.0
+    yaw: float = 0.0
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A door or window in wall `wall`, `offset` metres from that wall's first corner."""
+
+    id: str
+    kind: str
+    wall: int
+    offset: float
+    width: float
+    sill: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Room:
+    """A floor polygon (counter-clockwise corners, metres), its height and its openings."""
+
+    type: str
+    floor: tuple[tuple[float, float], ...]
+    height: float
+    openings: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True)
+class Item:
+    """A thing to place; `size` is width, depth and height in metres at yaw 0."""
+
+    id: str
+    category: str
+    size: tuple[float, float, float]
+    mount: str = "floor"
+    asset: str | None = None
+    covering: bool = False
+    locked: bool = False
+    pose: Pose | None = None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`subject` stands in `predicate` to `object`: another item, `room`, `wall` or `wall_<k>`."""
+
+    subject: str
+    predicate: str
+    object: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A room, the items for it, the wish in words, and the relations that must hold."""
+
+    id: str
+    prompt: str
+    room: Room
+    items: tuple[Item, ...]
+    relations: tuple[Relation, ...] = ()
+
+    def item(self, item_id: str) -> Item:
+        """The item of that id. Raises KeyError."""
+        for item in self.items:
+            if item.id == item_id:
+                return item
+        raise KeyError(item_id)
+
+    @property
+    def movable(self) -> tuple[Item, ...]:
+        """The items that an answer places, in the task's order."""
+        return tuple(item for item in self.items if not item.locked)
+
+    @property
+    def locked(self) -> tuple[Item, ...]:
+        """The items that stay where they are and count as obstacles."""
+        return tuple(item for item in self.items if item.locked)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Poses of a task's movable items. Locked items keep their own pose and are not repeated here."""
+
+    task: str
+    poses: Mapping[str, Pose] = field(default_factory=dict)
+
+    def everywhere(self, task: Task) -> dict[str, Pose]:
+        """Poses of all placed items, locked ones included, in the task's order."""
+        placed = {}
+        for item in task.items:
+            pose = item.pose if item.locked else self.poses.get(item.id)
+            if pose is not None:
+                placed[item.id] = pose
+        return placed
+
+
+class _Reader:
+    """Walks parsed JSON and raises InputError with the full path of the field at fault."""
+
+    def __init__(self, source: object):
+        self.source = source
+
+    def fail(self, path: str, expected: str, got: object = None) -> InputError:
+        return InputError(self.source, path, expected, got)
+
+    def object(self, value: Any, path: str, required: Iterable[str], optional: Iterable[str] = ()) -> dict:
+        if not isinstance(value, dict):
+            raise self.fail(path, "an object", value)
+        for name in required:
+            if name not in value:
+                raise self.fail(f"{path}.{name}" if path else name, "this field to be present")
+        unknown = sorted(set(value) - {*required, *optional})
+        if unknown:
+            raise self.fail(f"{path}.{unknown[0]}" if path else unknown[0], f"only {', '.join((*required, *optional))}")
+        return value
+
+    def list(self, value: Any, path: str) -> list:
+        if not isinstance(value, list):
+            raise self.fail(path, "a list", value)
+        return value
+
+    def text(self, value: Any, path: str, *, empty: bool = False) -> str:
+        if not isinstance(value, str) or not (value or empty):
+            raise self.fail(path, "a text" if empty else "a text that is not empty", value)
+        return value
+
+    def flag(self, value: Any, path: str) -> bool:
+        if not isinstance(value, bool):
+            raise self.fail(path, "true or false", value)
+        return value
+
+    def choice(self, value: Any, path: str, among: tuple[str, ...]) -> str:
+        if value not in among:
+            raise self.fail(path, f"one of {', '.join(among)}", value)
+        return value
+
+    def number(self, value: Any, path: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
+        usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not usable or not abs(value) < 1e6 or value < least or value <= above:
+            bound = f" of at least {least:g}" if least > -math.inf else f" above {above:g}" if above > -math.inf else ""
+            raise self.fail(path, f"a finite number{bound}", value)
+        return float(value)
+
+    def pose(self, value: Any, path: str, extra: tuple[str, ...] = ()) -> Pose:
+        data = self.object(value, path, (*extra, "x", "y", "z", "yaw"))
+        x, y, z, yaw = (self.number(data[key], f"{path}.{key}") for key in ("x", "y", "z", "yaw"))
+        return Pose(x, y, z, wrap_degrees(yaw))
+
+
+def wrap_degrees(angle: float) -> float:
+    """The same angle in [0, 360)."""
+    wrapped = angle % 360.0
+    return 0.0 if wrapped == 360.0 else wrapped
+
+
+def _read_room(read: _Reader, data: Any) -> Room:
+    room = read.object(data, "room", ("type", "floor", "height"), ("openings",))
+    floor = []
+    for k, corner in enumerate(read.list(room["floor"], "room.floor")):
+        if not isinstance(corner, list) or len(corner) != 2:
+            raise read.fail(f"room.floor[{k}]", "a corner [x, y]", corner)
+        floor.append((read.number(corner[0], f"room.floor[{k}][0]"), read.number(corner[1], f"room.floor[{k}][1]")))
+    if len(floor) < 3 or not is_simple(floor):
+        raise read.fail("room.floor", "a simple polygon of at least 3 corners", room["floor"])
+    if signed_area(floor) <= 0:
+        raise read.fail("room.floor", "corners in counter-clockwise order", room["floor"])
+    height = read.number(room["height"], "room.height", above=0)
+    openings: list[Opening] = []
+    for k, entry in enumerate(read.list(room.get("openings", []), "room.openings")):
+        path = f"room.openings[{k}]"
+        raw = read.object(entry, path, ("id", "kind", "wall", "offset", "width", "sill", "height"))
+        wall = raw["wall"]
+        if not isinstance(wall, int) or isinstance(wall, bool) or not 0 <= wall < len(floor):
+            raise read.fail(f"{path}.wall", f"a wall number from 0 to {len(floor) - 1}", wall)
+        opening = Opening(
+            id=read.text(raw["id"], f"{path}.id"),
+            kind=read.choice(raw["kind"], f"{path}.kind", OPENING_KINDS),
+            wall=wall,
+            offset=read.number(raw["offset"], f"{path}.offset", least=0),
+            width=read.number(raw["width"], f"{path}.width", above=0),
+            sill=read.number(raw["sill"], f"{path}.sill", least=0),
+            height=read.number(raw["height"], f"{path}.height", above=0),
+        )
+        length = math.dist(floor[wall], floor[(wall + 1) % len(floor)])
+        if opening.offset + opening.width > length + 1e-6:
+            raise read.fail(f"{path}.offset", f"offset + width within the wall's {length:.2f} m", opening.offset)
+        if opening.id in {o.id for o in openings}:
+            raise read.fail(f"{path}.id", "an id used once", opening.id)
+        openings.append(opening)
+    return Room(read.text(room["type"], "room.type"), tuple(floor), height, tuple(openings))
+
+
+def _read_item(read: _Reader, data: Any, path: str) -> Item:
+    raw = read.object(data, path, ("id", "category", "size"), ("mount", "asset", "covering", "locked", "pose"))
+    size = read.list(raw["size"], f"{path}.size")
+    if len(size) != 3:
+        raise read.fail(f"{path}.size", "width, depth and height", size)
+    asset, pose = raw.get("asset"), raw.get("pose")
+    item = Item(
+        id=read.text(raw["id"], f"{path}.id"),
+        category=read.text(raw["category"], f"{path}.category"),
+        size=tuple(read.number(s, f"{path}.size[{k}]", above=0) for k, s in enumerate(size)),  # type: ignore[arg-type]
+        mount=read.choice(raw.get("mount", "floor"), f"{path}.mount", MOUNTS),
+        asset=None if asset is None else read.text(asset, f"{path}.asset"),
+        covering=read.flag(raw.get("covering", False), f"{path}.covering"),
+        locked=read.flag(raw.get("locked", False), f"{path}.locked"),
+        pose=None if pose is None else read.pose(pose, f"{path}.pose"),
+    )
+    if item.locked and item.pose is None:
+        raise read.fail(f"{path}.pose", "a pose, since the item is locked")
+    if item.id in ("room", "wall") or item.id.startswith("wall_") and item.id[5:].isdigit():
+        raise read.fail(f"{path}.id", "an id other than room, wall and wall_<number>", item.id)
+    return item
+
+
+def _read_relation(read: _Reader, data: Any, path: str, ids: set[str], walls: int) -> Relation:
+    raw = read.object(data, path, ("subject", "predicate", "object"))
+    relation = Relation(
+        read.text(raw["subject"], f"{path}.subject"),
+        read.choice(raw["predicate"], f"{path}.predicate", PREDICATES),
+        read.text(raw["object"], f"{path}.object"),
+    )
+    if relation.subject not in ids:
+        raise read.fail(f"{path}.subject", "the id of an item", relation.subject)
+    numbered_walls = {f"wall_{k}" for k in range(walls)}
+    allowed = {
+        "against": {"wall", *numbered_walls},
+        "corner": {"room"},
+        "centred": {"room", *numbered_walls},
+    }.get(relation.predicate, ids - {relation.subject})
+    if relation.object not in allowed:
+        kind = "the id of another item" if allowed <= ids else " or ".join(sorted(allowed))
+        raise read.fail(f"{path}.object", kind, relation.object)
+    return relation
+
+
+def task_from_json(data: Any, source: object = "task") -> Task:
+    """A validated task. `source` (a file name) opens the message of the InputError that bad data raises."""
+    read = _Reader(source)
+    raw = read.object(data, "", ("schema", "id", "prompt", "room", "items"), ("relations",))
+    if raw["schema"] != TASK_SCHEMA:
+        raise read.fail("schema", TASK_SCHEMA, raw["schema"])
+    room = _read_room(read, raw["room"])
+    items: list[Item] = []
+    ids: set[str] = set()
+    for k, entry in enumerate(read.list(raw["items"], "items")):
+        item = _read_item(read, entry, f"items[{k}]")
+        if item.id in ids:
+            raise read.fail(f"items[{k}].id", "an id used once", item.id)
+        ids.add(item.id)
+        items.append(item)
+    if not items:
+        raise read.fail("items", "at least one item")
+    relations = tuple(
+        _read_relation(read, entry, f"relations[{k}]", ids, len(room.floor))
+        for k, entry in enumerate(read.list(raw.get("relations", []), "relations"))
+    )
+    return Task(
+        read.text(raw["id"], "id"), read.text(raw["prompt"], "prompt", empty=True), room, tuple(items), relations
+    )
+
+
+def pose_to_json(pose: Pose) -> dict[str, float]:
+    """Plain numbers, rounded to a tenth of a millimetre and a hundredth of a degree."""
+    return {
+        "x": round(pose.x, 4),
+        "y": round(pose.y, 4),
+        "z": round(pose.z, 4),
+        "yaw": wrap_degrees(round(pose.yaw, 2)),
+    }
+
+
+def task_to_json(task: Task) -> dict[str, Any]:
+    """The `metaspatial.task/1` object of a task."""
+    room = task.room
+    return {
+        "schema": TASK_SCHEMA,
+        "id": task.id,
+        "prompt": task.prompt,
+        "room": {
+            "type": room.type,
+            "floor": [list(corner) for corner in room.floor],
+            "height": room.height,
+            "openings": [dict(vars(opening)) for opening in room.openings],
+        },
+        "items": [
+            {
+                "id": item.id,
+                "category": item.category,
+                "size": list(item.size),
+                "mount": item.mount,
+                "asset": item.asset,
+                "covering": item.covering,
+                "locked": item.locked,
+                "pose": None if item.pose is None else pose_to_json(item.pose),
+            }
+            for item in task.items
+        ],
+        "relations": [dict(vars(relation)) for relation in task.relations],
+    }
+
+
+def layout_from_json(data: Any, source: object = "layout") -> Layout:
+    """A validated layout. Raises InputError."""
+    read = _Reader(source)
+    raw = read.object(data, "", ("schema", "task", "placements"))
+    if raw["schema"] != LAYOUT_SCHEMA:
+        raise read.fail("schema", LAYOUT_SCHEMA, raw["schema"])
+    poses: dict[str, Pose] = {}
+    for k, entry in enumerate(read.list(raw["placements"], "placements")):
+        path = f"placements[{k}]"
+        pose = read.pose(entry, path, extra=("id",))
+        item_id = read.text(entry["id"], f"{path}.id")
+        if item_id in poses:
+            raise read.fail(f"{path}.id", "an id used once", item_id)
+        poses[item_id] = pose
+    return Layout(read.text(raw["task"], "task"), poses)
+
+
+def layout_to_json(layout: Layout) -> dict[str, Any]:
+    """The `metaspatial.layout/1` object of a layout."""
+    placements = [{"id": item_id, **pose_to_json(pose)} for item_id, pose in layout.poses.items()]
+    return {"schema": LAYOUT_SCHEMA, "task": layout.task, "placements": placements}
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Parsed JSON of a file. Raises InputError for a missing file or text that is no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, "", f"a readable file ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(path, "", f"JSON ({error})") from error
+
+
+def read_task(path: str | os.PathLike[str]) -> Task:
+    """The task in a file. Raises InputError."""
+    return task_from_json(read_json(path), path)
+
+
+def read_layout(path: str | os.PathLike[str]) -> Layout:
+    """The layout in a file. Raises InputError."""
+    return layout_from_json(read_json(path), path)
+
+
+def write_json(path: str | os.PathLike[str], data: Any) -> None:
+    """Write beside and rename, so that a reader never meets half a file."""
+    target = Path(path)
+    beside = target.with_name(target.name + ".part")
+    beside.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, target)

@@ -1,0 +1,55 @@
+"""How much each term counts, and the total. Training stages differ in nothing but their weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weight for each term; only their ratios matter, and the defaults sum to 1.
+
+    Raises ValueError for a weight that is negative or not finite, and when those of the terms that every usable
+    answer has (all but `view` and `judge`) are all 0.
+    """
+
+    format: float = 0.10
+    collision: float = 0.25
+    bounds: float = 0.15
+    support: float = 0.10
+    access: float = 0.10
+    relations: float = 0.15
+    view: float = 0.05
+    judge: float = 0.10
+
+    def __post_init__(self) -> None:
+        for name, weight in asdict(self).items():
+            if not (math.isfinite(weight) and weight >= 0):
+                raise ValueError(f"weights.{name}: expected a finite number of at least 0, got {weight!r}")
+        if self.format + self.collision + self.bounds + self.support + self.access + self.relations <= 0:
+            raise ValueError("weights: expected at least one above 0 besides view and judge")
+
+
+DEFAULT = Weights()
+
+
+def total(terms: Mapping[str, float], weights: Weights = DEFAULT) -> float:
+    """The weighted mean of the terms that are there, in [0, 1].
+
+    A term that was not measured (`view` without a render, `judge` without a judge) is left out and the others share
+    its weight, so rewards with and without it are on one scale: 1 is a faultless answer in both. Raises KeyError for
+    a term that has no weight.
+    """
+    shares = asdict(weights)
+    present = sum(shares[name] for name in terms)
+    return sum(shares[name] * value for name, value in terms.items()) / present
+
+
+def total_of_unusable(grade: float, weights: Weights = DEFAULT) -> float:
+    """What an answer earns that gives no layout: its grade times the format weight, every other term being 0.
+
+    Never more than a usable answer of the same or a better grade earns.
+    """
+    return weights.format * grade / sum(asdict(weights).values())

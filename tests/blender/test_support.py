@@ -1,0 +1,173 @@
+"""What holds items up, and whether they stay where they are."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+
+from metaspatial_addon.blender.settle import find_unstable
+from metaspatial_addon.blender.stage import Stage
+from metaspatial_addon.blender.support import find_unsupported, measure_support
+from metaspatial_addon.layout.task import Item, Layout, Pose, Room, Task
+from tests.blender import solids
+
+ROOM = Room("room", ((0, 0), (6, 0), (6, 6), (3, 6), (3, 4), (0, 4)), 2.5)
+
+
+@pytest.fixture(scope="module")
+def stage():
+    with Stage() as stage:
+        yield stage
+
+
+def supports(stage, **things):
+    """Support by id of (mesh, pose, mount) things."""
+    items = tuple(Item(name, "thing", (1, 1, 1), mount) for name, (_, _, mount) in things.items())
+    stage.open(Task("t", "", ROOM, items), {name: mesh for name, (mesh, _, _) in things.items()})
+    stage.place(Layout("t", {name: Pose(*pose) for name, (_, pose, _) in things.items()}))
+    return {s.body.item.id: s for s in measure_support(stage.placed, ROOM)}
+
+
+def unstable(stage, **things):
+    found = find_unstable(list(supports(stage, **things).values()), ())
+    return {fault.id: fault for fault in found}
+
+
+def box(*size):
+    """Makes a box when the test runs: a mesh made at import does not outlive another file's File > New."""
+    return lambda: solids.box(*size)
+
+
+GAPS = {
+    "on the floor": (box(1, 1, 1), (2, 2, 0), "floor", 0),
+    "half a centimetre up": (box(1, 1, 1), (2, 2, 0.005), "floor", 0),
+    "floating": (box(1, 1, 1), (2, 2, 0.3), "floor", 0.3),
+    "sunk": (box(1, 1, 1), (2, 2, -0.3), "floor", 0),
+    "on the table": (box(0.3, 0.3, 0.3), (4, 2, 0.75, 30), "surface", 0),
+    "over the table": (box(0.3, 0.3, 0.3), (4, 2, 0.8), "surface", 0.05),
+    "beside the table": (box(0.3, 0.3, 0.3), (4, 3, 0.75), "surface", 0.75),
+    "half over the edge": (box(0.3, 0.3, 0.3), (4, 2.5, 0.75), "surface", 0),
+    "sunk into the table": (box(0.3, 0.3, 0.3), (4, 2, 0.7), "surface", 0),
+    "a chair over a low box": (solids.chair, (1, 3, 0.1), "floor", 0.1),
+    "at the wall": (box(1, 0.1, 1), (1.5, 0.05, 1, 180), "wall", 0),
+    "3 cm off the wall": (box(1, 0.1, 1), (1.5, 0.08, 1, 180), "wall", 0),
+    "off the wall": (box(1, 0.1, 1), (1.5, 0.25, 1, 180), "wall", 0.2),
+    "its front to the wall": (box(1, 0.1, 1), (1.5, 0.05, 1, 0), "wall", 0.1),
+    "at the wall of the bend": (box(1, 0.1, 1), (3.05, 5, 1, 90), "wall", 0),
+    "past the end of that wall": (box(1, 0.1, 1), (3.05, 3.8, 1, 90), "wall", 0.7),
+    "at the ceiling": (box(1, 1, 0.2), (2, 2, 2.3), "ceiling", 0),
+    "off the ceiling": (box(1, 1, 0.2), (2, 2, 2.2), "ceiling", 0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GAPS)
+def test_gap(stage, case):
+    make, pose, mount, gap = GAPS[case]
+    around = {"table": (solids.table(), (4, 2), "floor"), "low": (solids.box(0.2, 0.2, 0.3), (1, 3), "floor")}
+    found = find_unsupported(list(supports(stage, it=(make(), pose, mount), **around).values()))
+    assert [fault.id for fault in found] == (["it"] if gap else [])
+    if gap:
+        assert found[0].gap == pytest.approx(gap, abs=0.002)
+
+
+def test_what_carries_an_item(stage):
+    found = supports(
+        stage,
+        table=(solids.table(), (4, 2), "floor"),
+        vase=(solids.box(0.2, 0.2, 0.4), (4, 2, 0.75), "surface"),
+        flower=(solids.ball(0.05), (4, 2, 1.15), "surface"),
+    )
+    assert {name: [c.item.id for c in s.carriers] for name, s in found.items()} == {
+        "table": [], "vase": ["table"], "flower": ["vase"],
+    }  # fmt: skip
+
+
+def test_furniture_stands(stage):
+    """Among it everything whose convex hulls cross: a chair under a table, a book in a shelf, things in a sofa."""
+    assert unstable(
+        stage,
+        table=(solids.table(), (4, 2, 0, 20), "floor"),
+        chair=(solids.chair(), (4, 1.9, 0, 200), "floor"),
+        other=(solids.chair(), (4.4, 2.0, 0, 200), "floor"),
+        screen=(solids.box(0.6, 0.1, 0.5), (4, 2, 0.75, 20), "surface"),
+        cup=(solids.box(0.08, 0.08, 0.1), (4.1, 1.85, 0.755, 70), "surface"),
+        shelf=(solids.shelf(), (1, 3.85), "floor"),
+        book=(solids.box(0.05, 0.2, 0.25), (1, 3.85, 0.42), "surface"),
+        sofa=(solids.corner_sofa(), (1.5, 1.5), "floor"),
+        low=(solids.table(0.6, 0.6, 0.4), (1.8, 1.1), "floor"),
+        picture=(solids.box(0.6, 0.05, 0.4), (3, 0.025, 1.5, 180), "wall"),
+    ) == {}
+
+
+def test_an_item_over_the_edge_falls(stage):
+    found = unstable(
+        stage, table=(solids.table(), (4, 2), "floor"), vase=(solids.box(0.2, 0.2, 0.4), (4.75, 2, 0.75), "surface")
+    )
+    assert list(found) == ["vase"]
+    assert found["vase"].drift > 0.3 and found["vase"].tilt > 45
+
+
+def test_an_item_that_cannot_stand_falls(stage):
+    found = unstable(stage, lamp=(solids.lamp(), (2, 2), "floor"), box=(solids.box(1, 1, 1), (4, 2), "floor"))
+    assert list(found) == ["lamp"]
+
+
+def test_a_load_can_tip_what_carries_it(stage):
+    stand = solids.boxes([(-0.1, -0.1, 0, 0.1, 0.1, 0.5), (-0.1, -0.6, 0.5, 0.1, 0.1, 0.55)])
+    alone = solids.boxes([(-0.2, -0.2, 0, 0.2, 0.2, 0.5), (-0.1, -0.6, 0.5, 0.1, 0.1, 0.55)])
+    block = solids.box(0.2, 0.2, 0.5)
+    assert unstable(stage, stand=(alone, (2, 2), "floor")) == {}
+    assert "stand" in unstable(stage, stand=(stand, (2, 2), "floor"), block=(block, (2, 1.5, 0.55), "surface"))
+
+
+def test_floating_and_overlapping_items_are_not_simulated(stage):
+    things = {"floats": (solids.box(1, 1, 1), (2, 2, 1), "floor"), "lamp": (solids.lamp(), (4, 2), "floor")}
+    found = list(supports(stage, **things).values())
+    assert [fault.id for fault in find_unstable(found, ())] == ["lamp"]
+    assert find_unstable(found, {"lamp"}) == ()
+
+
+def test_twice_the_same(stage):
+    things = {
+        "table": (solids.table(), (4, 2), "floor"),
+        "vase": (solids.box(0.2, 0.2, 0.4), (4.75, 2, 0.75, 30), "surface"),
+        "ball": (solids.ball(0.2), (3.4, 2, 0.75), "surface"),
+    }
+    assert unstable(stage, **things) == unstable(stage, **things)
+
+
+def test_more_bodies_than_collision_layers(stage):
+    things = {f"box_{k}": (solids.box(0.3, 0.3, 0.3), (0.3 + 0.31 * (k % 8), 0.3 + 0.31 * (k // 8)), "floor")
+              for k in range(48)}  # fmt: skip
+    assert unstable(stage, **things) == {}
+
+
+def test_a_crowd_around_one_table(stage):
+    """More bodies in one place than there are layers, and their hulls cross: none may push another."""
+    things = {"table": (solids.table(2.4, 1.2), (3, 2), "floor")}
+    cup = solids.box(0.08, 0.08, 0.1)
+    for k in range(42):
+        things[f"cup_{k}"] = (cup, (2.0 + 0.15 * (k % 14), 1.7 + 0.15 * (k // 14), 0.75), "surface")
+    things |= {f"chair_{k}": (solids.chair(), (2.2 + 0.5 * k, 1.5, 0, 180), "floor") for k in range(4)}
+    assert unstable(stage, **things) == {}
+
+
+def test_the_users_rigid_bodies_stay_as_they_are(stage):
+    scene = bpy.context.scene
+    bpy.ops.rigidbody.world_add()
+    try:
+        mine = bpy.data.objects.new("mine", solids.box(1, 1, 1))
+        mine.location.z = 5
+        scene.collection.objects.link(mine)
+        scene.rigidbody_world.collection = bpy.data.collections.new("mine")
+        scene.rigidbody_world.collection.objects.link(mine)
+        frame, blocks = scene.frame_current, len(bpy.data.objects) + len(bpy.data.meshes) + len(bpy.data.scenes)
+        things = {"lamp": (solids.lamp(), (2, 2), "floor")}
+        found = list(supports(stage, **things).values())
+        blocks = len(bpy.data.objects) + len(bpy.data.meshes) + len(bpy.data.scenes)
+        assert find_unstable(found, ())
+        assert bpy.context.scene == scene and scene.frame_current == frame
+        assert mine.location.z == 5 and list(scene.rigidbody_world.collection.objects) == [mine]
+        assert len(bpy.data.objects) + len(bpy.data.meshes) + len(bpy.data.scenes) == blocks
+    finally:
+        bpy.ops.rigidbody.world_remove()

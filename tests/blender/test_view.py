@@ -1,0 +1,117 @@
+"""What is seen from eye height: nothing hides what stands free, walls are no fault of an item's, hidden is hidden."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metaspatial_addon.blender.render import Renderer
+from metaspatial_addon.blender.stage import Stage
+from metaspatial_addon.blender.view import standing_places
+from metaspatial_addon.layout.polygon import contains
+from metaspatial_addon.layout.task import Item, Pose
+from tests.blender.rooms import SHAPES, furnished, room, task
+
+CHAIR = Item("chair_1", "chair", (0.5, 0.5, 0.9))
+
+
+@pytest.fixture(scope="module")
+def kit():
+    with Stage() as stage, Renderer("cycles", threads=2) as renderer:
+        yield stage, renderer
+
+
+def measure(kit, some_task, layout):
+    stage, renderer = kit
+    stage.open(some_task)
+    return renderer.measure_view(stage, some_task, layout)
+
+
+@pytest.mark.parametrize("shape", ["square", "L", "U", "far away"])
+def test_a_thing_that_stands_alone_is_seen_whole(kit, shape):
+    x, y = SHAPES[shape][0]
+    for place in ((x + 2.0, y + 1.0), (x + 0.4, y + 2.6)):
+        measured = measure(kit, *task((CHAIR, Pose(*place)), shape=shape))
+        assert measured.visible == {"chair_1": 1.0}
+
+
+def test_both_legs_of_an_l_are_looked_into(kit):
+    measured = measure(kit, *task(
+        (CHAIR, Pose(5.6, 2.6)), (Item("b", "box", (0.4, 0.4, 0.4)), Pose(0.5, 4.6)), shape="L"
+    ))
+    assert min(measured.visible.values()) > 0.95
+
+
+def test_what_is_hidden_counts_by_the_share_that_shows(kit):
+    wall_of_shelves = [(Item(f"shelf_{k}", "shelf", (4.0, 0.1, 1.0)), Pose(2.0, 1.5 + 0.8 * k)) for k in range(2)]
+    between = (Item("low", "box", (0.5, 0.5, 0.2)), Pose(2.0, 1.9))
+    tall = (Item("tall", "cupboard", (0.5, 0.5, 1.9)), Pose(1.0, 1.9))
+    measured = measure(kit, *task(*wall_of_shelves, between, tall))
+    assert measured.visible["low"] < 0.5
+    assert 0.3 < measured.visible["tall"] < 1.0
+    assert measured.visible["shelf_0"] > 0.9
+
+
+def test_inside_another_and_outside_the_room_is_not_seen(kit):
+    measured = measure(kit, *task(
+        (Item("chest", "chest", (1.0, 1.0, 1.0)), Pose(2, 1.5)),
+        (Item("inner", "box", (0.3, 0.3, 0.3)), Pose(2, 1.5, 0.2)),
+        (Item("lost", "box", (0.5, 0.5, 0.5)), Pose(8, 8)),
+        (Item("sunk", "box", (0.5, 0.5, 0.5)), Pose(3.3, 2.4, -0.7)),
+    ))
+    assert measured.visible["inner"] == measured.visible["lost"] == measured.visible["sunk"] == 0.0
+    assert measured.visible["chest"] == 1.0
+
+
+def test_coverings_are_not_asked_for(kit):
+    measured = measure(kit, *furnished())
+    assert set(measured.visible) == {"table_1", "vase_1", "lamp_1"}
+    assert 0 < measured.fill < 1 and 0 <= measured.balance <= 1
+
+
+def test_an_empty_room_measures_nothing(kit):
+    measured = measure(kit, *task((CHAIR, None)))
+    assert (measured.visible, measured.fill, measured.balance) == ({}, 0.0, 0.0)
+
+
+def test_more_furniture_fills_the_frame(kit):
+    few = measure(kit, *task((CHAIR, Pose(2, 1.5))))
+    bed, desk = Item("bed", "bed", (1.8, 2, 0.6)), Item("desk", "desk", (1, 1, 1))
+    many = measure(kit, *task((CHAIR, Pose(2, 1.5)), (bed, Pose(2.9, 2)), (desk, Pose(1, 2.4))))
+    assert many.fill > 2 * few.fill
+
+
+def test_the_same_layout_measures_the_same(kit):
+    assert measure(kit, *furnished("U")) == measure(kit, *furnished("U"))
+
+
+def test_every_object_is_told_apart(kit):
+    stage, renderer = kit
+    some_task, layout = task((Item("a", "box", (4.0, 3.0, 0.4)), Pose(2, 1.5)))
+    stage.open(some_task)
+    stage.place(layout)
+    body = stage.bodies["a"]
+    renderer.studio.camera.data.type, renderer.studio.camera.data.ortho_scale = "ORTHO", 2.0
+    renderer.studio.aim((2, 1.5, 10), np.eye(3))
+    for number in (1, 2, 127, 128, 254, 255, 256, 257, 700):
+        body.object.pass_index = number
+        with renderer.studio.showing([body.object]):
+            assert np.all(renderer.studio.take_ids(16) == number)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_people_stand_in_the_room_and_not_in_a_wardrobe(kit, shape):
+    stage, _ = kit
+    x, y = SHAPES[shape][0]
+    wardrobe = Item("wardrobe_1", "wardrobe", (1.0, 0.6, 2.0))
+    for placed in ([(CHAIR, Pose(x + 2, y + 1))], [(wardrobe, Pose(x + 0.75, y + 0.4))]):
+        some_task, layout = task(*placed, shape=shape)
+        stage.open(some_task)
+        stage.place(layout)
+        places = standing_places(room(shape), stage.placed)
+        assert 1 <= len(places) <= 3
+        for place, turn in places:
+            assert contains(place[None, :2], some_task.room.floor)[0]
+            assert np.allclose(turn.T @ turn, np.eye(3)) and np.linalg.det(turn) > 0
+            local = place[:2] - (placed[0][1].x, placed[0][1].y)
+            assert placed[0][0] is CHAIR or np.any(np.abs(local) > (0.5, 0.3))

@@ -1,0 +1,93 @@
+"""How commands read their arguments and how they end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import pytest
+
+from headless import cli
+from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.policy.base import PolicyError
+
+
+@pytest.fixture(autouse=True)
+def stays(monkeypatch):
+    """Where bpy is a module, a command ends its process at once: this one is still needed."""
+    monkeypatch.setattr(cli, "leave", sys.exit)
+
+
+@pytest.mark.parametrize(
+    ("argv", "own"),
+    [
+        (["headless/score.py", "--task", "t"], ["--task", "t"]),
+        (["headless/score.py", "--", "x"], ["--", "x"]),
+        (["/usr/bin/blender", "-b", "-P", "headless/score.py", "--", "--task", "t"], ["--task", "t"]),
+        (["C:\\blender.exe".rpartition("\\")[2], "-b", "-P", "score.py", "--"], []),
+        (["blender-4.3", "-b", "-P", "score.py"], []),
+    ],
+)
+def test_arguments_are_those_after_the_dashes_inside_blender(monkeypatch, argv, own):
+    monkeypatch.setattr("sys.argv", argv)
+    assert cli.arguments() == own
+
+
+def raising(error):
+    def main(argv):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("t.json", "id", "a text"), "error: t.json: id: expected a text"),
+        (PolicyError("The server\nis gone."), "error: The server is gone."),
+        (cli.CommandError("no answer could be used"), "error: no answer could be used"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(capsys, error, line):
+    with pytest.raises(SystemExit) as ended:
+        cli.run(raising(error))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_a_bug_is_a_traceback_and_exit_code_1(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.run(raising(ZeroDivisionError("oh")))
+    assert ended.value.code == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_success_and_interruption():
+    for main, code in ((lambda argv: None, 0), (lambda argv: 3, 3), (raising(KeyboardInterrupt()), 130)):
+        with pytest.raises(SystemExit) as ended:
+            cli.run(main)
+        assert ended.value.code == code
+
+
+def test_wrong_arguments_are_errors_and_not_guessed():
+    parser = cli.parser("x.py", "does x")
+    parser.add_argument("--count", type=cli.positive, default=1, help="how many")
+    assert parser.parse_args(["--count", "3"]) == argparse.Namespace(count=3)
+    for argv in (["--count", "0"], ["--count", "x"], ["--cou", "3"], ["more"]):
+        with pytest.raises(cli.CommandError, match="--help lists the options"):
+            parser.parse_args(argv)
+
+
+def test_output_goes_to_the_file_or_to_stdout(tmp_path, capsys):
+    with cli.output(str(tmp_path / "out")) as out:
+        out.write("a\n")
+    with cli.output(None) as out:
+        out.write("b\n")
+    assert (tmp_path / "out").read_text() == "a\n"
+    assert capsys.readouterr().out == "b\n"
+    with pytest.raises(cli.CommandError, match="cannot be written"), cli.output(str(tmp_path / "no" / "out")):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(cli.CommandError, match="cannot be made"):
+        cli.output_folder(str(tmp_path / "file" / "folder"))
+    assert cli.output_folder(str(tmp_path / "a" / "b")).is_dir()

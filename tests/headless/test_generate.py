@@ -1,0 +1,230 @@
+"""generate.py as its own process, from a task and from a .blend, against a small chat server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("bpy")
+
+import bpy
+
+from headless import cli, generate, policies
+from metaspatial_addon.layout.task import layout_from_json, read_layout, read_task
+
+CHECKOUT = Path(__file__).parents[2]
+TASK = {
+    "schema": "metaspatial.task/1", "id": "study-1", "prompt": "A place to read.",
+    "room": {"type": "study", "floor": [[0, 0], [4, 0], [4, 4], [0, 4]], "height": 2.5},
+    "items": [
+        {"id": "bed_1", "category": "bed", "size": [1, 2, 0.5]},
+        {"id": "desk_1", "category": "desk", "size": [1.2, 0.6, 0.75]},
+        {"id": "shelf_1", "category": "shelf", "size": [0.8, 0.3, 1.8], "locked": True,
+         "pose": {"x": 0.2, "y": 0.5, "z": 0, "yaw": 90}},
+    ],
+}  # fmt: skip
+CROSSED = ["bed_1 2.6 2.5 0", "desk_1 2.2 2.5 0"]
+MENDED = ["desk_1 0.4 3 90"]
+
+
+def answer(*lines):
+    entries = []
+    for line in lines:
+        item_id, x, y, yaw = line.split()
+        entries.append({"id": item_id, "x": float(x), "y": float(y), "z": 0, "yaw": float(yaw)})
+    return f"<think>so</think><answer>{json.dumps(entries)}</answer>"
+
+
+@pytest.fixture
+def server():
+    """A chat server that gives the answers put in `server.answers`, in order (None: it fails), and keeps what it
+    was sent."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            made.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            if made.answers[0] is None:
+                self.send_error(400, "out of memory")
+                return
+            message = {"role": "assistant", "content": made.answers.pop(0)}
+            body = json.dumps({"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.answers, made.requests = [], []
+    made.options = ["--policy", "endpoint", "--model", "m", "--url", f"http://127.0.0.1:{made.server_port}/v1"]
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def command(*argv):
+    return subprocess.run(
+        [sys.executable, str(CHECKOUT / "headless" / "generate.py"), *map(str, argv)],
+        capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def task(tmp_path):
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(TASK))
+    return path
+
+
+def read_scene(path):
+    """Collections of a .blend by name, with the names of their objects; and what is kept on each turn."""
+    with bpy.data.libraries.load(str(path)) as (there, wanted):
+        wanted.collections = [name for name in there.collections if not name.startswith("MetaSpatial")]
+    found = {c.name: sorted(thing.name for thing in c.objects) for c in wanted.collections}
+    turns = {c.name: json.loads(c["metaspatial"]["record"]) for c in wanted.collections if c.name.startswith("Turn")}
+    objects = {thing for collection in wanted.collections for thing in collection.objects}
+    bpy.data.batch_remove([*objects, *wanted.collections, *bpy.data.libraries])
+    return found, turns
+
+
+def test_a_task_is_laid_out_turn_by_turn(server, task, tmp_path):
+    server.answers = [answer(*CROSSED), "I am done.", answer(*MENDED)]
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "turn_09_top.png").touch()  # of an earlier run
+    (out / "notes.txt").touch()
+    done = command("--task", task, *server.options, "--no-pictures", "--seed", 5, "--out", out, "--export", "glb")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in out.iterdir()} == {
+        "task.json", "layout.json", "turns.jsonl", "scene.blend", "scene.glb", "notes.txt",
+    }  # fmt: skip
+    assert re.findall(r"turn (\d) of at most 3: (\w+)", done.stderr) == [
+        (turn, phase) for turn in "123" for phase in ("model", "physics")
+    ]
+    rows = [line.split() for line in done.stdout.splitlines() if re.match(r" +\d", line)]
+    assert [(row[0], row[1]) for row in rows] == [("1", "ok"), ("2", "model_fault"), ("3*", "ok")]
+    assert "bed_1 overlaps desk_1" in done.stdout.splitlines()[-2]
+
+    records = [json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines()]
+    assert [record["status"] for record in records] == ["ok", "model_fault", "ok"]
+    assert {record["seed"] for record in records} == {5}
+    assert read_layout(out / "layout.json") == layout_from_json(records[2]["layout"])
+    assert read_task(out / "task.json") == read_task(task)
+
+    collections, kept = read_scene(out / "scene.blend")
+    assert set(collections) == {"Room", "Turn 01", "Turn 02", "Turn 03"}
+    assert all(len(collections[name]) == 3 for name in kept)
+    assert [kept[name]["reward"] for name in sorted(kept)] == [record["reward"] for record in records]
+    assert (out / "scene.glb").read_bytes()[:4] == b"glTF"
+    assert "image_url" not in json.dumps(server.requests)
+
+
+def test_without_a_usable_answer_there_is_a_record_and_an_error(server, task, tmp_path):
+    server.answers = ["no", "no"]
+    done = command("--task", task, *server.options, "--no-pictures", "--turns", 2, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: no answer could be used")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"task.json", "turns.jsonl"}
+
+
+def test_a_server_that_goes_away_leaves_what_there_is(server, task, tmp_path):
+    server.answers = [answer(*CROSSED), None]
+    out = tmp_path / "out"
+    done = command("--task", task, *server.options, "--no-pictures", "--out", out)
+    assert done.returncode == 2
+    assert server.options[-1].split("/")[2] in done.stderr.splitlines()[-1]
+    records = [json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines()]
+    assert [record["status"] for record in records] == ["ok", "infra_fault"] and records[1]["reward"] is None
+    assert read_layout(out / "layout.json") == layout_from_json(records[0]["layout"])
+
+
+SCENE = """
+import bpy, sys
+bpy.ops.wm.read_factory_settings(use_empty=True)
+def box(name, size, place):
+    x, y, z = (s / 2 for s in size)
+    corners = [(a, b, c) for a in (-x, x) for b in (-y, y) for c in (0, 2 * z)]
+    faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(corners, [], faces)
+    thing = bpy.data.objects.new(name, mesh)
+    thing.location = place
+    bpy.context.scene.collection.objects.link(thing)
+floor = bpy.data.meshes.new("Floor")
+floor.from_pydata([(-2, -2, 0), (2, -2, 0), (2, 2, 0), (-2, 2, 0)], [], [(0, 1, 2, 3)])
+bpy.context.scene.collection.objects.link(bpy.data.objects.new("Floor", floor))
+box("Bed", (1, 2, 0.5), (0, 0, 0))
+box("Desk", (1.2, 0.6, 0.75), (0.2, 0, 0))
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
+"""
+
+
+def test_the_furniture_of_a_blend_is_laid_out(server, tmp_path):
+    blend, out = tmp_path / "room.blend", tmp_path / "out"
+    subprocess.run([sys.executable, "-c", SCENE, str(blend)], check=True, capture_output=True, timeout=60)
+    probe = command("--blend", blend, "--floor", "Carpet", "--prompt", "x", *server.options, "--out", out)
+    assert probe.returncode == 2 and "floor: expected one that the scene has (Bed, Desk, Floor)" in probe.stderr
+    server.answers = [answer("Bed 2.6 2.5 0", "Desk 2.2 2.5 0"), answer("Desk 0.4 3 90")]
+    options = ("--prompt", "The bed in the middle.", *server.options, "--no-pictures", "--turns", 2, "--out", out)
+    done = command("--blend", blend, "--floor", "Floor", *options)
+    assert done.returncode == 0, done.stderr + (out / "turns.jsonl").read_text()
+    assert read_task(out / "task.json").prompt == "The bed in the middle."
+    collections, _ = read_scene(out / "scene.blend")
+    assert len(collections["Turn 01"]) == len(collections["Turn 02"]) == 2
+    assert "The bed in the middle." in json.dumps(server.requests[0])
+
+
+@pytest.mark.slow
+def test_pictures_are_written_and_shown(server, task, tmp_path):
+    server.answers = [answer(*CROSSED), answer(*MENDED)]
+    out = tmp_path / "out"
+    done = command("--task", task, *server.options, "--turns", 2, "--engine", "cycles", "--out", out)
+    assert done.returncode == 0, done.stderr
+    pictures = {path.name for path in out.glob("*.png")}
+    assert pictures == {
+        "room_top.png", "room_view.png", "turn_01_top.png", "turn_01_view.png", "turn_02_top.png", "turn_02_view.png",
+        "contact_sheet.png",
+    }  # fmt: skip
+    assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    shown = [part for m in server.requests[1]["messages"] for part in m["content"] if isinstance(part, dict)]
+    assert [part["type"] for part in shown].count("image_url") == 4
+    assert "view" in json.loads((out / "turns.jsonl").read_text().splitlines()[0])["terms"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--out", "o"], "one of the arguments --task --blend is required"),
+        (["--task", "t", "--blend", "b", "--out", "o"], "not allowed with"),
+        (["--task", "t"], "--out"),
+        (["--task", "t", "--out", "o", "--prompt", "x"], "go with --blend"),
+        (["--blend", "b", "--out", "o", "--floor", "f"], "--blend needs --prompt"),
+        (["--blend", "b", "--out", "o", "--prompt", "x"], "either --floor or --size"),
+        (["--task", "t", "--out", "o", "--turns", "0"], "--turns"),
+        (["--task", "t", "--out", "o", "--policy", "endpoint"], "--policy endpoint needs --model"),
+        (["--task", "t", "--out", "o", "--policy", "endpoint", "--model", "m"], "--policy endpoint needs --url"),
+        (["--task", "t", "--out", "o", "--policy", "local"], "--policy local needs --model"),
+        (["--task", "t", "--out", "o", "--policy", "local", "--model", "m", "--url", "u"], "--url goes with"),
+    ],
+)
+def test_wrong_calls_are_explained(argv, message):
+    with pytest.raises(cli.CommandError, match=message):
+        generate.main(argv)
+
+
+def test_samples_default_to_what_a_policy_costs():
+    parse = generate._parse
+    assert parse(["--task", "t", "--out", "o"]).samples == policies.SAMPLES["builtin"] == 8
+    assert parse(["--task", "t", "--out", "o", "--policy", "endpoint"]).samples == 1
+    assert parse(["--task", "t", "--out", "o", "--samples", "3"]).samples == 3

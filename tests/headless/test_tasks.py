@@ -1,0 +1,84 @@
+"""Rooms drawn at random: what is promised of them, by numpy alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from headless.pretraining.spoil import faults
+from headless.taskgen.make import LEAST_ITEMS, MOST_ITEMS, ROOM_TYPES, SPLITS, make_task, task_seed
+from metaspatial_addon.layout.relations import relation_scores
+from metaspatial_addon.layout.task import layout_from_json, task_from_json, task_to_json
+
+ROOT = Path(__file__).parents[2]
+DRAWN = [make_task("validation", 21, index) for index in range(150)]
+
+
+def test_the_teachers_layouts_are_free_of_faults():
+    for task, layout in DRAWN:
+        assert not any(faults(task, layout).values()), task.id
+
+
+def test_every_relation_of_a_task_holds():
+    for task, layout in DRAWN:
+        assert all(score.score > 0.95 for score in relation_scores(task, layout)), task.id
+
+
+def test_tasks_are_valid_and_survive_their_file_format():
+    for task, _ in DRAWN:
+        assert task_from_json(json.loads(json.dumps(task_to_json(task)))) == task
+
+
+def test_rooms_and_lists_vary_as_promised():
+    corners = Counter(len(task.room.floor) for task, _ in DRAWN)
+    assert 0.15 < 1 - corners[4] / len(DRAWN) < 0.35
+    assert set(corners) == {4, 6, 8}
+    assert {task.room.type for task, _ in DRAWN} == set(ROOM_TYPES)
+    counts = [len(task.items) for task, _ in DRAWN]
+    assert min(counts) >= LEAST_ITEMS and max(counts) <= MOST_ITEMS and max(counts) >= 12
+    assert all(2.5 <= side <= 8.0 for task, _ in DRAWN for side in map(max, zip(*task.room.floor, strict=True)))
+    assert any(item.locked for task, _ in DRAWN for item in task.items)
+
+
+def test_hardly_two_prompts_are_the_same():
+    assert len({task.prompt for task, _ in DRAWN}) > 0.95 * len(DRAWN)
+
+
+def test_the_same_seed_gives_the_same_task_and_no_split_shares_one():
+    assert make_task("test", 3, 5) == make_task("test", 3, 5)
+    seeds = {task_seed(split, seed, index) for split in SPLITS for seed in range(3) for index in range(50)}
+    assert len(seeds) == len(SPLITS) * 3 * 50
+    assert make_task("train", 3, 5)[0].room != make_task("test", 3, 5)[0].room
+
+
+def run_tasks(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "headless/tasks.py", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_writes_pairs(tmp_path):
+    out = tmp_path / "made" / "tasks.jsonl"
+    done = run_tasks("--rooms", "bathroom,office", "--count", "6", "--seed", "4", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == 6
+    for line in lines:
+        task, layout = task_from_json(line["task"]), layout_from_json(line["layout"])
+        assert task.room.type in ("bathroom", "office")
+        assert set(layout.poses) == {item.id for item in task.movable}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(("--rooms", "attic"), "no room type 'attic'"), (("--count", "0"), "expected at least 1, got 0")],
+)
+def test_a_wrong_option_is_one_clear_line(tmp_path, arguments, told):
+    done = run_tasks(*arguments, "--out", str(tmp_path / "x.jsonl"))
+    assert done.returncode == 2
+    assert told in done.stderr and len(done.stderr.splitlines()) == 1

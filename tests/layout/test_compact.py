@@ -1,0 +1,129 @@
+"""The compact conversation of the embedded model: its tokens, its names, and the way back to the task's own."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headless.taskgen.make import make_task
+from headless.taskgen.rules import ATTEMPTS
+from metaspatial_addon.layout import vocabulary as v
+from metaspatial_addon.layout.compact import CompactRendering, CompactTask, known_category, notches
+from metaspatial_addon.layout.polygon import signed_area
+from metaspatial_addon.layout.task import Item, Layout, Pose, Room, Task
+
+RENDERING = CompactRendering()
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_the_teachers_layout_survives_the_way_there_and_back(index):
+    task, layout = make_task("train", 11, index)
+    text = CompactTask(task).statement(dict(layout.poses))
+    answer = RENDERING.read(text, task)
+    assert answer.status == "ok" and answer.grade == 1.0
+    for item_id, pose in layout.poses.items():
+        read = answer.layout.poses[item_id]
+        assert (read.x, read.y, read.yaw) == pytest.approx((pose.x, pose.y, pose.yaw), abs=1e-6)
+        assert read.z == pytest.approx(pose.z, abs=0.0051)
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_every_text_is_made_of_known_tokens(index):
+    task, layout = make_task("validation", 11, index)
+    compact = CompactTask(task)
+    for text in (compact.question(), compact.statement(dict(layout.poses))):
+        assert v.decode(v.encode(text)) == text
+
+
+def test_a_text_beyond_the_vocabulary_is_refused_with_its_place():
+    with pytest.raises(ValueError, match="no token for 'χ"):
+        v.encode("bedroom:χ")
+
+
+def test_categories_stand_in_the_order_in_which_the_teacher_places_them():
+    assert tuple(ATTEMPTS) == v.CATEGORIES
+
+
+def odd_task(prompt: str = "", scale: float = 1.0) -> Task:
+    floor = ((2.0, -1.0), (2.0 + 4 * scale, -1.0), (2.0 + 4 * scale, -1.0 + 3 * scale), (2.0, -1.0 + 3 * scale))
+    items = (
+        Item("客厅沙发", "sofa", (2.0, 0.9, 0.8)),
+        Item("Cube.003", "mystery gadget", (0.513, 0.4, 1.234)),
+        Item("Bett", "wooden bed", (0.9, 2.0, 0.5)),
+    )
+    return Task("odd", prompt, Room("loft", floor, 2.63), items)
+
+
+def test_ids_of_any_language_and_a_moved_frame_come_back():
+    task = odd_task()
+    compact = CompactTask(task)
+    assert compact.names == {"Bett": "single_bed_1", "客厅沙发": "sofa_1", "Cube.003": "thing_1"}
+    poses = {item.id: Pose(3.0 + 0.5 * k, 0.25, 0.0, 90.0) for k, item in enumerate(task.items)}
+    read = RENDERING.read(compact.statement(poses), task)
+    assert {i: (p.x, p.y) for i, p in read.layout.poses.items()} == {i: (p.x, p.y) for i, p in poses.items()}
+
+
+def test_a_room_beyond_the_models_reach_is_scaled_and_its_answer_scaled_back():
+    task = odd_task(scale=4.0)  # 16 m x 12 m
+    compact = CompactTask(task)
+    assert compact.scale == 2.0
+    assert compact.question().startswith("room: w8.00 d6.00 h2.63\n")
+    poses = {item.id: Pose(2.0 + 8.0, -1.0 + 4.0, 0.0, 0.0) for item in task.items}
+    assert RENDERING.read(compact.statement(poses), task).layout.poses == poses
+
+
+def test_an_edit_leaves_other_poses_exactly_as_they_were():
+    task = odd_task()
+    before = Layout("odd", {item.id: Pose(3.0123, 0.4567, 0.001, 33.3) for item in task.items})
+    text = CompactTask(task).statement({"Bett": Pose(4.0, 0.5, 0.0, 0.0)})
+    answer = RENDERING.read(text, task, before)
+    assert answer.changed == ("Bett",)
+    assert answer.layout.poses["客厅沙发"] == before.poses["客厅沙发"]
+    assert answer.layout.poses["Bett"] == Pose(4.0, 0.5, 0.0, 0.0)
+
+
+def test_the_empty_list_ends_it():
+    task = odd_task()
+    before = Layout("odd", {item.id: Pose(3.0, 0.5) for item in task.items})
+    assert RENDERING.read(v.EMPTY_ANSWER, task, before).done
+
+
+def test_only_known_words_of_the_prompt_are_kept():
+    task = odd_task("Put the SOFA, s'il vous plaît, against the north wall")
+    assert CompactTask(task).words() == ["sofa", "against", "north", "wall"]
+
+
+@pytest.mark.parametrize(
+    ("category", "width", "known"),
+    [("Double Bed", 1.6, "double bed"), ("big oak dining table", 1.6, "dining table"), ("bed", 1.6, "double bed"),
+     ("bed", 0.9, "single bed"), ("desk lamp", 0.2, "desk"), ("couch", 2.0, "sofa"), ("Cube", 1.0, "thing"), ("", 1.0, "thing")],
+)  # fmt: skip
+def test_categories_beyond_the_vocabulary_find_the_nearest(category, width, known):
+    assert known_category(Item("a", category, (width, 2.0, 0.5))) == known
+
+
+def test_more_of_a_kind_than_there_are_numbers_still_have_names_of_their_own():
+    items = tuple(Item(f"c{k}", "dining chair", (0.5, 0.5, 0.9)) for k in range(30))
+    task = dataclasses.replace(odd_task(), items=items)
+    names = CompactTask(task).names
+    assert len(set(names.values())) == 30
+    v.encode(CompactTask(task).question())
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_notches_and_floor_fill_the_bounding_rectangle(index):
+    task, _ = make_task("train", 12, index)
+    floor = np.array(task.room.floor)
+    missing = sum((x1 - x0) * (y1 - y0) for x0, x1, y0, y1 in notches(floor))
+    assert missing + signed_area(floor) == pytest.approx(float(np.prod(np.ptp(floor, axis=0))))
+
+
+def test_a_slanted_wall_is_approximated():
+    triangle = ((0.0, 0.0), (4.0, 0.0), (0.0, 4.0))
+    cut = sum((x1 - x0) * (y1 - y0) for x0, x1, y0, y1 in notches(triangle))
+    assert 3.0 < cut <= 8.5

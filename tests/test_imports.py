@@ -1,0 +1,109 @@
+"""The import rules: who may import whom, and what imports without Blender."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+ADDON = CHECKOUT / "metaspatial_addon"
+BLENDER_MODULES = {"bpy", "bmesh", "mathutils", "gpu", "bl_ui"}
+HEAVY_MODULES = BLENDER_MODULES | {"torch", "transformers", "peft", "PIL"}
+# The parts below the episode, and what each may import of the others.
+BELOW = {"layout": set(), "reward": {"layout"}, "policy": {"layout"}, "blender": {"layout"}}
+# The parts above it, which nothing below them imports.
+ABOVE = {"worker", "ui"}
+# Modules beside episode.py bring the parts below together.
+MIDDLE = {path.stem for path in ADDON.glob("*.py")} - {"__init__"}
+
+
+def sources(part: str) -> list[Path]:
+    """The Python files of one part of the add-on: a folder or a module."""
+    return sorted((ADDON / part).rglob("*.py")) or [ADDON / f"{part}.py"]
+
+
+def imported(path: Path, tree: ast.AST) -> list[str]:
+    """Every module that `tree`, parsed from `path`, imports, by its absolute dotted name."""
+    package = (CHECKOUT / path).relative_to(CHECKOUT).parent.parts
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            # `from . import x` may name a module in x: both are looked at.
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def parts_imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    dotted = [name.split(".") for name in imported(path, tree)]
+    return {name[1] for name in dotted if name[0] == "metaspatial_addon" and len(name) > 1}
+
+
+@pytest.mark.parametrize("part", sorted({*BELOW, *MIDDLE}))
+def test_imports_point_one_way(part: str) -> None:
+    forbidden = ABOVE if part in MIDDLE else {*BELOW, *MIDDLE, *ABOVE} - BELOW[part] - {part}
+    wrong = {
+        str(path.relative_to(CHECKOUT)): sorted(found)
+        for path in sources(part)
+        if (found := parts_imported(path) & forbidden)
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("part", ["layout", "reward", "policy"])
+def test_these_parts_import_no_blender(part: str) -> None:
+    wrong = {
+        str(path.relative_to(CHECKOUT)): sorted(found)
+        for path in sources(part)
+        if (found := {n.split(".")[0] for n in imported(path, ast.parse(path.read_text("utf-8")))} & BLENDER_MODULES)
+    }
+    assert wrong == {}
+
+
+def test_relative_imports_are_resolved(tmp_path: Path) -> None:
+    tree = ast.parse("from ..layout.task import Task\nfrom . import weights\nimport bpy.types\n")
+    names = imported(ADDON / "reward" / "terms.py", tree)
+    assert "metaspatial_addon.layout.task" in names
+    assert "metaspatial_addon.reward.weights" in names
+    assert "bpy.types" in names
+
+
+def run_without(modules: set[str], code: str) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a fresh Python in which none of `modules` can be imported."""
+    block = f"import sys\nfor name in {sorted(modules)!r}: sys.modules[name] = None\n"
+    return subprocess.run(
+        [sys.executable, "-c", block + code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_addon_imports_without_blender() -> None:
+    result = run_without(BLENDER_MODULES, "import metaspatial_addon; print(metaspatial_addon.__version__)")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("part", ["layout", "reward", "policy"])
+def test_every_module_of_these_parts_imports_with_numpy_alone(part: str) -> None:
+    modules = [
+        ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__") for path in sources(part)
+    ]
+    result = run_without(HEAVY_MODULES, f"import importlib\nfor m in {modules!r}: importlib.import_module(m)\n")
+    assert result.returncode == 0, result.stderr
+
+
+def test_register_and_unregister_can_be_repeated() -> None:
+    bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+    import metaspatial_addon
+
+    before = set(dir(bpy.types))
+    for _ in range(2):
+        metaspatial_addon.register()
+        metaspatial_addon.unregister()
+    assert set(dir(bpy.types)) == before
