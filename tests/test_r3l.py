@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metaspatial_addon.episode import LayoutEnv, play, rendering_of
 from metaspatial_addon.layout.evidence import RelationScore
 from metaspatial_addon.layout.geometry import OrientedBox
 from metaspatial_addon.layout.relations import relation_scores
 from metaspatial_addon.layout.task import task_from_json, task_to_json
+from metaspatial_addon.policy.builtin import BuiltinPolicy
 from tests.r3l import r3l_layout, r3l_task
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "r3l"
@@ -46,3 +48,19 @@ def test_their_solution_stands_in_the_room():
     task, layout = r3l_task(path), r3l_layout(path)
     corners = np.concatenate([OrientedBox.of(i, layout.poses[i.id]).corners for i in task.items])
     assert corners.min() > -0.02 and np.all(corners.max(axis=0) < np.array((12.02, 9.02)))
+
+
+@pytest.mark.parametrize("name", ["bedroom_0", "kitchen_12x9_detailed"])
+def test_the_embedded_model_plays_a_full_episode(name):
+    pytest.importorskip("bpy")
+    from metaspatial_addon.blender.stage import Stage
+
+    task = r3l_task(DATA / f"{name}.json")
+    policy = BuiltinPolicy()
+    with Stage() as stage:
+        env = LayoutEnv(stage, rendering=rendering_of(policy), turns=3, pictures=False)
+        *_, outcome = play(env, policy, task, seed=3, samples=2)
+    assert not outcome.failure
+    assert [turn.status for turn in outcome.turns] == ["ok"] * len(outcome.turns)
+    assert set(outcome.best.layout.poses) == {item.id for item in task.movable}
+    assert outcome.best.reward == max(turn.reward for turn in outcome.turns) > 0

@@ -16,7 +16,8 @@ from .model import ModelShape
 class PretrainConfig:
     """`shape` is the model's; the rest is the run's.
 
-    `start`: a model folder to go on from, "" for fresh weights; `pictures`: teach with the small top views.
+    `start`: a model folder to go on from, "" for fresh weights; `pictures`: teach with the small top views;
+    `own`: a file of the model's own mistakes, from which the share `own_share` of the mending lessons comes.
     """
 
     seed: int = 1
@@ -26,6 +27,8 @@ class PretrainConfig:
     batch: int = 16
     learning_rate: float = 2e-3
     mending: float = 0.35
+    own: str = ""
+    own_share: float = 0.5
     pictures: bool = False
     start: str = ""
     bf16: bool = True
@@ -56,6 +59,8 @@ def read_config(path: str, changes: list[str] | None = None) -> PretrainConfig:
     config = _filled(PretrainConfig(), data, path, "")
     config = replace(config, shape=_filled(ModelShape(), sizes, path, "shape."))
     shape = config.shape
+    if config.own and config.pictures:
+        raise InputError(path, "own", "no file where pictures are taught: its lessons have none", config.own)
     if shape.hidden % shape.heads or shape.heads % shape.key_value_heads:
         raise InputError(path, "shape.heads", "a divisor of hidden and a multiple of key_value_heads", shape.heads)
     return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -41,7 +41,7 @@ def placing_lesson(seed: int, index: int, pictures: bool = False) -> Lesson:
     task, layout = make_task("train", seed, index)
     compact = CompactTask(task)
     shown = [compact_top_view(task, Layout(task.id))] if pictures else []
-    return _lesson([(compact.question(), compact.statement(dict(layout.poses)), True)], shown, chosen_names=False)
+    return lesson_of([(compact.question(), compact.statement(dict(layout.poses)), True)], shown, chosen_names=False)
 
 
 def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | None:
@@ -57,13 +57,13 @@ def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | No
     compact = CompactTask(task)
     told = report(compact.names, evidence, compact.target)
     shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
-    return _lesson(
+    return lesson_of(
         [(compact.question(), compact.statement(dict(spoilt.poses)), False), (told, compact.statement(edit), True)],
         shown, chosen_names=True,
     )
 
 
-def _lesson(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_names: bool) -> Lesson:
+def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_names: bool) -> Lesson:
     """`turns` are a question, its answer and whether to learn it; `shown` is one picture a turn, or none at all."""
     ids: list[int] = []
     weights: list[np.ndarray] = []
@@ -76,14 +76,21 @@ def _lesson(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_na
             weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
         ids += asked + said.tolist()
         weights += [np.zeros(len(asked), np.float32), weight]
-    return Lesson(np.array(ids), np.concatenate(weights), read_patches(shown))
+    return Lesson(np.array(ids, int), np.concatenate([np.zeros(0, np.float32), *weights]), read_patches(shown))
 
 
-def lessons(seed: int, start: int, mending: float, pictures: bool = False) -> Iterator[Lesson]:
-    """An endless stream from lesson `start` on; the share `mending` of them mends."""
+def lessons(
+    seed: int, start: int, mending: float, pictures: bool = False, own: Sequence[Lesson] = (), own_share: float = 0.0
+) -> Iterator[Lesson]:
+    """An endless stream from lesson `start` on; the share `mending` of them mends, `own_share` of those from `own`."""
     index = start
     while True:
-        mends = Random(f"kind/{seed}/{index}").random() < mending
-        lesson = mending_lesson(seed, index, pictures) if mends else None
+        rng = Random(f"kind/{seed}/{index}")
+        lesson = None
+        if rng.random() < mending:
+            if own and rng.random() < own_share:
+                lesson = own[rng.randrange(len(own))]
+            else:
+                lesson = mending_lesson(seed, index, pictures)
         yield lesson or placing_lesson(seed, index, pictures)
         index += 1

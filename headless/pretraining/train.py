@@ -26,6 +26,7 @@ from .config import PretrainConfig
 from .examples import Lesson, lessons
 from .export import write_model
 from .model import build
+from .own import read_lessons
 
 POOL = 16  # batches that are sorted by length together, so that little is padding
 
@@ -47,7 +48,8 @@ class LessonBatches(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
         size = config.batch * POOL
-        stream = lessons(config.seed, self.start * size, config.mending, config.pictures)
+        own = read_lessons(config.own) if config.own else []
+        stream = lessons(config.seed, self.start * size, config.mending, config.pictures, own, config.own_share)
         pool = self.start
         while True:
             drawn = sorted((next(stream) for _ in range(size)), key=lambda lesson: len(lesson.ids))
@@ -77,9 +79,9 @@ def embedded(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     pixels = frame.expand(-1, -1, FRAMES, -1, -1).reshape(len(frame), -1)  # a still picture is the same frame twice
     grid = torch.tensor([[1, SIDE * MERGE, SIDE * MERGE]]).expand(len(batch.patches), -1)
     features = torch.cat(model.model.get_image_features(pixels, grid).pooler_output).to(embeddings.dtype)
-    seen = batch.ids == PLACEHOLDER
-    assert int(seen.sum()) == len(features), f"{int(seen.sum())} placeholders for {len(features)} tokens of pictures"
-    return embeddings.masked_scatter(seen[:, :, None], features)
+    places = (batch.ids == PLACEHOLDER).nonzero(as_tuple=True)  # row by row, as the pictures are
+    assert len(places[0]) == len(features), f"{len(places[0])} placeholders for {len(features)} tokens of pictures"
+    return embeddings.index_put(places, features)
 
 
 def lesson_loss(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, float]:
@@ -109,11 +111,10 @@ def optimisers(model: torch.nn.Module, config: PretrainConfig) -> list[torch.opt
     The vision tower is left out where it has nothing to learn from.
     """
     decoder, tower = model.model.language_model, model.model.visual
-    inner = [*decoder.layers.parameters(), *(tower.parameters() if config.pictures else ())]
-    matrices = [p for p in inner if p.ndim == 2]
+    seeing = list(tower.parameters()) if config.pictures else []
+    matrices = [p for p in (*decoder.layers.parameters(), *seeing) if p.ndim == 2]
     chosen = {id(p) for p in matrices}
-    outer = [*decoder.parameters(), *(tower.parameters() if config.pictures else ())]
-    others = [p for p in outer if id(p) not in chosen]
+    others = [p for p in (*decoder.parameters(), *seeing) if id(p) not in chosen]
     return [
         torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0),

@@ -180,6 +180,8 @@ def show_turn(run: bpy.types.Collection, shown: bpy.types.Collection) -> None:
     """Exclude every other turn of the run from every view layer that has the run."""
     for scene in bpy.data.scenes:
         for view_layer in scene.view_layers:
+            if view_layer.layer_collection is None:  # from 5.2 on, until a new scene's first update
+                view_layer.update()
             layer = _layer_of(view_layer.layer_collection, run)
             for child in layer.children if layer is not None else ():
                 if _kind(child.collection) == _TURN:

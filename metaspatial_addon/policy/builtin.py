@@ -68,7 +68,7 @@ class BuiltinPolicy:
         self.decoder = Decoder(DecoderConfig.of(config["text_config"]), tensors)
         taught = folder / "metaspatial.json"
         self.sees_images = taught.exists() and read_json(taught).get("pictures") is True
-        self.tower = VisionTower(config["vision_config"], tensors) if self.sees_images else None
+        self.tower = VisionTower(config["vision_config"], tensors)
         if len(self.decoder.embeddings) != len(v.TOKENS):
             raise PolicyError(
                 f"The model in {folder.name} has another vocabulary than this version: pick a newer model."

@@ -99,8 +99,11 @@ def test_only_known_words_of_the_prompt_are_kept():
 
 @pytest.mark.parametrize(
     ("category", "width", "known"),
-    [("Double Bed", 1.6, "double bed"), ("big oak dining table", 1.6, "dining table"), ("bed", 1.6, "double bed"),
-     ("bed", 0.9, "single bed"), ("desk lamp", 0.2, "desk"), ("couch", 2.0, "sofa"), ("Cube", 1.0, "thing"), ("", 1.0, "thing")],
+    [
+        ("Double Bed", 1.6, "double bed"), ("big oak dining table", 1.6, "dining table"), ("bed", 1.6, "double bed"),
+        ("bed", 0.9, "single bed"), ("desk lamp", 0.2, "desk"), ("couch", 2.0, "sofa"), ("Cube", 1.0, "thing"),
+        ("", 1.0, "thing"),
+    ],
 )  # fmt: skip
 def test_categories_beyond_the_vocabulary_find_the_nearest(category, width, known):
     assert known_category(Item("a", category, (width, 2.0, 0.5))) == known

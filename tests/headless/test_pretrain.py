@@ -1,0 +1,190 @@
+"""Pretraining on a tiny model: it learns, its checkpoints load in the embedded policy, and a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headless import pretrain
+from headless.taskgen.make import make_task
+from metaspatial_addon.layout import vocabulary as v
+from metaspatial_addon.layout.compact import CompactRendering
+from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.layout.task import Layout
+from metaspatial_addon.policy.builtin import BuiltinPolicy, Prompt
+from metaspatial_addon.policy.vision import PLACEHOLDER, read_patches
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+ROOT = Path(__file__).parents[2]
+RENDERING = CompactRendering()
+CONFIG = """
+seed = 3
+steps = 14
+warmup_steps = 2
+decay_steps = 2
+batch = 2
+learning_rate = 1e-2
+mending = 0.5
+log_every = 1
+save_every = 3
+
+[shape]
+hidden = 32
+layers = 1
+heads = 2
+key_value_heads = 1
+feed_forward = 32
+vision_hidden = 32
+vision_layers = 1
+vision_heads = 2
+"""
+
+
+def rows(folder: Path) -> dict[int, tuple[float, float]]:
+    """Loss and gradient norm by step; a step that was taken again counts as it was the last time."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return {line["step"]: (line["loss"], line["gradient_norm"]) for line in lines}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["text", "pictures"])
+def trained(request, config, tmp_path_factory):
+    """A run from start to end, and whether it had pictures."""
+    folder = tmp_path_factory.mktemp("run")
+    changes = ["--set", f"pictures={str(request.param).lower()}"]
+    pretrain.main(["--config", str(config), "--run", str(folder), *changes])
+    return folder, request.param
+
+
+def test_the_loss_falls_and_the_model_answers(trained):
+    folder, pictures = trained
+    losses = [loss for loss, _ in rows(folder).values()]
+    assert len(losses) == 14 and np.mean(losses[-3:]) < np.mean(losses[:3]) - 0.5
+    policy = BuiltinPolicy(folder / "checkpoint-000014")
+    assert policy.sees_images is pictures
+    task, _ = make_task("test", 8, 0)
+    asked = RENDERING.first(task, RENDERING.pictures(task, Layout(task.id)))
+    (reply,) = policy.answer([asked], [1])
+    assert RENDERING.read(reply.text, task).status == "ok"
+
+
+def test_the_vision_tower_learns_where_there_are_pictures(trained):
+    from safetensors.numpy import load_file
+
+    folder, pictures = trained
+    early, late = (load_file(folder / f"checkpoint-{step:06d}" / "model.safetensors") for step in (9, 14))
+    moved = {name for name in early if not np.array_equal(early[name], late[name])}
+    tower = {name for name in early if name.startswith("visual.") and not name.endswith("norm2.weight")}
+    assert tower and (tower <= moved if pictures else not tower & moved)
+    assert {name for name in early if name.startswith("model.layers.") and name.endswith("weight")} <= moved
+
+
+def test_a_run_killed_while_it_saves_goes_on_as_if_it_had_not_stopped(trained, config, tmp_path):
+    folder, pictures = trained
+    arguments = ["--config", str(config), "--run", str(tmp_path), "--set", f"pictures={str(pictures).lower()}"]
+    killed = f"""
+import os, signal, sys
+from headless import pretrain
+from headless.pretraining import train
+write_model = train.write_model
+def dies_at_the_second(model, folder, pictures):
+    write_model(model, folder, pictures)
+    if (folder.parent / "checkpoint-000003").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+train.write_model = dies_at_the_second
+pretrain.main({arguments!r})
+"""
+    done = subprocess.run([sys.executable, "-c", killed], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert max(rows(tmp_path)) == 6 and (tmp_path / "checkpoint.part").exists()
+    pretrain.main([*arguments, "--resume"])
+    assert rows(tmp_path) == rows(folder)
+    assert not (tmp_path / "checkpoint.part").exists()
+
+
+def test_lessons_show_what_an_episode_shows():
+    from headless.pretraining.examples import mending_lesson, placing_lesson
+
+    task, layout = make_task("train", 1, 0)
+    empty = RENDERING.pictures(task, Layout(task.id))
+    lesson = placing_lesson(1, 0, pictures=True)
+    prompt = Prompt.of(RENDERING.first(task, empty), sees_images=True)
+    assert tuple(lesson.ids[: len(prompt.ids)]) == prompt.ids
+    assert not lesson.weights[: len(prompt.ids)].any()
+    np.testing.assert_array_equal(lesson.patches, read_patches(empty))
+
+    index, mending = next((k, found) for k in range(50) if (found := mending_lesson(1, k, pictures=True)))
+    assert len(mending.patches) == 2 and (mending.patches[0] != mending.patches[1]).any()
+    task, _ = make_task("train", 1, index)
+    np.testing.assert_array_equal(mending.patches[:1], read_patches(RENDERING.pictures(task, Layout(task.id))))
+    bare = mending_lesson(1, index)
+    special = [v.TOKEN_IDS[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end")]
+    text = ~np.isin(mending.ids, special)
+    np.testing.assert_array_equal(mending.ids[text], bare.ids)
+    np.testing.assert_array_equal(mending.weights[text], bare.weights)
+    assert not mending.weights[~text].any() and len(bare.patches) == 0
+    # The spoilt layout is the one that the model is told to have said.
+    said = v.decode([int(k) for k in bare.ids[len(Prompt.of(RENDERING.first(task)).ids) :]])
+    said = RENDERING.read(said[: said.index("<|end|>")], task).layout
+    drawn = read_patches(RENDERING.pictures(task, said))[0].astype(int)
+    assert np.abs(drawn - mending.patches[1]).mean() < 3
+
+
+def test_the_loss_is_that_of_the_whole_model_of_transformers():
+    """Beside the model's own forward pass, which finds positions and features by itself."""
+    from headless.pretraining.examples import mending_lesson, placing_lesson
+    from headless.pretraining.model import ModelShape, build
+    from headless.pretraining.train import collate, lesson_loss
+
+    torch.manual_seed(2)
+    model = build(ModelShape(hidden=32, layers=1, heads=2, key_value_heads=1, feed_forward=32, vision_hidden=32))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    mending = next(found for k in range(50) if (found := mending_lesson(1, k, pictures=True)))
+    batch = collate([placing_lesson(1, 0, pictures=True), mending])
+    loss, _ = lesson_loss(model, batch)
+    frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 196)
+    pixels = torch.stack([frame, frame], dim=2).reshape(len(frame), -1)
+    logits = model(
+        input_ids=batch.ids, pixel_values=pixels, image_grid_thw=torch.tensor([[1, 8, 8]] * 3),
+        mm_token_type_ids=(batch.ids == PLACEHOLDER).int(),
+    ).logits[:, :-1]
+    each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), batch.ids[:, 1:], reduction="none")
+    weights = batch.weights[:, 1:]
+    assert loss.item() == pytest.approx(((each * weights).sum() / weights.sum()).item(), abs=1e-4)
+    with pytest.raises(AssertionError, match="48 placeholders for 32"):
+        lesson_loss(model, batch._replace(patches=batch.patches[:2]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("stepz=3", "stepz: expected one of seed, steps"),
+        ('pictures="yes"', "pictures: expected a value of type bool, got 'yes'"),
+        ("pictures=1", "pictures: expected a value of type bool, got 1"),
+        ("batch=2.5", "batch: expected a value of type int, got 2.5"),
+        ("steps=-1", "steps: expected a number that is not negative, got -1"),
+        ("shape.width=3", "shape.width: expected one of hidden"),
+        ("shape.heads=5", "shape.heads: expected a divisor"),
+        ("steps=ten", "expected TOML"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_error(config, tmp_path, change, message):
+    with pytest.raises(InputError, match="tiny.toml") as caught:
+        pretrain.main(["--config", str(config), "--run", str(tmp_path / "run"), "--set", change])
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
