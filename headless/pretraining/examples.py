@@ -10,7 +10,7 @@ import numpy as np
 
 from headless.taskgen.make import make_task
 from metaspatial_addon.layout import vocabulary as v
-from metaspatial_addon.layout.compact import CompactTask, report
+from metaspatial_addon.layout.compact import CompactTask
 from metaspatial_addon.layout.plan import compact_top_view
 from metaspatial_addon.layout.task import Layout
 from metaspatial_addon.policy.vision import PICTURE_IDS, read_patches
@@ -55,7 +55,7 @@ def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | No
     if not edit:
         return None
     compact = CompactTask(task)
-    told = report(compact.names, evidence, compact.target)
+    told = compact.report(evidence)
     shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
     return lesson_of(
         [(compact.question(), compact.statement(dict(spoilt.poses)), False), (told, compact.statement(edit), True)],
@@ -76,7 +76,7 @@ def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_
             weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
         ids += asked + said.tolist()
         weights += [np.zeros(len(asked), np.float32), weight]
-    return Lesson(np.array(ids, int), np.concatenate([np.zeros(0, np.float32), *weights]), read_patches(shown))
+    return Lesson(np.array(ids), np.concatenate(weights), read_patches(shown))
 
 
 def lessons(

@@ -2,8 +2,8 @@
 
     python -m headless.pretraining.own --model runs/tiny/checkpoint-001700 --count 5000 --seed 2 --out own.npz
 
-Spoilt layouts of `spoil` look otherwise than what a half-taught model gets wrong; a share `own` of the mending
-lessons of a run comes from such a file. (The idea is DAgger's: Ross, Gordon and Bagnell 2011.)
+Spoilt layouts of `spoil` look otherwise than what a half-taught model gets wrong; the share `own_share` of the
+mending lessons of a run comes from such a file. (The idea is DAgger's: Ross, Gordon and Bagnell 2011.)
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 
 from headless import cli
 from headless.taskgen.make import make_task
-from metaspatial_addon.layout.compact import CompactRendering, CompactTask, report
+from metaspatial_addon.layout.compact import CompactRendering, CompactTask
 from metaspatial_addon.layout.conversation import Conversation, Message
 from metaspatial_addon.layout.errors import InputError
 from metaspatial_addon.layout.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin import BuiltinPolicy
+from metaspatial_addon.policy.vision import read_patches
 
 from .examples import Lesson, lesson_of
 from .spoil import faults, faulty_ids
 
 ROUNDS = 2  # of mending after the first answer
 BATCH = 32
-MOST_EDITS = 4
 
 
 @dataclass
@@ -43,15 +43,15 @@ class _Episode:
 
 
 def mending_edit(task: Task, taught: Layout, layout: Layout) -> dict[str, Pose]:
-    """Poses of the teacher's for the items at fault, and for those that get in their way, until nothing is wrong."""
+    """Poses of the teacher's for the items at fault, and for those that get in their way, until nothing is wrong.
+
+    It ends, since the teacher's own layout is faultless; nothing for a layout without faults.
+    """
     edit: dict[str, Pose] = {}
-    for _ in range(MOST_EDITS):
-        evidence = faults(task, Layout(task.id, {**layout.poses, **edit}))
-        named = faulty_ids(evidence)
-        moved = {i: p for i, p in taught.poses.items() if i in named and i not in edit and layout.poses[i] != p}
-        if not moved:
-            break
-        edit |= moved
+    while named := faulty_ids(faults(task, Layout(task.id, {**layout.poses, **edit}))):
+        wrong = {i: p for i, p in taught.poses.items() if edit.get(i, layout.poses[i]) != p}
+        # Items at their places are only ever at fault through others that are not.
+        edit |= {i: p for i, p in wrong.items() if i in named} or wrong
     return edit
 
 
@@ -75,7 +75,7 @@ def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Ite
             if not edit:
                 continue
             compact = CompactTask(task)
-            told = report(compact.names, evidence, compact.target)
+            told = compact.report(evidence)
             turns = [(question, answer, False) for question, answer in episode.turns]
             yield lesson_of([*turns, (told, compact.statement(edit), True)], [], chosen_names=True)
             episode.asked = (*episode.asked, Message("assistant", reply.text), Message("user", told))
@@ -102,7 +102,7 @@ def read_lessons(path: str) -> list[Lesson]:
             ids, weights, ends = file["ids"].astype(np.int64), file["weights"].astype(np.float32), file["ends"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(path, "", f"lessons that headless.pretraining.own wrote ({error})") from error
-    no_pictures = lesson_of([], [], chosen_names=False).patches
+    no_pictures = read_patches([])
     pieces = zip(np.split(ids, ends[:-1]), np.split(weights, ends[:-1]), strict=True)
     return [Lesson(one, weight, no_pictures) for one, weight in pieces]
 

@@ -78,7 +78,7 @@ def _boxes(items: list[Item], poses: list[Pose]) -> np.ndarray:
     """(N, 6): x0, x1, y0, y1, z0, z1 in metres."""
     rows = []
     for item, pose in zip(items, poses, strict=True):
-        width, depth = stood_extents(item, pose.yaw)
+        width, depth = stood_extents(item.size, pose.yaw)
         rows.append(
             (
                 pose.x - width / 2,

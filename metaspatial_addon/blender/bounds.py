@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..layout.evidence import Outside
-from ..layout.geometry import share_outside
+from ..layout.geometry import OrientedBox, share_outside
 from ..layout.polygon import contains, distance_to_edges
 from ..layout.task import Room
 from .body import Body
@@ -17,7 +17,7 @@ TOLERANCE = 0.01
 
 
 def find_outside(bodies: Sequence[Body], room: Room) -> tuple[Outside, ...]:
-    """Every placed, unlocked body that is outside by more than `TOLERANCE`, with the share of its footprint outside.
+    """Every placed, unlocked body that is outside by more than `TOLERANCE`, with the share of its box outside.
 
     The distance is that of the furthest point of the mesh: beyond a wall, below the floor or above the ceiling.
     """
@@ -29,8 +29,14 @@ def find_outside(bodies: Sequence[Body], room: Room) -> tuple[Outside, ...]:
         box = body.box
         distance = max(-box.z, box.top - room.height, _beyond_walls(body, floor))
         if distance > TOLERANCE:
-            found.append(Outside(body.item.id, round(distance, 4), round(share_outside(box.corners, floor), 4)))
+            found.append(Outside(body.item.id, round(distance, 4), round(_share(box, floor, room.height), 4)))
     return tuple(found)
+
+
+def _share(box: OrientedBox, floor: np.ndarray, height: float) -> float:
+    """Share in [0, 1] of a box that lies beyond the walls, below the floor or above the ceiling."""
+    upright = (max(-box.z, 0.0) + max(box.top - height, 0.0)) / max(box.height, 1e-6)  # a mesh may be flat
+    return 1.0 - (1.0 - share_outside(box.corners, floor)) * (1.0 - min(upright, 1.0))
 
 
 def _beyond_walls(body: Body, floor: np.ndarray) -> float:

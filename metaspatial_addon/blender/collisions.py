@@ -104,11 +104,12 @@ def _directions(a: Body, b: Body) -> list[np.ndarray]:
 
 
 class _Pair:
-    """Two meshes in the room's frame, drawn in by `SKIN`, the first of which can be moved along."""
+    """Two meshes, turned as in the room and drawn in by `SKIN`, the first of which can be moved along."""
 
     def __init__(self, a: Body, b: Body, reach: float):
         self.a, self.b = a, b
-        a_points, b_points = a.to_room(a.shape.drawn_in), b.to_room(b.shape.drawn_in)
+        middle = (b.box.x, b.box.y, b.box.z)  # trees are made of float32, which is coarse far from the origin
+        a_points, b_points = a.to_room(a.shape.drawn_in) - middle, b.to_room(b.shape.drawn_in) - middle
         # Moving by up to `reach`, only faces this close to the other box can ever meet.
         self.a_points, self.a_faces = _near(a_points, a.triangles, b_points, reach)
         self.b_points, self.b_faces = _near(b_points, b.triangles, a_points, reach)
@@ -163,5 +164,6 @@ def _over_corners(pick: np.ufunc, values: np.ndarray, faces: np.ndarray) -> np.n
 def _inside(points: np.ndarray, body: Body) -> bool:
     """Whether any of the points (P, 3) lies inside a body's solid matter."""
     local = body.to_item(points)
-    low, high = body.shape.low + CONTACT, body.shape.high - CONTACT
+    # No narrower than this: a piece inside must have its point inside until its surface meets the body's.
+    low, high = body.shape.low + SKIN, body.shape.high - SKIN
     return any(body.shape.holds(p) for p in local[((local > low) & (local < high)).all(axis=1)])

@@ -23,7 +23,7 @@ def measure(stage: Stage, task: Task, layout: Layout, simulate: bool = True) -> 
     stage.place(layout)
     bodies = stage.placed
     overlaps = find_overlaps(bodies)
-    supports = measure_support(bodies, task.room)
+    supports = measure_support(bodies, task)
     overlapping = {item_id for o in overlaps for item_id in (o.a, o.b)}
     access = measure_access(task, layout)
     return Evidence(

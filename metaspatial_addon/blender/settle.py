@@ -71,8 +71,10 @@ def _simulate(
     """Drift in metres and tilt in degrees of each active body, by id."""
     ids = {body.item.id for body in active}
     passive = {c.item.id: c for body in active for c in carriers[body.item.id] if c.item.id not in ids}
-    with _scratch_scene() as world:
-        world.add_floor()
+    spots = np.array([(body.box.x, body.box.y) for body in active])
+    centre = spots.mean(axis=0)  # the solver's numbers are float32: near the origin, wherever the room lies
+    with _scratch_scene(centre) as world:
+        world.add_floor(100.0 + float(np.abs(spots - centre).max()))
         for body in passive.values():
             world.add_passive(body, layers.met[body.item.id])
         for body in active:
@@ -129,22 +131,24 @@ def _close(a: Body, b: Body) -> bool:
 
 
 class _World:
-    """A scene with a rigid-body world and what was put into it."""
+    """A scene with a rigid-body world and what was put into it. Its origin is at `centre` (2,) of the room."""
 
-    def __init__(self, scene: bpy.types.Scene, members: bpy.types.Collection):
+    def __init__(self, scene: bpy.types.Scene, members: bpy.types.Collection, centre: np.ndarray):
         self.scene, self.members = scene, members
+        self.origin = np.array([*centre, 0.0])
         self.made: list[bpy.types.ID] = []
         self.active: list[bpy.types.Object] = []
 
-    def add_floor(self) -> None:
+    def add_floor(self, reach: float) -> None:
+        """A floor that goes `reach` metres from the centre."""
         mesh = bpy.data.meshes.new(_PREFIX + "floor")
-        mesh.from_pydata([(-100.0, -100.0, -1.0), (100.0, 100.0, 1.0)], [(0, 1)], [])  # a box shape needs no faces
-        floor = self._add(mesh, (0.0, 0.0, -1.0), 0.0, "BOX", set(range(_LAYERS)))
+        mesh.from_pydata([(-reach, -reach, -1.0), (reach, reach, 1.0)], [(0, 1)], [])  # a box shape needs no faces
+        floor = self._add(mesh, self.origin - (0.0, 0.0, 1.0), 0.0, "BOX", set(range(_LAYERS)))
         floor.rigid_body.type = "PASSIVE"
         self.made.append(mesh)
 
     def add_passive(self, body: Body, layers: set[int]) -> None:
-        at = (body.pose.x, body.pose.y, body.pose.z)
+        at = np.array([body.pose.x, body.pose.y, body.pose.z])
         self._add(body.shape.mesh, at, body.pose.yaw, "MESH", layers).rigid_body.type = "PASSIVE"
 
     def add_active(self, body: Body, layers: set[int]) -> None:
@@ -153,18 +157,18 @@ class _World:
         mesh = bpy.data.meshes.new(_PREFIX + body.item.id)
         mesh.from_pydata((corners - centre).tolist(), [], faces)
         self.made.append(mesh)
-        at = body.to_room(centre)
-        object_ = self._add(mesh, tuple(at), body.pose.yaw, "CONVEX_HULL", layers)
+        object_ = self._add(mesh, body.to_room(centre), body.pose.yaw, "CONVEX_HULL", layers)
         size = body.shape.high - body.shape.low
         object_.rigid_body.mass = max(_DENSITY * float(np.prod(size)), 0.1)
         object_.rigid_body.use_deactivation = False  # a slow start of a fall must not be put to sleep
         self.active.append(object_)
 
     def _add(
-        self, mesh: bpy.types.Mesh, at: tuple[float, ...], yaw: float, shape: str, layers: set[int]
+        self, mesh: bpy.types.Mesh, at: np.ndarray, yaw: float, shape: str, layers: set[int]
     ) -> bpy.types.Object:
+        """A rigid body at a point (3,) of the room."""
         object_ = bpy.data.objects.new(mesh.name, mesh)
-        object_.location, object_.rotation_euler = at, (0.0, 0.0, math.radians(yaw))
+        object_.location, object_.rotation_euler = at - self.origin, (0.0, 0.0, math.radians(yaw))
         self.made.append(object_)
         self.scene.collection.objects.link(object_)
         self.members.objects.link(object_)  # makes it a rigid body
@@ -190,10 +194,10 @@ class _World:
 
 
 @contextmanager
-def _scratch_scene() -> Iterator[_World]:
+def _scratch_scene(centre: np.ndarray) -> Iterator[_World]:
     scene = bpy.data.scenes.new(_PREFIX + "scene")
     members = bpy.data.collections.new(_PREFIX + "bodies")
-    world = _World(scene, members)
+    world = _World(scene, members, centre)
     try:
         with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
             bpy.ops.rigidbody.world_add()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..layout.evidence import Unsupported
-from ..layout.polygon import wall
-from ..layout.task import Room
+from ..layout.polygon import distance_to_wall, wall
+from ..layout.task import Room, Task
 from .body import Body
 
 TOLERANCE = 0.01
@@ -18,6 +18,9 @@ TOLERANCE = 0.01
 
 WALL_REACH = 0.05
 """Metres between a wall item's back and the wall that still count as hanging on it."""
+
+FACED = 0.9
+"""Cosine of the angle between a wall item's front and the wall's inward normal above which its back faces the wall."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,17 @@ class Support:
         return self.gap <= (WALL_REACH if self.body.item.mount == "wall" else TOLERANCE)
 
 
-def measure_support(bodies: Sequence[Body], room: Room) -> tuple[Support, ...]:
-    """The support of every placed, unlocked body, in the order of `bodies`."""
-    return tuple(_support(body, bodies, room) for body in bodies if not body.item.locked)
+def measure_support(bodies: Sequence[Body], task: Task) -> tuple[Support, ...]:
+    """The support of every placed, unlocked body, in the order of `bodies`.
+
+    An item of mount floor stands on the floor or on coverings that lie there, unless the task wants it on or inside
+    something else.
+    """
+    coverings = {item.id for item in task.items if item.covering}
+    raised = {
+        r.subject for r in task.relations if r.predicate in ("on", "inside") and r.object not in coverings
+    }  # fmt: skip
+    return tuple(_support(body, bodies, task.room, raised) for body in bodies if not body.item.locked)
 
 
 def find_unsupported(supports: Sequence[Support]) -> tuple[Unsupported, ...]:
@@ -43,25 +54,31 @@ def find_unsupported(supports: Sequence[Support]) -> tuple[Unsupported, ...]:
     return tuple(Unsupported(s.body.item.id, round(s.gap, 4)) for s in supports if not s.holds)
 
 
-def _support(body: Body, bodies: Sequence[Body], room: Room) -> Support:
+def _support(body: Body, bodies: Sequence[Body], room: Room, raised: Collection[str]) -> Support:
     if body.item.mount == "wall":
         return Support(body, _gap_to_wall(body, room))
     if body.item.mount == "ceiling":
         return Support(body, max(room.height - body.box.top, 0.0))
+    if body.item.mount == "floor" and body.item.id not in raised:
+        return _stand(body, bodies)
     return _rest(body, bodies)
 
 
 def _gap_to_wall(body: Body, room: Room) -> float:
-    """Metres from the further end of a body's back edge to the nearest wall."""
-    right, left = body.box.points[2], body.box.points[3]
-    edges = [wall(room.floor, k) for k in range(len(room.floor))]
-    return min(max(_to_segment(p, e.start, e.end) for p in (right, left)) for e in edges)
+    """Metres from the further end of a body's back edge to the nearest wall; where its back does not face the wall,
+    also its width, by which that edge's ends move when it turns, and more than `WALL_REACH` in any case."""
+    ends, (fx, fy) = body.box.points[2:], body.box.front
+    gaps = []
+    for side in (wall(room.floor, k) for k in range(len(room.floor))):
+        turn = 0.0 if fx * side.inward[0] + fy * side.inward[1] > FACED else max(body.box.width, 2 * WALL_REACH)
+        gaps.append(max(distance_to_wall(end, side) for end in ends) + turn)
+    return min(gaps)
 
 
-def _to_segment(p: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    t = min(max(((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / (dx * dx + dy * dy), 0.0), 1.0)
-    return math.hypot(p[0] - a[0] - t * dx, p[1] - a[1] - t * dy)
+def _stand(body: Body, bodies: Sequence[Body]) -> Support:
+    """The gap under a body that belongs on the floor. What does not lie there itself carries nothing."""
+    lower = [b for b in bodies if b.item.covering and b.item.mount == "floor" and b.box.z < body.box.z]
+    return _rest(body, [b for b in lower if _stand(b, lower).gap <= TOLERANCE])
 
 
 def _rest(body: Body, bodies: Sequence[Body]) -> Support:

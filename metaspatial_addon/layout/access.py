@@ -2,7 +2,8 @@
 
 Called by the task generator and by the scorer, for every layout, so it works on a raster: everything is drawn into
 bool arrays window by window, and regions are joined run by run. Numbers come from the boxes of the items' sizes.
-Obstacles are items on the floor or on a wall whose underside is below 1.8 m; coverings are none.
+Obstacles are items of mount floor or wall whose underside is below 1.8 m, and those of mount surface that were put
+on the floor (underside below 0.1 m); coverings are none.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ MOST_CELLS = 1_000_000
 ROBOT = 0.2
 """Metres of radius of who walks."""
 HEADROOM = 1.8
+ON_FLOOR = 0.1
+"""Metres of height below which the underside of a thing made for table tops is on the floor, in the way of feet."""
 ARM = 0.7
 """Metres from which an edge of an item is reached."""
 BESIDE = 0.2
@@ -98,7 +101,9 @@ def measure_access(task: Task, layout: Layout) -> Access:
 
 
 def _stands_in_the_way(item: Item, box: OrientedBox) -> bool:
-    return item.mount in ("floor", "wall") and not item.covering and box.z < HEADROOM
+    if item.covering or item.mount == "ceiling":
+        return False
+    return box.z < (ON_FLOOR if item.mount == "surface" else HEADROOM)
 
 
 def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:

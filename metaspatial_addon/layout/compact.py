@@ -18,15 +18,14 @@ from functools import cached_property
 import numpy as np
 
 from . import vocabulary as v
+from .access import STRIP
 from .answer import Answer, read_answer
 from .conversation import Message
-from .geometry import OrientedBox
 from .plan import compact_top_view
 from .polygon import contains
 from .task import Item, Layout, Opening, Pose, Room, Task
 
 SWING_MARGIN = 0.05
-WINDOW_DEPTH = 0.3
 MOST_WORDS = 12
 MOST_NOTCHES = 6
 MOST_FAULTS = 12
@@ -77,7 +76,14 @@ def known_category(item: Item) -> str:
     return "thing"
 
 
-def _up(value: float, step: float, most: float) -> str:
+def stood_extents(size: Sequence[float], yaw: float) -> tuple[float, float]:
+    """Extents along x and y in metres of a box of width `size[0]` and depth `size[1]`, turned by `yaw` degrees."""
+    turn = math.radians(yaw)
+    cos, sin = abs(math.cos(turn)), abs(math.sin(turn))
+    return size[0] * cos + size[1] * sin, size[0] * sin + size[1] * cos
+
+
+def rounded_up(value: float, step: float, most: float) -> str:
     """A size as it is written: rounded up to the step, at least one step."""
     return f"{min(max(math.ceil(value / step - 1e-6), 1) * step, most):.2f}"
 
@@ -92,6 +98,10 @@ def _plan(value: float) -> str:
 
 def _height(value: float) -> str:
     return _near(value, v.HEIGHT_STEP, 0.0, v.HEIGHT_REACH)
+
+
+def _plan_size(width: float, depth: float) -> str:
+    return f" w{rounded_up(width, v.PLAN_STEP, v.PLAN_REACH)} d{rounded_up(depth, v.PLAN_STEP, v.PLAN_REACH)}"
 
 
 def _rectangle(x0: float, x1: float, y0: float, y1: float) -> str:
@@ -170,15 +180,19 @@ class CompactTask:
         items = tuple(replace(self.task.item(item_id), id=name) for item_id, name in self.names.items())
         return Task(self.task.id, "", self.task.room, items)
 
-    def inward(self, pose: Pose) -> Pose:
+    def _lowered(self, item: Item) -> float:
+        """How far the model's ceiling hangs below the task's, for what hangs from it: 3 m are its reach."""
+        return max(0.0, self.task.room.height - v.HEIGHT_REACH) if item.mount == "ceiling" else 0.0
+
+    def inward(self, item: Item, pose: Pose) -> Pose:
         """A pose of the task in the model's frame."""
         x, y = ((value - o) / self.scale for value, o in zip((pose.x, pose.y), self.origin, strict=True))
-        return Pose(x, y, pose.z, pose.yaw)
+        return Pose(x, y, pose.z - self._lowered(item), pose.yaw)
 
-    def outward(self, pose: Pose) -> Pose:
+    def outward(self, item: Item, pose: Pose) -> Pose:
         """A pose of the model's frame in the task's."""
         x, y = (value * self.scale + o for value, o in zip((pose.x, pose.y), self.origin, strict=True))
-        return Pose(x, y, pose.z, pose.yaw)
+        return Pose(x, y, pose.z + self._lowered(item), pose.yaw)
 
     # The text ---------------------------------------------------------------------------------------------
 
@@ -194,7 +208,7 @@ class CompactTask:
         along = (b - a) / np.linalg.norm(b - a)
         inward = np.array([-along[1], along[0]])
         door = opening.kind == "door"
-        margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, WINDOW_DEPTH)
+        margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, STRIP)
         start, end = a + along * (opening.offset - margin), a + along * (opening.offset + opening.width + margin)
         points = np.array([start, end, start + inward * depth, end + inward * depth])
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
@@ -211,7 +225,7 @@ class CompactTask:
             return f"{'east' if outward[0] > 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
         return f"{'north' if outward[1] > 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
 
-    def target(self, target: str) -> str:
+    def _target(self, target: str) -> str:
         if target in ("room", "wall"):
             return target
         return self.names[target] if target in self.names else self._wall_words(int(target[5:]))
@@ -222,19 +236,19 @@ class CompactTask:
         if item.mount != "floor":
             parts.append(f" ({item.mount})")
         if item.mount == "ceiling":
-            parts.append(f" z{_height(self.task.room.height - height)}")  # where its underside hangs
+            underside = self.task.room.height - height - self._lowered(item)
+            parts.append(f" z{_height(underside)}")
         if item.covering:
             parts.append(" (covering)")
         if item.locked and item.pose is not None:
-            pose = self.inward(item.pose)
-            width, depth = stood_extents(item, item.pose.yaw)
+            pose = self.inward(item, item.pose)
+            width, depth = stood_extents(item.size, item.pose.yaw)
             parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
         for relation in self.task.relations:
             if relation.subject == item.id:
-                parts.append(f" >{relation.predicate} {self.target(relation.object)}")
-        s = self.scale
-        parts.append(f" w{_up(width / s, v.PLAN_STEP, v.PLAN_REACH)} d{_up(depth / s, v.PLAN_STEP, v.PLAN_REACH)}")
-        parts.append(f" h{_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
+                parts.append(f" >{relation.predicate} {self._target(relation.object)}")
+        parts.append(_plan_size(width / self.scale, depth / self.scale))
+        parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
         return "".join(parts)
 
     def words(self) -> list[str]:
@@ -248,8 +262,7 @@ class CompactTask:
         kind = room.type if room.type in v.ROOM_TYPES else "room"
         size = np.ptp(np.asarray(room.floor, float), axis=0) / self.scale
         lines = [
-            f"{kind}: w{_up(size[0], v.PLAN_STEP, v.PLAN_REACH)} d{_up(size[1], v.PLAN_STEP, v.PLAN_REACH)}"
-            f" h{_height(room.height)}\n"
+            f"{kind}:{_plan_size(size[0], size[1])} h{_height(room.height)}\n"
         ]
         lines += [f"notch{self._moved(n)}\n" for n in notches(room.floor)]
         lines += [self._opening_line(o) for o in room.openings]
@@ -265,9 +278,12 @@ class CompactTask:
         for item_id, name in self.names.items():
             if item_id not in poses:
                 continue
-            item, pose = self.task.item(item_id), self.inward(poses[item_id])
+            item = self.task.item(item_id)
+            pose = self.inward(item, poses[item_id])
             yaw = round(pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
-            ex, ey = (_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH) for extent in stood_extents(item, yaw))
+            ex, ey = (
+                rounded_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH) for extent in stood_extents(item.size, yaw)
+            )
             entries.append(
                 f'{name}","yaw":{yaw},"ex":{ex},"ey":{ey},"x":{_plan(pose.x)},"y":{_plan(pose.y)},"z":{_height(pose.z)}}}'
             )
@@ -275,34 +291,22 @@ class CompactTask:
             return v.EMPTY_ANSWER
         return v.OPEN_ANSWER + v.NEXT_ITEM.join(entries) + v.CLOSE_ANSWER
 
-
-def stood_extents(item: Item, yaw: float) -> tuple[float, float]:
-    """Extents along x and y in metres of an item that stands turned by `yaw` degrees."""
-    corners = OrientedBox.of(item, Pose(0.0, 0.0, 0.0, yaw)).corners
-    x, y = np.ptp(np.asarray(corners), axis=0)
-    return float(x), float(y)
+    def report(self, evidence: dict) -> str:
+        """The fault lines of an evidence object, in the model's names."""
+        names, kinds = self.names, {opening.id: opening.kind for opening in self.task.room.openings}
+        lines = [f"{names[o['a']]} overlaps {names[o['b']]}{_amount(o['depth'])}" for o in evidence["overlaps"]]
+        lines += [f"{names[o['id']]} outside{_amount(o['distance'])}" for o in evidence["outside"]]
+        lines += [f"{names[u['id']]} floats{_amount(u['gap'])}" for u in evidence["unsupported"]]
+        lines += [f"{names[u['id']]} falls\n" for u in evidence["unstable"]]
+        lines += [f"{names[i]} blocks {kinds[b['opening']]}\n" for b in evidence["blocked"] for i in b["by"]]
+        lines += [f"{names[u['id']]} unreachable\n" for u in evidence["unreachable"]]
+        for r in evidence["relations"]:
+            lines.append(f"{names[r['subject']]} not >{r['predicate']} {self._target(r['object'])}\n")
+        return "".join(lines[:MOST_FAULTS]) or "no faults\n"
 
 
 def _amount(value: float) -> str:
     return f" m{_near(max(value, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
-
-
-def report(names: dict[str, str], evidence: dict, target) -> str:
-    """The fault lines of an evidence object, in the model's names; `target` words a relation's object."""
-    lines = []
-    for o in evidence["overlaps"]:
-        if o["a"] in names and o["b"] in names:
-            lines.append(f"{names[o['a']]} overlaps {names[o['b']]}{_amount(o['depth'])}")
-    lines += [f"{names[o['id']]} outside{_amount(o['distance'])}" for o in evidence["outside"]]
-    lines += [f"{names[u['id']]} floats{_amount(u['gap'])}" for u in evidence["unsupported"]]
-    lines += [f"{names[u['id']]} falls\n" for u in evidence["unstable"]]
-    for blocked in evidence["blocked"]:
-        kind = "door" if blocked["opening"].startswith("door") else "window"
-        lines += [f"{names[i]} blocks {kind}\n" for i in blocked["by"]]
-    lines += [f"{names[u['id']]} unreachable\n" for u in evidence["unreachable"]]
-    for r in evidence["relations"]:
-        lines.append(f"{names[r['subject']]} not >{r['predicate']} {target(r['object'])}\n")
-    return "".join(lines[:MOST_FAULTS]) or "no faults\n"
 
 
 class CompactRendering:
@@ -318,8 +322,7 @@ class CompactRendering:
         return (compact_top_view(task, layout),)
 
     def feedback(self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = ()) -> Message:
-        compact = CompactTask(task)
-        return Message("user", report(compact.names, score["evidence"], compact.target), tuple(images))
+        return Message("user", CompactTask(task).report(score["evidence"]), tuple(images))
 
     def fault(self, task: Task, problems: Sequence[str]) -> Message:
         """The question once more: the model has no words for problems of form, which its grammar rules out."""
@@ -330,7 +333,8 @@ class CompactRendering:
         compact = CompactTask(task)
         before = None
         if previous is not None:
-            before = Layout(task.id, {compact.names[i]: compact.inward(p) for i, p in previous.poses.items()})
+            poses = {compact.names[i]: compact.inward(task.item(i), pose) for i, pose in previous.poses.items()}
+            before = Layout(task.id, poses)
         answer = read_answer(text, compact.shadow, before)
         if answer.layout is None:
             return answer
@@ -339,7 +343,7 @@ class CompactRendering:
         poses = {}
         for item in task.movable:
             if item.id in changed or previous is None:
-                poses[item.id] = compact.outward(answer.layout.poses[compact.names[item.id]])
+                poses[item.id] = compact.outward(item, answer.layout.poses[compact.names[item.id]])
             else:
                 poses[item.id] = previous.poses[item.id]
         in_order = tuple(item.id for item in task.movable if item.id in changed)

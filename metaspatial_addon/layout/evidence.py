@@ -1,7 +1,7 @@
 """What physics, geometry and renders measured about one layout.
 
 Filled in by `blender/` (meshes, rigid bodies, renders) and `layout/` (relations, access), turned into
-numbers by `reward/` and into words for the next turn by `layout/conversation.py`.
+numbers by `reward/` and into words for the next turn by `layout/rendering.py` and `compact.py`.
 Faults carry the items concerned and their size in metres or degrees; the plain numbers beside them
 are what the dense reward terms need on top.
 """
@@ -103,16 +103,6 @@ class Evidence:
     @property
     def unsatisfied(self) -> tuple[RelationScore, ...]:
         return tuple(r for r in self.relations if r.score < RelationScore.SATISFIED)
-
-    @property
-    def faulty_ids(self) -> frozenset[str]:
-        """Ids of the items that any fault names (relations: their subject)."""
-        ids = {i for o in self.overlaps for i in (o.a, o.b)}
-        for found in (self.outside, self.unsupported, self.unstable, self.unreachable):
-            ids.update(fault.id for fault in found)
-        ids.update(i for b in self.blocked for i in b.by)
-        ids.update(r.subject for r in self.unsatisfied)
-        return frozenset(ids)
 
     @property
     def clean(self) -> bool:

@@ -117,7 +117,7 @@ def penetration(a: OrientedBox, b: OrientedBox) -> float:
     return depth if depth > TOUCHING else 0.0
 
 
-def _distance(point: Point, box: OrientedBox) -> float:
+def distance_to_footprint(point: Point, box: OrientedBox) -> float:
     """Metres from a point to a footprint, 0 inside."""
     c, s = box.right
     dx, dy = point[0] - box.x, point[1] - box.y
@@ -129,7 +129,7 @@ def gap(a: OrientedBox, b: OrientedBox) -> float:
     """Metres between two footprints seen from above; 0 when they overlap or touch."""
     if _least_overlap(a, b) > -TOUCHING:
         return 0.0
-    nearest = min(min(_distance(p, b) for p in a.points), min(_distance(p, a) for p in b.points))
+    nearest = min(*(distance_to_footprint(p, b) for p in a.points), *(distance_to_footprint(p, a) for p in b.points))
     return nearest if nearest > TOUCHING else 0.0
 
 

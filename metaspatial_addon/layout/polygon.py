@@ -77,6 +77,13 @@ def wall(corners: Corners, k: int) -> Wall:
     return Wall((ax, ay), (dx, dy), (-dy, dx), length)
 
 
+def distance_to_wall(point: tuple[float, float], side: Wall) -> float:
+    """Metres from a point to a wall, which ends at its corners."""
+    dx, dy = point[0] - side.start[0], point[1] - side.start[1]
+    along = min(max(dx * side.direction[0] + dy * side.direction[1], 0.0), side.length)
+    return math.hypot(dx - along * side.direction[0], dy - along * side.direction[1])
+
+
 def distance_to_edges(points: Corners, corners: Corners) -> np.ndarray:
     """Metres from each point (N, 2) to the nearest edge of a polygon, inside and outside alike: (N,)."""
     p = np.asarray(points, dtype=float).reshape(-1, 1, 2)  # (N, 1, 2)

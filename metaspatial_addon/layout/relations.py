@@ -46,8 +46,8 @@ from functools import lru_cache
 import numpy as np
 
 from .evidence import RelationScore
-from .geometry import OrientedBox, Point, gap
-from .polygon import Wall, contains, distance_to_edges, signed_area, wall
+from .geometry import OrientedBox, Point, distance_to_footprint, gap
+from .polygon import Wall, contains, distance_to_edges, distance_to_wall, signed_area, wall
 from .task import Layout, Relation, Room, Task
 
 ROUNDING = 1e-6
@@ -55,6 +55,9 @@ DISTANCES = {
     "next_to": (0.0, 0.5, 2.0), "near": (0.5, 1.5, 2.0), "across": (1.5, 4.0, 2.0), "far": (4.0, math.inf, 4.0),
 }  # fmt: skip
 SIDES = {"left_of": (-1, 0), "right_of": (1, 0), "in_front_of": (0, -1), "behind": (0, 1)}
+NO_DIRECTION = 0.01
+"""Metres within which a point's direction fades out, until at the point itself there is none: with a direction down
+to there, rounding errors would decide."""
 HANGING = 0.05
 """Metres above the floor from which an item counts as hanging over what is under it."""
 
@@ -126,12 +129,6 @@ def _seen_from(box: OrientedBox, point: Point) -> Point:
     return dx * c + dy * s, dy * c - dx * s
 
 
-def _off_footprint(point: Point, box: OrientedBox) -> float:
-    """Metres from a point to a footprint, 0 inside."""
-    x, y = _seen_from(box, point)
-    return math.hypot(max(abs(x) - box.width / 2, 0.0), max(abs(y) - box.depth / 2, 0.0))
-
-
 def _angle_between(a: Point, b: Point) -> float:
     """Degrees in [0, 180] between two directions of any length."""
     return math.degrees(abs(math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1])))
@@ -152,19 +149,25 @@ def _turn_towards(subject: OrientedBox, other: OrientedBox) -> float:
     reach = (spare, 0.0) if other.width >= other.depth else (0.0, spare)
     spine = (min(max(x, -reach[0]), reach[0]), min(max(y, -reach[1]), reach[1]))
     front = _seen_from(other, (other.x + subject.front[0], other.y + subject.front[1]))
-    turns = [_angle_between(front, (px - x, py - y)) for px, py in (spine, (0.0, 0.0)) if (px, py) != (x, y)]
-    return min(turns, default=180.0)
+    return min(_turn_along(front, (px - x, py - y)) for px, py in (spine, (0.0, 0.0)))
+
+
+def _turn_along(front: Point, way: Point) -> float:
+    """Degrees between a front and the way to a point, 180 at that point itself."""
+    there = min(math.hypot(*way) / NO_DIRECTION, 1.0)
+    return 180.0 - there * (180.0 - _angle_between(front, way))
 
 
 def _on(subject: OrientedBox, other: OrientedBox, *, covering: bool) -> float:
     above = subject.z - other.top
     height = max(above, other.z - subject.z) if covering else abs(above)
-    over = _worth(_off_footprint((subject.x, subject.y), other), 0.05, 2.0)
+    over = _worth(distance_to_footprint((subject.x, subject.y), other), 0.05, 2.0)
     return _all_of(_worth(height - 0.01, 0.01, 1.0), over)
 
 
 def _under(subject: OrientedBox, other: OrientedBox) -> float:
-    off = min(_off_footprint((subject.x, subject.y), other), _off_footprint((other.x, other.y), subject))
+    ways = ((subject.x, subject.y), other), ((other.x, other.y), subject)
+    off = min(distance_to_footprint(centre, box) for centre, box in ways)
     rises = max(subject.z - other.z, subject.top - other.top)
     conditions = [_worth(off, 0.05, 2.0), _worth(rises - 0.01, 0.01, 1.0)]
     if other.z > HANGING:
@@ -210,12 +213,6 @@ def _against(subject: OrientedBox, room: Room, name: str) -> float:
     return max(_at_wall(subject, wall(room.floor, k)) for k in chosen)
 
 
-def _to_wall(point: Point, side: Wall) -> float:
-    dx, dy = point[0] - side.start[0], point[1] - side.start[1]
-    along = min(max(dx * side.direction[0] + dy * side.direction[1], 0.0), side.length)
-    return math.hypot(dx - along * side.direction[0], dy - along * side.direction[1])
-
-
 def _corner(subject: OrientedBox, room: Room, _name: str) -> float:
     walls = [wall(room.floor, k) for k in range(len(room.floor))]
     best = 0.0
@@ -225,7 +222,7 @@ def _corner(subject: OrientedBox, room: Room, _name: str) -> float:
             before.direction[0] * after.direction[0] + before.direction[1] * after.direction[1],
         ))  # fmt: skip
         if turn > 30:
-            distances = [min(_to_wall(point, side) for point in subject.points[2:]) for side in (before, after)]
+            distances = [min(distance_to_wall(point, side) for point in subject.points[2:]) for side in (before, after)]
             best = max(best, _all_of(*(_worth(d - 0.15, 0.1, 2.0) for d in distances)))
     return best
 

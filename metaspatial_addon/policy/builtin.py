@@ -6,6 +6,7 @@ tokens among the allowed ones, and forced tokens have log-probability 0.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,16 +56,18 @@ class Prompt:
 class BuiltinPolicy:
     """Answers compact conversations with the model in `folder` (a transformers folder).
 
-    It sees pictures if it was taught with them, as the folder's metaspatial.json says: {"pictures": true}.
+    It sees pictures if it was taught with them, as the folder's metaspatial.json says: {"pictures": true}. Its name
+    tells which weights answer, by the first digits of their SHA-256.
     """
 
-    name = "builtin"
     rendering = "compact"
 
     def __init__(self, folder: str | Path = DEFAULT_MODEL):
         folder = Path(folder)
         config = read_json(folder / "config.json")
-        tensors = read_safetensors(folder / "model.safetensors")
+        weights = folder / "model.safetensors"
+        tensors = read_safetensors(weights)
+        self.name = f"builtin-{hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}"
         self.decoder = Decoder(DecoderConfig.of(config["text_config"]), tensors)
         taught = folder / "metaspatial.json"
         self.sees_images = taught.exists() and read_json(taught).get("pictures") is True

@@ -6,13 +6,13 @@ forced, and costs the model no decision.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..layout import vocabulary as v
+from ..layout.compact import rounded_up, stood_extents
 from ..layout.conversation import Conversation
 
 _ROOM = re.compile(r"^[a-z' ]+: w([\d.]+) d([\d.]+) h([\d.]+)\n")
@@ -111,14 +111,8 @@ class AnswerGrammar:
 
     def _extents(self, name: str, yaw: int) -> tuple[str, str]:
         """The extents along x and y as they are written, for a box turned by `yaw` degrees."""
-        width, depth = self.asked.sizes[name]
-        turn = math.radians(yaw)
-        cos, sin = abs(math.cos(turn)), abs(math.sin(turn))
-        ex, ey = width * cos + depth * sin, width * sin + depth * cos
-        a, b = (
-            min(max(math.ceil(e / v.PLAN_STEP - 1e-6) * v.PLAN_STEP, v.PLAN_STEP), v.EXTENT_REACH) for e in (ex, ey)
-        )
-        return f"{a:.2f}", f"{b:.2f}"
+        ex, ey = stood_extents(self.asked.sizes[name], yaw)
+        return rounded_up(ex, v.PLAN_STEP, v.EXTENT_REACH), rounded_up(ey, v.PLAN_STEP, v.EXTENT_REACH)
 
 
 def grammar_for(conversation: Conversation) -> AnswerGrammar:

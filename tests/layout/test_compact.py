@@ -13,8 +13,9 @@ from headless.taskgen.make import make_task
 from headless.taskgen.rules import ATTEMPTS
 from metaspatial_addon.layout import vocabulary as v
 from metaspatial_addon.layout.compact import CompactRendering, CompactTask, known_category, notches
+from metaspatial_addon.layout.evidence import Blocked, Evidence, Outside, Overlap, RelationScore, Unstable
 from metaspatial_addon.layout.polygon import signed_area
-from metaspatial_addon.layout.task import Item, Layout, Pose, Room, Task
+from metaspatial_addon.layout.task import Item, Layout, Opening, Pose, Room, Task
 
 RENDERING = CompactRendering()
 
@@ -130,3 +131,30 @@ def test_a_slanted_wall_is_approximated():
     triangle = ((0.0, 0.0), (4.0, 0.0), (0.0, 4.0))
     cut = sum((x1 - x0) * (y1 - y0) for x0, x1, y0, y1 in notches(triangle))
     assert 3.0 < cut <= 8.5
+
+
+def test_a_lamp_hangs_from_a_ceiling_beyond_the_models_reach():
+    task = dataclasses.replace(odd_task(), items=(Item("lamp", "ceiling lamp", (0.5, 0.5, 0.2), "ceiling"),))
+    task = dataclasses.replace(task, room=dataclasses.replace(task.room, height=3.5))
+    assert " (ceiling) z2.80 w0.50" in CompactTask(task).question()
+    poses = {"lamp": Pose(4.0, 0.5, 3.3, 0.0)}
+    read = RENDERING.read(CompactTask(task).statement(poses), task)
+    assert read.layout.poses["lamp"].z == pytest.approx(3.3)
+
+
+def test_faults_are_told_in_the_models_names():
+    opening = Opening("entrance", "door", 0, 0.5, 0.9, 0.0, 2.0)
+    task = odd_task()
+    task = dataclasses.replace(task, room=dataclasses.replace(task.room, openings=(opening,)))
+    evidence = Evidence(
+        overlaps=(Overlap("Bett", "客厅沙发", 0.23),),
+        outside=(Outside("Cube.003", 0.1, 0.2),),
+        unstable=(Unstable("Bett", 0.3, 60.0),),
+        blocked=(Blocked("entrance", ("Bett",), 0.5),),
+        relations=(RelationScore("Bett", "against", "wall_0", 0.1), RelationScore("Bett", "against", "wall", 0.9)),
+    )
+    assert CompactTask(task).report(evidence.to_json()) == (
+        "single_bed_1 overlaps sofa_1 m0.25\nthing_1 outside m0.10\nsingle_bed_1 falls\n"
+        "single_bed_1 blocks door\nsingle_bed_1 not >against south wall y0.00\n"
+    )
+    assert CompactTask(task).report(Evidence().to_json()) == "no faults\n"
