@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import fresh  # noqa: E402
 import layoutgpt  # noqa: E402
 import memory  # noqa: E402
 import scoring  # noqa: E402
+import speed  # noqa: E402
 from common import ITEMS, clean_rooms  # noqa: E402
 
 ROOMS, EPISODES = 6, 2000
@@ -37,7 +39,10 @@ relations on top. The *raw calls* (`raw.py`) are what no scorer can do without: 
 the overlap of every pair, one ray down from each item, and a rigid-body world with the items' convex hulls, run for
 the same frames and steps. *Fresh process* (`fresh.py`) imports bpy and {items} .glb files, places them, measures the
 same evidence, takes the same picture and saves, once for each layout. *Memory* (`memory.py`) is what {episodes}
-episodes add once every room has been built twice.
+episodes add once every room has been built twice. *Embedded model* and *transformers* (`speed.py`) read the same
+prompt of a room with {items} items and write as many tokens greedily with the same weights, one conversation, on one
+thread. The embedded model writes the tokens that the answer's grammar leaves no choice about without a step of their
+own; reading the prompt counts. *Tasks* are drawn with their known layouts by one process.
 
 ## GPT-4's layouts by our scorer
 The answers of GPT-4 that LayoutGPT published (`../shared/data/layoutgpt`), as plain boxes: `benchmarks/layoutgpt.py`.
@@ -74,6 +79,18 @@ def measured_rows() -> Iterator[tuple[str, str, str]]:
     )  # fmt: skip
 
 
+def speed_rows() -> Iterator[tuple[str, str, str]]:
+    rates = speed.time_model(ITEMS)
+    beside = "transformers is not installed here"
+    if rates.reference is not None:
+        beside = f"{rates.ours / rates.reference:.1f} x the {rates.reference:.0f} of transformers"
+    yield (
+        f"embedded model, an answer of {rates.tokens} tokens", ">= 100 tokens/s",
+        f"{rates.ours:.0f} tokens/s ({beside})",
+    )  # fmt: skip
+    yield "tasks drawn by tasks.py", ">= 50 tasks/s", f"{speed.time_tasks():.0f} tasks/s"
+
+
 def layoutgpt_rows() -> Iterator[tuple[str, str, str, str, str]]:
     for name in layoutgpt.FILES:
         s = layoutgpt.score_file(name)
@@ -104,7 +121,7 @@ def main() -> None:
     shown = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     machine = _machine()
-    table = _table(("what", "bar", "measured"), measured_rows())
+    table = _table(("what", "bar", "measured"), itertools.chain(measured_rows(), speed_rows()))
     print(machine, table, sep="\n\n", file=shown, flush=True)
     layouts = "Not measured: the data was not there."
     if layoutgpt.available():

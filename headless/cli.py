@@ -7,6 +7,7 @@ An error that a user can mend is one line on stderr and exit code 2; anything el
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import shutil
 import sys
@@ -60,6 +61,12 @@ def positive(text: str) -> int:
     return number
 
 
+def text(given: str) -> str:
+    """An argument that files can hold: what a terminal sends may be no text at all."""
+    given.encode()  # a UnicodeEncodeError is a ValueError, which argparse explains
+    return given
+
+
 def arguments() -> list[str]:
     """The command's own arguments: after `--` inside Blender, after the script's name elsewhere."""
     inside_blender = os.path.basename(sys.argv[0] if sys.argv else "").lower().startswith("blender")
@@ -75,9 +82,14 @@ def progress(line: str) -> None:
 
 @contextmanager
 def output(path: str | None) -> Iterator[TextIO]:
-    """The file to write lines to, stdout without a path. Raises CommandError."""
+    """The file to write lines to, stdout without a path. Raises CommandError.
+
+    Blender, its importers and their children print to stdout as they please: it is kept from them as long as this is
+    open, and what they print goes to stderr.
+    """
     if path is None:
-        yield sys.stdout
+        with _own_stdout() as kept:
+            yield kept
         return
     try:
         file = open(path, "w", encoding="utf-8")  # noqa: SIM115 (an OSError of the body is not one of opening)
@@ -85,6 +97,26 @@ def output(path: str | None) -> Iterator[TextIO]:
         raise CommandError(f"--out {path}: the file cannot be written ({error.strerror})") from error
     with file:
         yield file
+
+
+@contextmanager
+def _own_stdout() -> Iterator[TextIO]:
+    """What stdout leads to, while descriptor 1 itself leads to stderr."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as kept:
+        os.dup2(2, 1)
+        try:
+            yield kept
+        finally:
+            sys.stdout.flush()
+            _flush_c()
+            os.dup2(kept.fileno(), 1)
+
+
+def _flush_c() -> None:
+    """Write out what C code has printed: Blender's text waits in a buffer of its own, and may wait for ever."""
+    library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
+    library.fflush(None)
 
 
 def output_folder(path: str) -> Path:

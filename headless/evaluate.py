@@ -30,9 +30,10 @@ from metaspatial_addon.layout.task import (  # noqa: E402
     write_json,
 )
 from metaspatial_addon.reward.score import Score  # noqa: E402
-from metaspatial_addon.scorer import Scorer  # noqa: E402
+from metaspatial_addon.scorer import InfraFault, Scorer  # noqa: E402
 
 PROGRESS_EVERY = 5.0
+BASELINES = ("random placement", "the generator's layouts")
 
 
 @dataclass
@@ -87,44 +88,65 @@ class Tally:
 def main(arguments: list[str]) -> None:
     args = _parse(arguments)
     pairs = list(_read_pairs(args.tasks))
+    if not pairs:
+        raise InputError(args.tasks, "", "at least one line")
     policy = policies.open_policy(args)
     folder = cli.output_folder(args.out)
     from metaspatial_addon.blender.stage import Stage
 
-    rows: dict[str, Tally] = {name: Tally() for name in ("random placement", "the generator's layouts")}
+    rows: dict[str, Tally] = {name: Tally() for name in BASELINES}
     plans = {"default": (args.samples, args.temperature)}
     if args.samples > 1:
         plans["one greedy answer"] = (1, 0.0)
     for name in plans:
         rows |= {f"{name}, turn {k}": Tally() for k in range(1, args.turns + 1)}
+    faults = dict.fromkeys((*BASELINES, *plans), 0)
     seconds = dict.fromkeys(plans, 0.0)
     with Stage() as stage:
         scorer = Scorer(stage)
-        env = LayoutEnv(stage, rendering=rendering_of(policy), turns=args.turns, pictures=False)
+        env = LayoutEnv(stage, rendering=rendering_of(policy), turns=args.turns, pictures=policy.sees_images)
         began = shown = time.monotonic()
         for number, (task, known) in enumerate(pairs, 1):
-            rows["random placement"].add(task, _scored(scorer, task, random_layout(task, args.seed)))
-            rows["the generator's layouts"].add(task, _scored(scorer, task, known))
+            for name, layout in zip(BASELINES, (random_layout(task, args.seed), known), strict=True):
+                try:
+                    rows[name].add(task, _scored(scorer, task, layout))
+                except InfraFault as error:
+                    faults[name] += 1
+                    cli.progress(f"{task.id}, {name}: {error}")
             for name, (samples, temperature) in plans.items():
                 start = time.monotonic()
-                outcome = _episode(env, policy, task, args.seed, samples, temperature)
+                *_, outcome = play(env, policy, task, args.seed, samples, temperature)
+                if outcome.failure:
+                    faults[name] += 1
+                    cli.progress(f"{task.id}, {name}: {outcome.failure}")
+                    continue
                 seconds[name] += time.monotonic() - start
                 _add_turns(rows, name, task, outcome, args.turns)
             if time.monotonic() - shown > PROGRESS_EVERY or number == len(pairs):
                 shown = time.monotonic()
                 left = (shown - began) / number * (len(pairs) - number) / 60
                 cli.progress(f"{number}/{len(pairs)} tasks, {left:.1f} min left")
+    measured = {name: tally.shares() for name, tally in rows.items() if tally.tasks}
     result = {
         "tasks": len(pairs),
         "policy": policy.name,
         "samples": args.samples,
         "turns": args.turns,
         "seed": args.seed,
-        "rows": {name: tally.shares() for name, tally in rows.items()},
-        "seconds_per_task": {name: round(total / len(pairs), 3) for name, total in seconds.items()},
+        "rows": measured,
+        "infra_faults": faults,
+        "seconds_per_task": {
+            name: round(total / max(len(pairs) - faults[name], 1), 3) for name, total in seconds.items()
+        },
     }
     write_json(folder / "metrics.json", result)
-    print(table(result["rows"]))
+    if measured:
+        print(table(measured))
+    for name, count in faults.items():
+        if count:
+            cli.progress(f"{name}: {count} of {len(pairs)} could not be measured and are left out")
+    if len(measured) < len(rows):
+        raise cli.CommandError(f"no task could be measured: {', '.join(row for row in rows if row not in measured)}")
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -144,10 +166,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _read_pairs(path: str) -> Iterator[tuple[Task, Layout]]:
     """The tasks of a file with their known layouts. Raises InputError that names the line."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_bytes().splitlines()
     except OSError as error:
         raise InputError(path, "", f"a readable file ({error.strerror})") from error
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         source = f"{path}, line {number}"
         try:
             data: Any = json.loads(line)
@@ -177,13 +201,6 @@ def random_layout(task: Task, seed: int) -> Layout:
 def _scored(scorer: Scorer, task: Task, layout: Layout) -> Score:
     scorer.open(task)
     return scorer.score(task, 1.0, scorer.physics(task, layout))
-
-
-def _episode(env: LayoutEnv, policy, task: Task, seed: int, samples: int, temperature: float | None) -> Outcome:
-    *_, outcome = play(env, policy, task, seed, samples, temperature)
-    if outcome.failure:
-        raise cli.CommandError(f"{task.id}: {outcome.failure}")
-    return outcome
 
 
 def _add_turns(rows: dict[str, Tally], name: str, task: Task, outcome: Outcome, turns: int) -> None:

@@ -6,6 +6,8 @@ Writes layout.json, turns.jsonl, pictures of each turn, contact_sheet.png and sc
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -29,22 +31,21 @@ if TYPE_CHECKING:
     from metaspatial_addon.blender.snapshot import Snapshot
     from metaspatial_addon.blender.stage import Stage
 
-OURS = (
-    "task.json", "layout.json", "turns.jsonl", "turn_*.png", "room_*.png", "contact_sheet.png", "scene.blend",
-    "scene.glb",
-)  # fmt: skip
-"""What this command writes: taken out of the folder first, so that no turn of an earlier run is left among these."""
+OURS = re.compile(
+    r"task\.json|layout\.json|turns\.jsonl|room_(top|view)\.png|turn_\d\d+_(top|view|shown_\d+)\.png"
+    r"|contact_sheet\.png|scene\.(blend|glb)"
+)
+"""The files that this command writes. Those of an earlier run are taken out of the folder before new ones come."""
 
 
 def main(argv: list[str]) -> None:
     args = _parse(argv)
+    earlier = _earlier_run(args)
     policy = policies.open_policy(args)
     source = _from_blend(args) if args.task is None else Source(read_task(args.task))
     folder = cli.output_folder(args.out)
-    for pattern in OURS:
-        for old in folder.glob(pattern):
-            old.unlink()
-    write_json(folder / "task.json", task_to_json(source.task))
+    for old in earlier:
+        old.unlink(missing_ok=True)
     with ExitStack() as held:
         from metaspatial_addon.blender.stage import Stage
 
@@ -56,8 +57,7 @@ def main(argv: list[str]) -> None:
             from metaspatial_addon.blender.render import Renderer
 
             renderer = held.enter_context(Renderer(args.engine))
-        shown = policy.sees_images and renderer is not None
-        env = LayoutEnv(stage, renderer, rendering_of(policy), turns=args.turns, pictures=shown)
+        env = LayoutEnv(stage, renderer, rendering_of(policy), turns=args.turns, pictures=policy.sees_images)
         settings = {
             "policy": policy.name, "turns": args.turns, "samples": args.samples, "temperature": args.temperature,
             "engine": None if renderer is None else renderer.engine,
@@ -81,29 +81,63 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     source.add_argument("--task", metavar="T.json", help="a task file")
     source.add_argument("--blend", metavar="F.blend", help="a scene whose furniture is to be laid out")
     blend = parser.add_argument_group("with --blend")
-    blend.add_argument("--prompt", help="what is wished for, in words")
-    blend.add_argument("--floor", metavar="OBJECT", help="the object whose outline is the room")
+    blend.add_argument("--prompt", type=cli.text, help="what is wished for, in words")
+    blend.add_argument(
+        "--floor", metavar="OBJECT", help='the object whose outline is the room; else the one with "floor" in its name'
+    )
     blend.add_argument("--size", type=float, nargs=3, metavar=("W", "D", "H"), help="or a room of this size in metres")
     blend.add_argument("--height", type=float, default=2.7, help="of the room above --floor, in metres")
     blend.add_argument("--collection", metavar="NAME", help="of the furniture; else all that is visible")
-    blend.add_argument("--room-type", default="room", help="as bedroom or office")
+    blend.add_argument("--room-type", type=cli.text, default="room", help="as bedroom or office")
     policies.add_arguments(parser)
     parser.add_argument("--turns", type=cli.positive, default=3, help="turns at most")
     parser.add_argument("--samples", type=cli.positive, help="answers a turn; else 8 for builtin, 1 for others")
     parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
     parser.add_argument("--seed", type=int, default=0, help="of sampling")
     parser.add_argument("--engine", choices=cli.ENGINES, default="auto", help="that takes the pictures")
-    parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and write no pictures")
+    parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and render nothing")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")
     parser.add_argument("--export", choices=("glb",), help="also write the best turn in this format")
     args = parser.parse_args(argv)
     if args.blend is None:
         if args.prompt or args.floor or args.size or args.collection:
             parser.error("--prompt, --floor, --size and --collection go with --blend")
-    elif args.prompt is None or (args.floor is None) == (args.size is None):
-        parser.error("--blend needs --prompt, and either --floor or --size")
+    elif args.prompt is None or (args.floor is not None and args.size is not None):
+        parser.error("--blend needs --prompt, and takes --floor or --size, not both")
     args.samples = args.samples or policies.SAMPLES[args.policy]
     return args
+
+
+def _earlier_run(args: argparse.Namespace) -> list[Path]:
+    """The files of an earlier run in the folder of results. Raises CommandError where others would be overwritten."""
+    folder = Path(args.out)
+    given = Path(args.task or args.blend)
+    if folder.resolve() in (given.parent.resolve(), given.resolve().parent):
+        if args.blend is not None:
+            raise cli.CommandError(f"--out {args.out}: this folder holds the --blend file: choose another folder")
+        if OURS.fullmatch(given.name) and given.name != "task.json":
+            raise cli.CommandError(f"--out {args.out}: {given.name} would be overwritten: choose another folder")
+    there = sorted(path for path in folder.glob("*") if OURS.fullmatch(path.name) and not _same(path, given))
+    if there and not _is_record(folder / "turns.jsonl"):
+        raise cli.CommandError(
+            f"--out {args.out}: {there[0].name} is there already, and no turns.jsonl says that an earlier run wrote "
+            "it: choose another folder"
+        )
+    return there
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.exists() and one.samefile(other)
+
+
+def _is_record(path: Path) -> bool:
+    """Whether a run of this command wrote the file: its first line is the record of a turn."""
+    try:
+        with path.open("rb") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and {"task", "turn", "conversation", "settings"} <= first.keys()
 
 
 @dataclass(frozen=True)
@@ -128,7 +162,11 @@ def _from_blend(args: argparse.Namespace) -> Source:
     except (OSError, RuntimeError) as error:
         raise InputError(path, "", "a .blend that can be opened") from error
     scene = bpy.context.scene
-    floor = None if args.floor is None else _named(path, "floor", scene.objects, args.floor)
+    floor = None
+    if args.floor is not None:
+        floor = _named(path, "floor", scene.objects, args.floor)
+    elif args.size is None:
+        floor = _called_floor(path, scene)
     chosen = None
     if args.collection is not None:
         chosen = _named(path, "collection", scene.collection.children_recursive, args.collection)
@@ -139,6 +177,18 @@ def _from_blend(args: argparse.Namespace) -> Source:
     for item_id, note in snapshot.notes.items():
         cli.progress(f"{item_id} stays where it is: {note}")
     return Source(snapshot.task, snapshot)
+
+
+def _called_floor(path: Path, scene: bpy.types.Scene) -> bpy.types.Object:
+    """The scene's one mesh object with the word "floor" in its name. Raises InputError."""
+    word = re.compile(r"(?<![a-z])floor(?![a-z])", re.IGNORECASE)
+    found = [thing for thing in scene.objects if thing.type == "MESH" and word.search(thing.name)]
+    if len(found) != 1:
+        there = ", ".join(sorted(thing.name for thing in found)) or "none"
+        wanted = f'one object with "floor" in its name (there is {there}): pass --floor OBJECT or --size W D H'
+        raise InputError(path, "floor", wanted)
+    cli.progress(f"the room is the outline of {found[0].name}")
+    return found[0]
 
 
 def _named(path: Path, option: str, blocks: Iterable[bpy.types.ID], name: str) -> bpy.types.ID:
@@ -161,7 +211,9 @@ def _play(
             cli.progress(f"turn {event.turn} of at most {event.turns}: {event.phase}")
         elif isinstance(event, Turn):
             records.append(turn_record(env, event, settings))
-            append_line(folder / "turns.jsonl", records[-1])
+            append_line(folder / "turns.jsonl", records[-1])  # first of all: it says whose the other files are
+            if len(records) == 1:
+                write_json(folder / "task.json", task_to_json(source.task))
             room = {name: image for image, name in env.image_names.items() if event.number == 1}
             for name, image in (room | event.images).items():
                 (folder / name).write_bytes(image)

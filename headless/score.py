@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import BinaryIO, Literal, TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -41,15 +42,16 @@ def main(argv: list[str]) -> None:
     args = _parse(argv)
     weights = read_weights(args.weights)
     pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
-    from metaspatial_addon.blender.stage import Stage
+    with cli.output(args.out) as out:
+        from metaspatial_addon.blender.stage import Stage
 
-    renderer = None
-    if not args.no_render:
-        from metaspatial_addon.blender.render import Renderer
+        renderer = None
+        if not args.no_render:
+            from metaspatial_addon.blender.render import Renderer
 
-        renderer = Renderer(args.engine)
-    with Stage() as stage, cli.output(args.out) as out:
-        scored, failed = _score_all(Scorer(stage, renderer, weights=weights), pairs, out)
+            renderer = Renderer(args.engine)
+        with Stage() as stage:
+            scored, failed = _score_all(Scorer(stage, renderer, weights=weights), pairs, out)
     if failed:
         raise cli.CommandError(f"{failed} of {scored} could not be measured: their status is infra_fault")
 
@@ -70,7 +72,14 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if (args.task is None) == (args.pairs is None):
         parser.error("--task goes with --layout or --answer, and not with --pairs")
+    for name in ("task", "layout", "answer", "pairs", "weights"):
+        if _same_file(getattr(args, name), args.out):
+            parser.error(f"--out would overwrite the file of --{name}: name another file")
     return args
+
+
+def _same_file(one: str | None, other: str | None) -> bool:
+    return bool(one and other) and os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 def read_weights(source: str | None) -> Weights | Literal["paper"]:
@@ -94,35 +103,43 @@ def read_weights(source: str | None) -> Weights | Literal["paper"]:
         raise InputError(source, "", f"weights that can be used ({error})") from error
 
 
-Pair = tuple[Task, Answer]
+Pair = tuple[Task, Answer, str]
+"""A task, an answer to it, and where they were read: a file, and its line."""
 
 
 def _single(args: argparse.Namespace) -> Pair:
     task = read_task(args.task)
     if args.layout is not None:
-        return task, _as_answer(task, read_layout(args.layout), args.layout)
+        return task, _as_answer(task, read_layout(args.layout), args.layout), args.task
     try:
         text = Path(args.answer).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(args.answer, "", f"a readable file ({error.strerror})") from error
-    return task, read_answer(text, task)
+    return task, read_answer(text, task), args.task
 
 
 def _pairs(path: str) -> Iterator[Pair]:
-    """The pairs in a file, read as they are needed. Raises InputError that names the line."""
-    last: Task | None = None
+    """The pairs in a file, which is opened at once. Raises InputError, later for a line, which it names."""
     try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    task, answer = _pair(line, f"{path}, line {number}")
-                    last = last if last == task else task  # a task that is the same object stays on the stage
-                    yield last, answer
+        file = open(path, "rb")  # noqa: SIM115 (whoever reads the lines closes it)
     except OSError as error:
         raise InputError(path, "", f"a readable file ({error.strerror})") from error
+    return _read_pairs(path, file)
 
 
-def _pair(line: bytes, source: str) -> Pair:
+def _read_pairs(path: str, file: BinaryIO) -> Iterator[Pair]:
+    """The pairs, read as they are needed."""
+    last: Task | None = None
+    with file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                source = f"{path}, line {number}"
+                task, answer = _pair(line, source)
+                last = last if last == task else task  # a task that is the same object stays on the stage
+                yield last, answer, source
+
+
+def _pair(line: bytes, source: str) -> tuple[Task, Answer]:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -147,13 +164,15 @@ def _score_all(scorer: Scorer, pairs: Iterator[Pair], out: TextIO) -> tuple[int,
     """Write a score for each pair as soon as it is known; how many there were, and how many could not be measured."""
     scored = failed = 0
     start = told = time.monotonic()
-    for task, answer in pairs:
+    for task, answer, source in pairs:
         try:
             record = score(scorer, task, answer).to_json()
         except InfraFault as error:
-            cli.progress(f"{task.id}: {error}")
+            cli.progress(f"{source}: {task.id}: {error}")
             record = Score.infra(task).to_json()
             failed += 1
+        except InputError as error:  # an asset
+            raise cli.CommandError(f"{source}: {error}") from error
         out.write(json.dumps(record) + "\n")
         out.flush()
         scored += 1

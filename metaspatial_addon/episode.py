@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .layout.answer import Answer
 from .layout.compact import CompactRendering
 from .layout.conversation import Conversation, Message
+from .layout.errors import InputError
 from .layout.evidence import Evidence
 from .layout.rendering import FullRendering, Rendering
 from .layout.task import Layout, Pose, Task
@@ -90,8 +91,9 @@ class LayoutEnv:
 
     `step(text)` is `take(weigh(text))`; a driver with several samples weighs them all and takes one. Environments
     that share a stage may be stepped in any order. With `pictures` False the conversation has none, even if there is
-    a renderer. An episode is over when a usable turn has nothing left to mend, or is no better than the best one
-    before it, or is the empty list, and after `turns` turns.
+    a renderer; otherwise it has the rendering's own plans, which need no renderer, or else renders. An episode is over
+    when a usable turn has nothing left to mend, or is no better than the best one before it, or is the empty list, and
+    after `turns` turns.
     """
 
     def __init__(
@@ -127,8 +129,10 @@ class LayoutEnv:
     ) -> Observation:
         """Begin an episode. `meshes` are the items' own, by id, where they do not come from `asset`.
 
-        Raises InputError for an asset that cannot be read, and InfraFault.
+        Raises InputError for a task with nothing to place and for an asset that cannot be read, and InfraFault.
         """
+        if not task.movable:
+            raise InputError(f"task {task.id}", "items", "at least one that is not locked")
         self.task, self.seed, self._meshes = task, seed, meshes
         self.layout: Layout | None = None
         self.turns, self.conversation, self.image_names, self.done = [], (), {}, False
@@ -288,7 +292,7 @@ def play(
 
     Every turn asks for `samples` answers; physics scores them all and the best goes on to the pictures. A failure of
     the policy (which has made its own retries) or an InfraFault makes a last turn without a score. To cancel, close
-    the iterator. Raises InputError for an asset that cannot be read.
+    the iterator. Raises InputError as `LayoutEnv.reset` does.
     """
     if samples < 1:
         raise ValueError(f"samples: expected at least 1, got {samples}")

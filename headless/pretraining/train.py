@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.tensorboard import SummaryWriter
 
 from metaspatial_addon.layout import vocabulary as v
 from metaspatial_addon.policy.vision import FRAMES, MERGE, PATCH, PLACEHOLDER, SIDE, token_positions
@@ -137,6 +138,7 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     for _ in range(step % POOL):
         next(batches)
     log = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+    board = SummaryWriter(str(folder), purge_step=step)
     began, window, seen = time.monotonic(), [], 0
     first = step
     while step < config.steps:
@@ -164,6 +166,8 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
             }
             log.write(json.dumps(row) + "\n")
             log.flush()
+            for name in ("loss", "accuracy", "gradient_norm", "tokens_per_second"):
+                board.add_scalar(name, row[name], step)
             left = seconds / (step - first) * (config.steps - step) / 60
             print(f"step {step}/{config.steps}  loss {row['loss']:.3f}  right {row['accuracy']:.1%}  "
                   f"{row['tokens_per_second']} tokens/s  {left:.0f} min left", flush=True)
@@ -171,6 +175,7 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
         if step % config.save_every == 0 or step == config.steps:
             _save(folder, step, model, tuned, config.pictures)
     log.close()
+    board.close()
 
 
 def _save(

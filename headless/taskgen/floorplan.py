@@ -6,6 +6,7 @@ Rooms are a bounding rectangle minus notches, which makes L-, T- and U-shapes te
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,6 +73,17 @@ def strip(wall: Wall, low: int, high: int, depth: int) -> tuple[int, int, int, i
     return (low, high, near, far) if wall.axis == 0 else (near, far, low, high)
 
 
+def strips_before(rects: np.ndarray, yaw: int, depth: int) -> np.ndarray:
+    """The rectangles (K, 4) of that depth before the fronts of items that stand on `rects` (K, 4), turned by `yaw`."""
+    x0, x1, y0, y1 = rects.T
+    fx, fy = FRONT[yaw]
+    if fx:
+        edge = x1 if fx > 0 else x0
+        return np.stack([np.minimum(edge, edge + fx * depth), np.maximum(edge, edge + fx * depth), y0, y1], axis=1)
+    edge = y1 if fy > 0 else y0
+    return np.stack([x0, x1, np.minimum(edge, edge + fy * depth), np.maximum(edge, edge + fy * depth)], axis=1)
+
+
 @dataclass
 class Solid:
     """Something placed: its rectangle and heights, and the strip before its front that stays free."""
@@ -121,6 +133,16 @@ class Floorplan:
             windows,
             wall_openings,
         )
+
+    def middle(self) -> tuple[int, int]:
+        """Centre of the largest of the rectangles that the notches leave of the bounding rectangle."""
+        xs = sorted({0, self.width, *self.notches[:, :2].ravel().tolist()})
+        ys = sorted({0, self.depth, *self.notches[:, 2:].ravel().tolist()})
+        spans = itertools.product(itertools.combinations(xs, 2), itertools.combinations(ys, 2))
+        rects = np.array([(*x, *y) for x, y in spans])
+        rects = rects[~_hits(rects, self.notches)]
+        x0, x1, y0, y1 = rects[np.argmax((rects[:, 1] - rects[:, 0]) * (rects[:, 3] - rects[:, 2]))].tolist()
+        return (x0 + x1) // 4 * 2, (y0 + y1) // 4 * 2
 
     def free(
         self,

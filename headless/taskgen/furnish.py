@@ -13,7 +13,7 @@ import numpy as np
 
 from metaspatial_addon.layout.task import Item, Pose, Relation
 
-from .floorplan import FRONT, UNIT, Floorplan, Solid, Wall, units
+from .floorplan import FRONT, UNIT, Floorplan, Solid, Wall, strips_before, units
 from .lists import carriers
 from .rules import ATTEMPTS, WALL_HEIGHTS, Attempt
 
@@ -68,25 +68,9 @@ class Furnisher:
         middle = (low + high) // 2
         self.door = (middle, wall.at) if wall.axis == 0 else (wall.at, middle)
         self.door_yaw = wall.yaw
-        self.middle = self._middle()
+        self.middle = plan.middle()
 
     # Where things may stand ------------------------------------------------------------------------------
-
-    def _middle(self) -> tuple[int, int]:
-        """Centre of the largest of the rectangles that the notches leave of the bounding rectangle."""
-        width, depth = self.plan.width, self.plan.depth
-        best, area = (0, width, 0, depth), -1
-        xs = sorted({0, width, *(int(v) for n in self.plan.notches for v in n[:2])})
-        ys = sorted({0, depth, *(int(v) for n in self.plan.notches for v in n[2:])})
-        for x0 in xs:
-            for x1 in xs:
-                for y0 in ys:
-                    for y1 in ys:
-                        size = (x1 - x0) * (y1 - y0) if x1 > x0 and y1 > y0 else 0
-                        clear = all(x1 <= n[0] or n[1] <= x0 or y1 <= n[2] or n[3] <= y0 for n in self.plan.notches)
-                        if size > area and clear:
-                            best, area = (x0, x1, y0, y1), size
-        return (best[0] + best[1]) // 4 * 2, (best[2] + best[3]) // 4 * 2
 
     def _walls(self, preference: str) -> list[Wall]:
         """The walls in the order in which a piece tries them: by their direction from the door, longest first."""
@@ -116,17 +100,7 @@ class Furnisher:
             return None
         half_x, half_y = self._half(item, yaw)
         rects = _rects(centres, half_x, half_y)
-        front = units(clear) if clear else 0
-        fx, fy = FRONT[yaw]
-        fronts = None
-        if front:
-            x0, x1, y0, y1 = rects.T
-            if fx:
-                edge = x1 if fx > 0 else x0
-                fronts = np.stack([np.minimum(edge, edge + fx * front), np.maximum(edge, edge + fx * front), y0, y1], 1)
-            else:
-                edge = y1 if fy > 0 else y0
-                fronts = np.stack([x0, x1, np.minimum(edge, edge + fy * front), np.maximum(edge, edge + fy * front)], 1)
+        fronts = strips_before(rects, yaw, units(clear)) if clear else None
         good = self.plan.free(
             rects,
             z,

@@ -23,7 +23,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Outside:
-    """An item beyond floor polygon, floor or ceiling by `distance` metres, `share` of its footprint outside."""
+    """An item beyond floor polygon, floor or ceiling by `distance` metres, `share` of its box outside."""
 
     id: str
     distance: float

@@ -171,6 +171,8 @@ class _Reader:
     def text(self, value: Any, path: str, *, empty: bool = False) -> str:
         if not isinstance(value, str) or not (value or empty):
             raise self.fail(path, "a text" if empty else "a text that is not empty", value)
+        if value.encode(errors="ignore").decode() != value:
+            raise self.fail(path, "a text without half characters, which no file can hold", value)
         return value
 
     def flag(self, value: Any, path: str) -> bool:
@@ -272,11 +274,8 @@ def _read_relation(read: _Reader, data: Any, path: str, ids: set[str], walls: in
     if relation.subject not in ids:
         raise read.fail(f"{path}.subject", "the id of an item", relation.subject)
     numbered_walls = {f"wall_{k}" for k in range(walls)}
-    allowed = {
-        "against": {"wall", *numbered_walls},
-        "corner": {"room"},
-        "centred": {"room", *numbered_walls},
-    }.get(relation.predicate, ids - {relation.subject})
+    special = {"against": {"wall", *numbered_walls}, "corner": {"room"}, "centred": {"room", *numbered_walls}}
+    allowed = special.get(relation.predicate, ids - {relation.subject})
     if relation.object not in allowed:
         kind = "the id of another item" if allowed <= ids else " or ".join(sorted(allowed))
         raise read.fail(f"{path}.object", kind, relation.object)

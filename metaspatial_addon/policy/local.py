@@ -49,7 +49,7 @@ class LocalPolicy:
         batch_size: int = 8,
         cancelled: Callable[[], bool] = lambda: False,
     ):
-        self.name = f"local:{model}" + (f"+{adapter}" if adapter else "")
+        self.name = f"local:{_short(model)}" + (f"+{_short(adapter)}" if adapter else "")
         self.max_new_tokens, self.batch_size, self._cancelled = max_new_tokens, batch_size, cancelled
         with _explained(f"The model {model} cannot be loaded", "Check that its folder or hub name is complete."):
             for package in ("torch", "transformers", "PIL"):  # lacking one, the others fail later and less clearly
@@ -230,6 +230,12 @@ class _Sampler:
         import torch
 
         return torch.cat(self.tokens, dim=1).tolist(), torch.cat(self.logprobs, dim=1).tolist()
+
+
+def _short(source: str | Path) -> str:
+    """A hub id as it is, a folder by its own name alone: records are passed on, and paths name people and machines."""
+    folder = Path(source)
+    return folder.resolve().name if folder.is_absolute() or folder.is_dir() else str(source)
 
 
 def load_model(model: str, *, adapter: str | Path | None = None, device: str | None = None) -> Any:

@@ -9,7 +9,7 @@ Items that overlap, float or are sunk into the floor are left out of the rigid-b
 cure for what tips over, being unstable weighs less than half, and the slightest of the others costs more.
 
 Items that leave the room no longer meet any other. So that this is no cure for overlaps, `collision` counts an item
-that is wholly outside as if it overlapped two others as deep as can be, and less in proportion to the share outside.
+that is wholly outside as if it overlapped four others as deep as can be, and one that is half outside as one such.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SLIGHT = 0.3
 SLIGHT_OVERLAP = 0.4
 SLIGHT_FLOATING = 0.5
 UNSTABLE = 0.45
-LEFT_ROOM = 2.0
+LEFT_ROOM = 4.0
 """What an item that is wholly outside adds to the load of collisions."""
 STEEP = 4.0
 HALF_OVERLAP = 0.2
@@ -106,7 +106,7 @@ def _either(severities: Iterable[float]) -> float:
 
 def _collision_load(evidence: Evidence) -> float:
     crossing = sum(_severity(_grown(o.depth, HALF_OVERLAP), slight=SLIGHT_OVERLAP) for o in evidence.overlaps)
-    return crossing + LEFT_ROOM * sum(o.share for o in evidence.outside)
+    return crossing + LEFT_ROOM * sum(o.share**2 for o in evidence.outside)
 
 
 def _bounds_load(evidence: Evidence) -> float:

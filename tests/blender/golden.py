@@ -44,7 +44,7 @@ CHAIR = Thing((0.44, 0.44, 0.9), solids.chair)
 CORNER_SOFA = Thing((2.4, 1.6, 0.8), solids.corner_sofa)
 SHELF = Thing((0.8, 0.3, 1.2), solids.shelf)
 TOPPLING_LAMP = Thing((0.5, 0.85, 1.8), solids.lamp)
-BALL = Thing((0.4, 0.4, 0.4), lambda: solids.ball(0.2))
+BALL = Thing((0.4, 0.4, 0.4), lambda: solids.ball(0.2), "surface")
 BOX = box(0.6, 0.6, 0.6)
 VASE = box(0.2, 0.2, 0.4, "surface")
 BOOK = box(0.05, 0.2, 0.3, "surface")
@@ -98,6 +98,8 @@ SCENES = {
     "in a sofa's notch": Scene({"sofa": (CORNER_SOFA, (2.5, 3.2)), "table": (box(0.9, 0.5, 0.4), (3.0, 2.9))}),
     "a rug under everything": Scene({"rug": (RUG, (2.5, 2)), "table": (TABLE, (2.5, 2)), "box": (BOX, (3.5, 2, 0.01)),
                                      "chair": (CHAIR, (2.5, 1.5, 0, 180))}),
+    "a chest that is wanted on a bench": Scene({"bench": (box(1.2, 0.5, 0.4), (3, 2)), "chest": (BOX, (3, 2, 0.4))},
+                                               relations=(("chest", "on", "bench"),)),
     "a book in a shelf": Scene({"shelf": (SHELF, (3.9, 3.85)), "book": (BOOK, (3.9, 3.85, 0.42))}),
     "against two walls": Scene({"a": (BOX, (4.7, 3.7, 0, 0))}),
     "in the bend of the room": Scene({"a": (box(1.0, 1.0, 1.0), (2.0, 1.5))}, room=BEND),
@@ -138,17 +140,23 @@ SCENES = {
                                              room=BEND),
     # Support.
     "floating": Scene({"a": (BOX, (2, 2, 0.4))}, {("unsupported", "a"): 0.4}),
+    "a nightstand on a bench": Scene({"bench": (box(1.2, 0.7, 0.5), (3, 2)), "stand": (BOX, (3, 2, 0.5))},
+                                     {("unsupported", "stand"): 0.5}),
     "beside the table": Scene({"table": (TABLE, (2.5, 2)), "vase": (VASE, (2.5, 1.4, 0.75))},
                               {("unsupported", "vase"): 0.75}),
     "over the edge": Scene({"table": (TABLE, (2.5, 2)), "vase": (VASE, (3.25, 2, 0.75))}, {("unstable", "vase"): None}),
     "top-heavy": Scene({"lamp": (TOPPLING_LAMP, (2.5, 2)), "a": (BOX, (4, 2))}, {("unstable", "lamp"): None}),
     "a picture off the wall": Scene({"picture": (PICTURE, (4.775, 2, 1.4, 270))}, {("unsupported", "picture"): 0.2}),
-    "a picture turned round": Scene({"picture": (PICTURE, (4.965, 2, 1.4, 90))}, {("unsupported", "picture"): 0.06}),
+    "a picture turned round": Scene({"picture": (PICTURE, (4.965, 2, 1.4, 90))}, {("unsupported", "picture"): 0.86}),
+    "a thin picture turned round": Scene({"picture": (box(0.6, 0.02, 0.4, "wall"), (4.99, 2, 1.4, 90))},
+                                         {("unsupported", "picture"): 0.62}),
     "a lamp below the ceiling": Scene({"light": (PENDANT, (2.5, 2, 1.9))}, {("unsupported", "light"): 0.2}),
     # Access and relations.
     "in the door's way": Scene({"a": (BOX, (1.1, 0.6))}, {("blocked", "door", "a"): None}),
     "two in the door's way": Scene({"a": (box(0.4, 0.4, 0.4), (1.0, 0.3)), "b": (box(0.3, 0.3, 0.4), (0.4, 0.8))},
                                    {("blocked", "door", "a", "b"): None}),
+    "a vase in the door's way": Scene({"vase": (box(0.3, 0.3, 0.6, "surface"), (0.7, 0.4))},
+                                      {("blocked", "door", "vase"): None}),
     "a wardrobe before the window": Scene({"a": (box(1.0, 0.6, 2.0), (2.5, 3.7))}, {("blocked", "window", "a"): None}),
     "its front to the wall": Scene({"a": (box(1.2, 0.6, 2.0), (2, 3.6, 0, 180))}, {("unreachable", "a"): None},
                                    room=Room("room", ROOM.floor, 2.6, (DOOR,))),

@@ -76,6 +76,34 @@ def test_depth_of_a_pair(stage, case, swapped):
         assert found[0].depth == pytest.approx(depth, abs=0.002, rel=0.015)
 
 
+@pytest.mark.parametrize("swapped", [False, True], ids=["", "swapped"])
+@pytest.mark.parametrize("towards", [(0, 0, 1), (0, 0, -1), (1, 0, 0), (0, -1, 0), (1, 1, 1)])
+def test_the_depth_inside_does_not_hang_on_which_point_comes_first(stage, towards, swapped):
+    """A mesh's order of points differs between versions of Blender."""
+    import bmesh
+    import bpy
+
+    ball = solids.ball(0.2)
+    bm = bmesh.new()
+    bm.from_mesh(ball)
+    along = {v: sum(c * t for c, t in zip(v.co, towards, strict=True)) for v in bm.verts}
+    for index, vert in enumerate(sorted(bm.verts, key=along.get, reverse=True)):
+        vert.index = index
+    bm.verts.sort()
+    mesh = bpy.data.meshes.new("ball")
+    bm.to_mesh(mesh)
+    bm.free()
+    things = [(solids.box(2, 2, 1), (2, 2)), (mesh, (2, 2, 0.3))]
+    (found,) = overlaps(stage, *(reversed(things) if swapped else things))
+    assert found.depth == pytest.approx(0.7, abs=0.002, rel=0.015)
+
+
+@pytest.mark.parametrize("x", [2, 3000])
+def test_depth_is_the_same_far_from_the_origin(stage, x):
+    (found,) = overlaps(stage, (solids.table(), (x, 2)), (solids.chair(), (x, 1.9, 0, 180)))
+    assert found.depth == pytest.approx(0.12, abs=0.002)
+
+
 def test_meshes_and_boxes_agree_on_the_depth_of_boxes(stage):
     rng = random.Random(3)
     sizes = [[rng.uniform(0.2, 1.5) for _ in range(3)] for _ in range(6)]

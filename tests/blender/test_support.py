@@ -8,7 +8,7 @@ import pytest
 from metaspatial_addon.blender.settle import find_unstable
 from metaspatial_addon.blender.stage import Stage
 from metaspatial_addon.blender.support import find_unsupported, measure_support
-from metaspatial_addon.layout.task import Item, Layout, Pose, Room, Task
+from metaspatial_addon.layout.task import Item, Layout, Pose, Relation, Room, Task
 from tests.blender import solids
 
 ROOM = Room("room", ((0, 0), (6, 0), (6, 6), (3, 6), (3, 4), (0, 4)), 2.5)
@@ -20,12 +20,16 @@ def stage():
         yield stage
 
 
-def supports(stage, **things):
-    """Support by id of (mesh, pose, mount) things."""
-    items = tuple(Item(name, "thing", (1, 1, 1), mount) for name, (_, _, mount) in things.items())
-    stage.open(Task("t", "", ROOM, items), {name: mesh for name, (mesh, _, _) in things.items()})
+def supports(stage, relations=(), **things):
+    """Support by id of (mesh, pose, mount) things; "rug" is a mount too."""
+    items = tuple(
+        Item(name, "thing", (1, 1, 1), "floor" if mount == "rug" else mount, covering=mount == "rug")
+        for name, (_, _, mount) in things.items()
+    )
+    task = Task("t", "", ROOM, items, tuple(Relation(*r) for r in relations))
+    stage.open(task, {name: mesh for name, (mesh, _, _) in things.items()})
     stage.place(Layout("t", {name: Pose(*pose) for name, (_, pose, _) in things.items()}))
-    return {s.body.item.id: s for s in measure_support(stage.placed, ROOM)}
+    return {s.body.item.id: s for s in measure_support(stage.placed, task)}
 
 
 def unstable(stage, **things):
@@ -52,7 +56,11 @@ GAPS = {
     "at the wall": (box(1, 0.1, 1), (1.5, 0.05, 1, 180), "wall", 0),
     "3 cm off the wall": (box(1, 0.1, 1), (1.5, 0.08, 1, 180), "wall", 0),
     "off the wall": (box(1, 0.1, 1), (1.5, 0.25, 1, 180), "wall", 0.2),
-    "its front to the wall": (box(1, 0.1, 1), (1.5, 0.05, 1, 0), "wall", 0.1),
+    "its front to the wall": (box(1, 0.1, 1), (1.5, 0.05, 1, 0), "wall", 1.1),
+    "thin, its front to the wall": (box(0.6, 0.02, 1), (1.5, 0.01, 1, 0), "wall", 0.62),
+    "thin, its side to the wall": (box(0.03, 0.02, 1), (1.5, 0.015, 1, 90), "wall", 0.13),
+    "thin, 10 degrees askew": (box(0.2, 0.02, 1), (1.5, 0.03, 1, 190), "wall", 0),
+    "a floor item on the table": (box(0.3, 0.3, 0.3), (4, 2, 0.75), "floor", 0.75),
     "at the wall of the bend": (box(1, 0.1, 1), (3.05, 5, 1, 90), "wall", 0),
     "past the end of that wall": (box(1, 0.1, 1), (3.05, 3.8, 1, 90), "wall", 0.7),
     "at the ceiling": (box(1, 1, 0.2), (2, 2, 2.3), "ceiling", 0),
@@ -68,6 +76,29 @@ def test_gap(stage, case):
     assert [fault.id for fault in found] == (["it"] if gap else [])
     if gap:
         assert found[0].gap == pytest.approx(gap, abs=0.002)
+
+
+BED = {"bed": (box(2, 2, 0.5), (1.5, 1.5), "floor")}
+CLOTH = {"cloth": (box(1, 1, 0.02), (1.5, 1.5, 0.5), "surface")}
+STAND_ON = {
+    "a bed": (BED, 0.5, (), ["stand"]),
+    "a bed, as the task asks": (BED, 0.5, (("stand", "on", "bed"),), []),
+    "a bed, though the task asks for a rug": (
+        BED | {"rug": (box(1, 1, 0.02), (4, 1), "rug")}, 0.5, (("stand", "on", "rug"),), ["stand"]),
+    "a rug": ({"rug": (box(2, 2, 0.02), (1.5, 1.5), "rug")}, 0.02, (), []),
+    "two rugs": ({"rug": (box(2, 2, 0.02), (1.5, 1.5), "rug"), "mat": (box(1, 1, 0.02), (1.5, 1.5, 0.02), "rug")},
+                 0.04, (), []),
+    "a rug on a bed": (BED | {"rug": (box(1, 1, 0.02), (1.5, 1.5, 0.5), "rug")}, 0.52, (), ["rug", "stand"]),
+    "a cloth on a bed": (BED | CLOTH, 0.52, (), ["stand"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STAND_ON)
+def test_what_belongs_on_the_floor_stands_there(stage, case):
+    around, z, relations, floating = STAND_ON[case]
+    things = {name: (make(), pose, mount) for name, (make, pose, mount) in around.items()}
+    found = supports(stage, relations, **things, stand=(solids.box(0.4, 0.4, 0.5), (1.5, 1.5, z), "floor"))
+    assert [fault.id for fault in find_unsupported(list(found.values()))] == floating
 
 
 def test_what_carries_an_item(stage):
@@ -134,6 +165,20 @@ def test_twice_the_same(stage):
         "ball": (solids.ball(0.2), (3.4, 2, 0.75), "surface"),
     }
     assert unstable(stage, **things) == unstable(stage, **things)
+
+
+@pytest.mark.parametrize("x", [0, 500, -20_000])
+def test_rooms_anywhere_are_simulated_alike(stage, x):
+    found = unstable(
+        stage,
+        table=(solids.table(), (x + 4, 2), "floor"),
+        cup=(solids.box(0.08, 0.08, 0.1), (x + 4, 2, 0.75), "surface"),
+        vase=(solids.box(0.2, 0.2, 0.4), (x + 4.75, 2, 0.75), "surface"),
+        lamp=(solids.lamp(), (x + 2, 2), "floor"),
+        far=(solids.box(1, 1, 1), (x + 300, 250), "floor"),
+    )
+    assert set(found) == {"vase", "lamp"}
+    assert found["vase"].drift < 2
 
 
 def test_more_bodies_than_collision_layers(stage):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
+import os
+import subprocess
 import sys
 
 import pytest
@@ -78,13 +81,18 @@ def test_wrong_arguments_are_errors_and_not_guessed():
             parser.parse_args(argv)
 
 
-def test_output_goes_to_the_file_or_to_stdout(tmp_path, capsys):
+def test_output_goes_to_the_file_or_to_stdout(tmp_path, capfd):
     with cli.output(str(tmp_path / "out")) as out:
         out.write("a\n")
     with cli.output(None) as out:
         out.write("b\n")
+        os.write(1, b"from an importer\n")
+        ctypes.CDLL(None).puts(b"from C")
+        subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+    print("c")
     assert (tmp_path / "out").read_text() == "a\n"
-    assert capsys.readouterr().out == "b\n"
+    out, err = capfd.readouterr()
+    assert out == "b\nc\n" and [f"from {who}" in err for who in ("an importer", "C", "a child")] == [True] * 3
     with pytest.raises(cli.CommandError, match="cannot be written"), cli.output(str(tmp_path / "no" / "out")):
         pass
     (tmp_path / "file").touch()

@@ -9,6 +9,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,9 @@ pytest.importorskip("bpy")
 import bpy
 
 from headless import cli, generate, policies
+from metaspatial_addon.layout.errors import InputError
 from metaspatial_addon.layout.task import layout_from_json, read_layout, read_task
+from metaspatial_addon.policy.base import Reply
 
 CHECKOUT = Path(__file__).parents[2]
 TASK = {
@@ -32,6 +35,7 @@ TASK = {
 }  # fmt: skip
 CROSSED = ["bed_1 2.6 2.5 0", "desk_1 2.2 2.5 0"]
 MENDED = ["desk_1 0.4 3 90"]
+RECORD = {"task": "study-1", "turn": 1, "conversation": [], "settings": {}}
 
 
 def answer(*lines):
@@ -102,12 +106,13 @@ def test_a_task_is_laid_out_turn_by_turn(server, task, tmp_path):
     server.answers = [answer(*CROSSED), "I am done.", answer(*MENDED)]
     out = tmp_path / "out"
     out.mkdir()
-    (out / "turn_09_top.png").touch()  # of an earlier run
-    (out / "notes.txt").touch()
+    (out / "turns.jsonl").write_text(json.dumps(RECORD) + "\n")
+    (out / "turn_09_top.png").touch()
+    (out / "turn_notes.png").touch()  # not of the earlier run
     done = command("--task", task, *server.options, "--no-pictures", "--seed", 5, "--out", out, "--export", "glb")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in out.iterdir()} == {
-        "task.json", "layout.json", "turns.jsonl", "scene.blend", "scene.glb", "notes.txt",
+        "task.json", "layout.json", "turns.jsonl", "scene.blend", "scene.glb", "turn_notes.png",
     }  # fmt: skip
     assert re.findall(r"turn (\d) of at most 3: (\w+)", done.stderr) == [
         (turn, phase) for turn in "123" for phase in ("model", "physics")
@@ -173,12 +178,15 @@ bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
 def test_the_furniture_of_a_blend_is_laid_out(server, tmp_path):
     blend, out = tmp_path / "room.blend", tmp_path / "out"
     subprocess.run([sys.executable, "-c", SCENE, str(blend)], check=True, capture_output=True, timeout=60)
+    shared = command("--blend", blend, "--prompt", "x", *server.options, "--out", tmp_path)
+    assert shared.returncode == 2 and "holds the --blend file" in shared.stderr and blend.exists()
     probe = command("--blend", blend, "--floor", "Carpet", "--prompt", "x", *server.options, "--out", out)
     assert probe.returncode == 2 and "floor: expected one that the scene has (Bed, Desk, Floor)" in probe.stderr
     server.answers = [answer("Bed 2.6 2.5 0", "Desk 2.2 2.5 0"), answer("Desk 0.4 3 90")]
     options = ("--prompt", "The bed in the middle.", *server.options, "--no-pictures", "--turns", 2, "--out", out)
-    done = command("--blend", blend, "--floor", "Floor", *options)
+    done = command("--blend", blend, *options)
     assert done.returncode == 0, done.stderr + (out / "turns.jsonl").read_text()
+    assert "the room is the outline of Floor" in done.stderr
     assert read_task(out / "task.json").prompt == "The bed in the middle."
     collections, _ = read_scene(out / "scene.blend")
     assert len(collections["Turn 01"]) == len(collections["Turn 02"]) == 2
@@ -210,7 +218,10 @@ def test_pictures_are_written_and_shown(server, task, tmp_path):
         (["--task", "t"], "--out"),
         (["--task", "t", "--out", "o", "--prompt", "x"], "go with --blend"),
         (["--blend", "b", "--out", "o", "--floor", "f"], "--blend needs --prompt"),
-        (["--blend", "b", "--out", "o", "--prompt", "x"], "either --floor or --size"),
+        (["--blend", "b", "--out", "o", "--prompt", "x", "--floor", "f", "--size", "4", "4", "3"], "not both"),
+        (["--blend", "b", "--out", "o", "--prompt", "caf\udce9"], "argument --prompt: invalid text value"),
+        (["--blend", "o/scene.blend", "--out", "o", "--prompt", "x"], "this folder holds the --blend file"),
+        (["--task", "o/layout.json", "--out", "o/../o"], "layout.json would be overwritten"),
         (["--task", "t", "--out", "o", "--turns", "0"], "--turns"),
         (["--task", "t", "--out", "o", "--policy", "endpoint"], "--policy endpoint needs --model"),
         (["--task", "t", "--out", "o", "--policy", "endpoint", "--model", "m"], "--policy endpoint needs --url"),
@@ -228,3 +239,76 @@ def test_samples_default_to_what_a_policy_costs():
     assert parse(["--task", "t", "--out", "o"]).samples == policies.SAMPLES["builtin"] == 8
     assert parse(["--task", "t", "--out", "o", "--policy", "endpoint"]).samples == 1
     assert parse(["--task", "t", "--out", "o", "--samples", "3"]).samples == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["Floor", "Bed"], "Floor"), (["living room FLOOR.001", "floorlamp"], "living room FLOOR.001"),
+        (["ground_floor"], "ground_floor"), (["Bed"], "there is none"), (["Floor", "Floor lamp"], "Floor, Floor lamp"),
+        ([], "there is none"),
+    ],
+)  # fmt: skip
+def test_the_floor_is_known_by_its_name(names, found):
+    scene = SimpleNamespace(objects=[SimpleNamespace(name=name, type="MESH") for name in names])
+    scene.objects.append(SimpleNamespace(name="Floor light", type="LIGHT"))
+    try:
+        assert generate._called_floor(Path("room.blend"), scene).name == found
+    except InputError as error:
+        assert found in str(error) and "pass --floor OBJECT or --size W D H" in str(error)
+
+
+@pytest.mark.parametrize("record", [None, "", "{}\n", "[1]\n", "no JSON"])
+@pytest.mark.parametrize("name", ["scene.blend", "layout.json", "turn_01_view.png", "task.json", "turns.jsonl"])
+def test_a_folder_with_the_files_of_others_is_left_alone(tmp_path, task, name, record):
+    out = tmp_path / "out"
+    out.mkdir()
+    if record is not None:
+        (out / "turns.jsonl").write_text(record)
+    (out / name).touch()
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(cli.CommandError, match="is there already, and no turns.jsonl says"):
+        generate.main(["--task", str(task), "--out", str(out)])
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_earlier_run_stays_until_the_policy_and_the_task_are_there(tmp_path):
+    (tmp_path / "turns.jsonl").write_text(json.dumps(RECORD) + "\n")
+    (tmp_path / "scene.blend").touch()
+    with pytest.raises(InputError, match="none.json"):
+        generate.main(["--task", str(tmp_path / "none.json"), "--out", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {"turns.jsonl", "scene.blend"}
+
+
+def test_a_run_of_the_task_in_its_own_folder_and_again(server, task):
+    for number in (1, 2):
+        server.answers = [answer("bed_1 2 2.5 0", "desk_1 3.2 0.6 0")]
+        done = command("--task", task, *server.options, "--no-pictures", "--turns", 1, "--out", task.parent)
+        assert done.returncode == 0, done.stderr
+        assert len((task.parent / "turns.jsonl").read_text().splitlines()) == 1, number
+    assert read_task(task).id == "study-1"
+
+
+def test_nothing_to_place_is_one_line(server, task, tmp_path):
+    task.write_text(json.dumps({**TASK, "items": TASK["items"][2:]}))
+    done = command("--task", task, *server.options, "--no-pictures", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    (line,) = (line for line in done.stderr.splitlines() if not line.startswith("turn "))
+    assert line == "error: task study-1: items: expected at least one that is not locked"
+
+
+def test_a_model_taught_with_pictures_sees_them_without_a_renderer(task, tmp_path, monkeypatch):
+    class Sighted:
+        name, rendering, sees_images = "sighted", "compact", True
+
+        def answer(self, conversations, seeds, temperature=None):
+            assert all(conversation[-1].images for conversation in conversations)
+            return [Reply("?") for _ in conversations]
+
+    monkeypatch.setattr(policies, "open_policy", lambda args: Sighted())
+    out = tmp_path / "out"
+    with pytest.raises(cli.CommandError, match="no answer could be used"):
+        generate.main(["--task", str(task), "--turns", "1", "--no-pictures", "--out", str(out)])
+    (record,) = (json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines())
+    shown = [name for message in record["conversation"] for name in message["images"]]
+    assert shown and all((out / name).read_bytes().startswith(b"\x89PNG") for name in shown)

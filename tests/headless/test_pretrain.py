@@ -81,6 +81,10 @@ def test_the_loss_falls_and_the_model_answers(trained):
     assert RENDERING.read(reply.text, task).status == "ok"
 
 
+def test_tensorboard_can_follow(trained):
+    assert list(trained[0].glob("events.out.tfevents.*"))
+
+
 def test_the_vision_tower_learns_where_there_are_pictures(trained):
     from safetensors.numpy import load_file
 

@@ -179,6 +179,34 @@ def test_the_command_prints_a_score(files):
     assert json.loads(done.stdout)["evidence"]["overlaps"]
 
 
+def test_what_importers_print_is_not_among_the_scores(files, tmp_path):
+    (tmp_path / "desk.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 0 1\nv 0 1 0\nf 1 2 3\nf 1 2 4\nf 1 3 4\nf 2 3 4\n")
+    task = {**TASK, "items": [TASK["items"][0], {**TASK["items"][1], "asset": str(tmp_path / "desk.obj")}]}
+    pairs = files("pairs.jsonl", "\n".join([json.dumps({"task": task, "answer": text(CLEAN)})] * 2))
+    done = command("--pairs", pairs, "--no-render")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ok", "ok"]
+
+
+def test_an_asset_that_cannot_be_read_is_named_with_its_line(files, tmp_path):
+    (tmp_path / "bad.glb").write_text("no mesh")
+    task = {**TASK, "items": [TASK["items"][0], {**TASK["items"][1], "asset": str(tmp_path / "bad.glb")}]}
+    lines = [{"task": TASK, "answer": text(CLEAN)}, {"task": task, "answer": text(CLEAN)}]
+    pairs = files("pairs.jsonl", "\n".join(map(json.dumps, lines)))
+    with pytest.raises(score.cli.CommandError, match=r"pairs.jsonl, line 2: .*bad.glb: asset: expected a readable"):
+        scores(["--pairs", pairs], tmp_path)
+    assert len((tmp_path / "scores.jsonl").read_text().splitlines()) == 1
+
+
+def test_an_input_is_not_overwritten(files, tmp_path):
+    pairs = files("pairs.jsonl", json.dumps({"task": TASK, "answer": text(CLEAN)}))
+    (tmp_path / "link").symlink_to(pairs)
+    for out in (pairs, str(tmp_path / "link"), f"{tmp_path}/../{tmp_path.name}/pairs.jsonl"):
+        with pytest.raises(score.cli.CommandError, match="--out would overwrite the file of --pairs"):
+            score.main(["--pairs", pairs, "--no-render", "--out", out])
+    assert json.loads(Path(pairs).read_text())["task"] == TASK
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -77,16 +76,3 @@ def test_items_far_outside_and_of_no_place_do_no_harm():
     assert np.array_equal(drawn(far), drawn((Item("b", "box", (50, 50, 1)), Pose(900, 900))))
     huge = Item("c", "bed", (1e5, 1e5, 1))
     assert at(drawn((huge, Pose(0, 0))), 2, 2) == CLASS_COLOURS["bed"]
-
-
-def test_twelve_items_take_a_few_milliseconds():
-    placed = [(Item(f"i_{k}", "chair", (0.6, 0.6, 0.9)), Pose(0.5 + k % 4, 0.5 + k // 4, 0, 17 * k)) for k in range(12)]
-    some_task = Task("t", "", ROOM, tuple(item for item, _ in placed))
-    layout = Layout("t", {i.id: p for i, p in placed})
-    compact_top_view(some_task, layout)
-    best = math.inf
-    for _ in range(20):
-        start = time.process_time()
-        compact_top_view(some_task, layout)
-        best = min(best, time.process_time() - start)
-    assert best < 0.005

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metaspatial_addon.layout.relations import floor_middle, relation_scores
@@ -119,6 +119,18 @@ def test_a_chair_at_the_end_of_a_long_side_faces_the_desk():
     assert score("chair", "facing", "desk", chair=Pose(3.34, 2.2, 0, 180), desk=DESK) == 1
 
 
+@pytest.mark.parametrize("turn", [0, 33, 90, 147])
+def test_a_chair_in_the_middle_of_the_desk_faces_it_however_the_room_is_turned(turn):
+    """On the desk's middle line only its centre has a direction, and at the centre there is none."""
+    c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    desk = Pose(3, 2.5, 0, turn)
+    assert score("chair", "facing", "desk", chair=Pose(3, 2.5, 0, turn + 90), desk=desk) == 0
+    beside = Pose(3 + 0.3 * c, 2.5 + 0.3 * s, 0, 0)
+    for yaw, expected in ((270, 1), (90, 0), (0, 0.1875)):  # its front to the centre, away from it, across
+        chair = Pose(beside.x, beside.y, 0, (turn + yaw) % 360)
+        assert score("chair", "facing", "desk", chair=chair, desk=desk) == pytest.approx(expected, abs=1e-6)
+
+
 SIDE_STEPS = {"left_of": (-1, 0), "right_of": (1, 0), "in_front_of": (0, -1), "behind": (0, 1)}
 
 
@@ -215,6 +227,9 @@ PLACES = st.builds(Pose, st.floats(-1, 7), st.floats(-1, 6), st.floats(0, 2.5), 
 
 
 @given(PLACES, PLACES, st.floats(0, 359), st.floats(-50, 50))
+@example(Pose(0, 0), Pose(0, 0), 33, 1)  # no direction from one to the other, but for rounding errors
+@example(Pose(3, 2.5, 0, 50), Pose(3, 2.5), 60, 0.1)
+@example(Pose(0.01, 0), Pose(0, 0), 33, 1)
 def test_scores_stay_when_the_room_is_turned_and_moved(a, b, turn, move):
     c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
 

@@ -140,6 +140,13 @@ def test_bad_layouts_name_the_field(path, value, field):
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("path", [["id"], ["prompt"], ["room", "type"], ["items", 0, "id"], ["items", 0, "category"]])
+def test_text_that_no_file_can_hold_is_refused(path):
+    with pytest.raises(InputError, match="half characters") as caught:
+        task_from_json(json.loads(json.dumps(changed(TASK, path, "a\ud800b"))), "t.json")
+    str(caught.value).encode()
+
+
 def test_a_layout_lists_each_id_once():
     with pytest.raises(InputError, match="used once"):
         layout_from_json({**LAYOUT, "placements": LAYOUT["placements"] * 2})

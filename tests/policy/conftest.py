@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.policy.servers import ScriptedServer, Step
 
 
 def _png(seed: int, width: int = 56, height: int = 40) -> bytes:
@@ -50,6 +53,25 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
         return built[kind]
 
     return folder
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedServer]]:
+    """start(*steps) -> a running scripted server."""
+    monkeypatch.delenv("METASPATIAL_API_KEY", raising=False)
+    servers = []
+
+    def run(*steps: Step) -> ScriptedServer:
+        server = ScriptedServer()
+        server.steps = list(steps)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return server
+
+    yield run
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 @dataclass(frozen=True)

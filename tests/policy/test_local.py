@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="local models need torch")
 transformers = pytest.importorskip("transformers", reason="local models need transformers")
 
 from metaspatial_addon.layout.conversation import Conversation, Message  # noqa: E402
+from metaspatial_addon.policy import local  # noqa: E402
 from metaspatial_addon.policy.base import PolicyError  # noqa: E402
 from metaspatial_addon.policy.local import LocalPolicy, _Sampler  # noqa: E402
 
@@ -173,7 +174,8 @@ def test_adapter(loaded, small_model, tmp_path, conversations):
         bare = loaded("qwen2_5_vl").model(**inputs).logits
     assert (mine - theirs).abs().max() < 1e-5 < 0.05 < (mine - bare).abs().max()
     (reply,) = policy.answer(conversations[:1], [1], 0.0)
-    assert reply.token_ids[0] == theirs[0, -1].argmax() and str(tmp_path) in policy.name
+    assert reply.token_ids[0] == theirs[0, -1].argmax()
+    assert policy.name == f"local:{folder.name}+{tmp_path.name}", "no path: records are passed on"
 
 
 def test_smolvlm_prompt_is_that_of_its_own_processor(loaded, png):
@@ -323,3 +325,10 @@ def test_cancelling(small_model, conversations):
     with pytest.raises(PolicyError, match="cancelled"):
         policy.answer(conversations[:1], [1])
     assert len(asked) == 4
+
+
+def test_a_policy_is_named_after_a_hub_id_or_a_folder_without_its_path(tmp_path, monkeypatch):
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    given = ("org/model", "runs/mine", tmp_path / "runs" / "mine")
+    assert [local._short(source) for source in given] == ["org/model", "mine", "mine"]

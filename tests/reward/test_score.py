@@ -24,7 +24,7 @@ from metaspatial_addon.layout.task import Item, Task
 from metaspatial_addon.reward.score import Score
 from metaspatial_addon.reward.terms import terms, view_term
 from metaspatial_addon.reward.weights import DEFAULT, Weights, total
-from tests.reward.samples import CLEAN, IDS, TASK, evidences, shares, worsened
+from tests.reward.samples import CLEAN, IDS, TASK, evidences, metres, shares, worsened
 
 VIEW = ViewMeasure(dict.fromkeys(IDS, 0.8), 0.3, 1.0)
 
@@ -81,6 +81,15 @@ def test_no_other_fault_is_a_cure_for_what_tips_over(tipping, instead):
     """Items with such faults are left out of the rigid-body run."""
     unstable = replace(CLEAN, unstable=tuple(Unstable(i, 5.0, 180.0) for i in tipping))
     assert reward(replace(CLEAN, **instead)) < reward(unstable) < reward(CLEAN)
+
+
+@given(evidences(), st.sampled_from(IDS), st.floats(0.0101, 50), st.lists(metres, min_size=2, max_size=4))
+def test_leaving_the_room_is_no_cure_for_overlaps(rest, item, distance, depths):
+    others = [i for i in IDS if i != item]
+    hits = tuple(Overlap(*sorted((item, other)), depth) for other, depth in zip(others, depths, strict=False))
+    stays = replace(rest, overlaps=rest.overlaps + hits)
+    leaves = replace(rest, outside=(*rest.outside, Outside(item, distance, 1.0)))
+    assert reward(leaves) < reward(stays)
 
 
 def test_other_faults_cost_too():

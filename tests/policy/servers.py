@@ -1,0 +1,87 @@
+"""A chat server that does as it is told, step by step, and what asks it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from metaspatial_addon.layout.conversation import Message
+from metaspatial_addon.policy.base import PolicyError, Reply
+from metaspatial_addon.policy.endpoint import EndpointPolicy
+
+KEY = "sk-secret-0123456789"
+HELLO = (Message("user", "hello"),)
+Step = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ScriptedServer
+
+    def _run(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with self.server.lock:
+            self.server.seen.append((self.command, self.path, dict(self.headers), json.loads(body) if body else None))
+            step = self.server.steps.pop(0) if len(self.server.steps) > 1 else self.server.steps[0]
+        step(self)
+
+    do_GET = do_POST = _run
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class ScriptedServer(ThreadingHTTPServer):
+    """Answers request k with step k, the last step over and over, and remembers what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.steps: list[Step] = []
+        self.seen: list[tuple[str, str, dict[str, str], dict | None]] = []
+        self.lock = threading.Lock()
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has hung up is no news here."""
+
+
+def send(status: int, content: object = "", **headers: str) -> Step:
+    """A step that answers in full."""
+    data = (content if isinstance(content, str) else json.dumps(content)).encode("utf-8")
+
+    def step(handler: Handler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return step
+
+
+def chat(text: str, **choice: object) -> Step:
+    return send(
+        200, {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}]}
+    )
+
+
+def ask(server: ScriptedServer, *, model: str = "some-model", **options: object) -> Reply:
+    options = {"back_off": 0.01, "timeout": 5.0, **options}
+    return EndpointPolicy(server.url, model, **options).answer([HELLO], [1])[0]  # type: ignore[arg-type]
+
+
+def failure(server: ScriptedServer, **options: object) -> str:
+    """The text of the error, which must name the server and must not hold the key."""
+    with pytest.raises(PolicyError) as caught:
+        ask(server, **options)
+    text = str(caught.value)
+    assert f"127.0.0.1:{server.server_port}" in text
+    assert KEY not in text and caught.value.__cause__ is None
+    return text

@@ -1,0 +1,192 @@
+"""The endpoint policy with a server that fails in every known way: what is tried again, and how the rest is told."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from metaspatial_addon.policy.base import PolicyError
+from metaspatial_addon.policy.endpoint import EndpointPolicy
+from tests.policy.servers import HELLO, KEY, Handler, ask, chat, failure, send
+
+# --- what passes: tried again
+
+
+def test_a_busy_server_is_given_the_time_that_it_asks_for(start):
+    server = start(send(429, "slow down", Retry_After="1"), chat("x"))
+    began = time.monotonic()
+    assert ask(server).text == "x"
+    assert time.monotonic() - began >= 1.0 and len(server.seen) == 2
+
+
+def test_a_server_that_asks_for_too_long_a_wait_is_reported_at_once(start):
+    server = start(send(429, "quota", Retry_After="3600"))
+    text = failure(server)
+    assert "3600 seconds" in text and "quota" in text and len(server.seen) == 1
+
+
+def test_server_errors_are_tried_again(start):
+    server = start(send(500, "oops"), send(503, {"error": {"message": "loading"}}), chat("x"))
+    assert ask(server).text == "x" and len(server.seen) == 3
+
+
+def test_a_server_that_stays_broken_is_reported_with_its_own_words(start):
+    server = start(send(500, {"detail": "no memory left"}))
+    text = failure(server, tries=3)
+    assert "HTTP 500" in text and "no memory left" in text and "3 times" in text and len(server.seen) == 3
+
+
+def cut_off(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "5000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [{"mess')
+    handler.close_connection = True
+
+
+def cut_off_unannounced(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [{"mess')
+    handler.close_connection = True
+
+
+def hang_up(handler: Handler) -> None:
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("step", [cut_off, cut_off_unannounced, hang_up])
+def test_a_reply_that_breaks_off_is_tried_again_and_then_reported(start, step):
+    assert ask(start(step, chat("x"))).text == "x"
+    server = start(step)
+    text = failure(server, tries=2)
+    assert ("broke off" in text or "cut off" in text) and len(server.seen) == 2
+
+
+def test_pauses_double(start):
+    times: list[float] = []
+
+    def fail(handler: Handler) -> None:
+        times.append(time.monotonic())
+        send(500)(handler)
+
+    failure(start(fail), tries=4, back_off=0.1)
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    # The jitter takes off at most a half.
+    assert len(gaps) == 3 and all(gap >= 0.05 * 2**k for k, gap in enumerate(gaps))
+
+
+# --- what does not pass: said once and clearly
+
+
+@pytest.mark.parametrize(
+    "status, words",
+    [
+        (401, "did not accept the API key"),
+        (403, "did not accept the API key"),
+        (404, 'knows no model "some-model" or nothing at this URL'),
+        (400, "refused the request (HTTP 400)"),
+        (413, "Send smaller pictures"),
+    ],
+)
+def test_refusals_are_explained_and_not_repeated(start, status, words):
+    server = start(send(status, {"error": {"message": f"bad thing about {KEY}"}}))
+    assert words in failure(server, key=KEY)
+    assert len(server.seen) == 1
+
+
+def test_a_missing_key_is_told_apart_from_a_wrong_one(start):
+    assert "wants an API key, and none is set" in failure(start(send(401)))
+
+
+@pytest.mark.parametrize("page", ["<html>Welcome</html>", "", "[" * 100_000 + "]", "not json"])
+def test_a_reply_that_is_no_json(start, page):
+    server = start(send(200, page))
+    assert "no JSON" in failure(server) and len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], 5, None, {"choices": []}, {"choices": [{"text": "old"}]}, {"choices": [{"message": {"content": 5}}]}]
+    + [{"error": "out of credit"}, {"choices": [{"message": {"content": "x"}, "logprobs": [1]}]}],
+)
+def test_a_reply_without_an_answer(start, body):
+    assert "holds no answer" in failure(start(send(200, body)))
+
+
+def silent(handler: Handler) -> None:
+    time.sleep(6.0)
+
+
+def dripping(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    for _ in range(60):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("step", [silent, dripping])
+def test_a_slow_server_is_given_up_after_the_timeout(start, step):
+    server = start(step)
+    assert "did not answer within 0.3 seconds" in failure(server, timeout=0.3)
+    assert len(server.seen) == 1
+
+
+def test_nothing_listens_at_the_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(PolicyError, match=f"127.0.0.1:{port} .connection refused.*Start the server"):
+        EndpointPolicy(f"http://127.0.0.1:{port}", "m").answer([HELLO], [1])
+
+
+def test_a_server_name_that_does_not_exist(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(PolicyError, match="nowhere.invalid cannot be found. Check the URL"):
+        EndpointPolicy("http://nowhere.invalid/v1", "m").answer([HELLO], [1])
+
+
+def test_https_asked_of_a_server_that_speaks_http(start):
+    url = start(chat("x")).url.replace("http:", "https:")
+    with pytest.raises(PolicyError, match="starts with http:// or https://"):
+        EndpointPolicy(url, "m").answer([HELLO], [1])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_on_one_server_are_followed_with_the_request_intact(start, status):
+    server = start(send(status, Location="/other/chat"), chat("x"))
+    assert ask(server, key=KEY).text == "x"
+    (_, _, _, sent), (method, path, headers, body) = server.seen
+    assert (method, path, headers["Authorization"], body) == ("POST", "/other/chat", f"Bearer {KEY}", sent)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_to_another_server_are_refused_and_carry_nothing(start, status):
+    other = start(chat("stolen"))
+    server = start(send(status, Location=f"http://127.0.0.1:{other.server_port}/v1/chat/completions"))
+    assert "another server" in failure(server, key=KEY)
+    assert other.seen == []
+
+
+def test_a_redirect_that_goes_in_circles_or_nowhere_ends(start):
+    assert "refused" in failure(start(send(307, Location="/v1/chat/completions")))
+    assert "cannot be reached" in failure(start(send(307, Location="http://127.0.0.1:port/")))
+
+
+def test_cancelling_ends_the_tries(start):
+    server = start(send(500))
+    text = failure(server, tries=10, back_off=30.0, cancelled=lambda: bool(server.seen))
+    assert "cancelled" in text and len(server.seen) == 1
+
+
+def test_one_failure_ends_the_batch(start):
+    server = start(send(401))
+    with pytest.raises(PolicyError):
+        EndpointPolicy(server.url, "m", parallel=1).answer([HELLO] * 20, range(20))
+    assert len(server.seen) < 5
