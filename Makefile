@@ -39,7 +39,7 @@ $(python): $(if $(PYTHON),FORCE)
 	@touch $@
 
 demo: .venv/.demo
-	$(python) headless/generate.py --task assets/tasks/demo.json --policy builtin --turns 3 --seed 3 --out out/demo
+	$(python) headless/generate.py --task assets/tasks/demo.json --policy builtin --turns 3 --seed 7 --out out/demo
 
 test: .venv/.test
 	$(python) -m pytest -m "not slow and not gui"

@@ -30,7 +30,7 @@ in_blender sh -euc '
     blender -b --python-exit-code 1 -P tools/check_extension.py' sh "$out"
 
 in_blender blender -b --factory-startup --python-exit-code 1 -P headless/generate.py -- \
-    --task assets/tasks/demo.json --policy builtin --turns 1 --seed 3 --out "$out"
+    --task assets/tasks/demo.json --policy builtin --turns 1 --seed 7 --out "$out"
 for name in layout.json scene.blend; do
     [ -s "$out/$name" ] || { echo "generate.py wrote no $out/$name" >&2; exit 1; }
 done
