@@ -9,12 +9,13 @@ python := .venv/bin/python
 pip_install = -m pip install --disable-pip-version-check $(if $(CI),--quiet --progress-bar off)
 
 .PHONY: help demo test test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
-	lint bench extension FORCE
+	test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
 
 help:
 	@echo "make demo       lay out the demo room in three turns: out/demo/"
 	@echo "make test       the everyday tests"
 	@echo "make test-all   the slow tests, other versions of bpy, and two real Blenders (as root, on Linux)"
+	@echo "make test-gui   the add-on in the windows of two real Blenders, clicked as a person does (as root, on Linux)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      the figures of benchmarks/README.md, measured here"
 	@echo "make extension  the zip that Blender installs: dist/"
@@ -42,7 +43,7 @@ demo: .venv/.demo
 	$(python) headless/generate.py --task assets/tasks/demo.json --policy builtin --turns 3 --seed 7 --out out/demo
 
 test: .venv/.test
-	$(python) -m pytest -m "not slow and not gui"
+	$(python) -m pytest -n auto --dist loadfile -m "not slow"
 
 test-all: test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2
 
@@ -54,12 +55,19 @@ test-bpy-5.2:
 	@CI=$(CI) tools/test_bpy.sh 5.2.3 3.13
 
 test-slow: .venv/.test
-	$(python) -m pytest -m "slow and not gui"
+	$(python) -m pytest -m "slow"
 
 test-blender-4.3:
 	@tools/test_blender.sh trixie
 test-blender-5.2:
 	@tools/test_blender.sh sid
+
+test-gui: test-gui-4.3 test-gui-5.2
+
+test-gui-4.3: .venv/.test
+	@tools/test_gui.sh trixie
+test-gui-5.2: .venv/.test
+	@tools/test_gui.sh sid
 
 lint: .venv/.lint
 	$(python) -m ruff check .

@@ -9,8 +9,14 @@ __version__ = "0.1.0"
 
 
 def register() -> None:
-    """Called by Blender when the add-on is enabled. The add-on has no classes to register."""
+    """Called by Blender when the add-on is enabled."""
+    from . import ui
+
+    ui.register()
 
 
 def unregister() -> None:
     """Called by Blender when the add-on is disabled; undoes `register`."""
+    from . import ui
+
+    ui.unregister()

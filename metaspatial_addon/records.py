@@ -8,14 +8,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from .episode import Candidate, LayoutEnv, Turn
 from .layout.evidence import Evidence
-from .layout.task import layout_to_json
+from .layout.task import Task, layout_to_json
+from .turn import Candidate, Turn
 
 
-def turn_record(env: LayoutEnv, turn: Turn, settings: Mapping[str, Any]) -> dict[str, Any]:
+class Episode(Protocol):
+    """What a record tells of the episode. `LayoutEnv` is one."""
+
+    task: Task
+    seed: Any
+    image_names: dict[bytes, str]
+
+
+def turn_record(env: Episode, turn: Turn, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The line of `turns.jsonl` for a turn of the environment's episode. `settings` are the run's, for replay."""
     answer = None if turn.candidate is None else turn.candidate.answer
     return {

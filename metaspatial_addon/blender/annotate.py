@@ -15,6 +15,7 @@ from ..layout.geometry import OrientedBox
 from ..layout.plan import drawing_order
 from ..layout.polygon import wall
 from ..layout.task import Item, Layout, Opening, Pose, Room, Task
+from ..layout.told import told_items
 from .labels import Label, place_labels
 from .pixels import Canvas, Colour
 from .room import THICKNESS
@@ -71,7 +72,10 @@ class PlanFrame:
 
 
 def annotate(pixels: np.ndarray, frame: PlanFrame, task: Task, layout: Layout) -> np.ndarray:
-    """(N, N, 3) uint8: a rendered top view with all marks drawn in."""
+    """(N, N, 3) uint8: a rendered top view with all marks drawn in.
+
+    Items that the conversation does not tell of are seen as the render shows them, without marks.
+    """
     canvas = Canvas(pixels)
     unit = frame.pixels / 512
     _draw_grid(canvas, frame, task.room)
@@ -83,7 +87,8 @@ def annotate(pixels: np.ndarray, frame: PlanFrame, task: Task, layout: Layout) -
         _draw_opening(canvas, frame, task.room, opening, unit)
     _draw_ticks(canvas, frame, task.room, unit)
     poses = layout.everywhere(task)
-    placed = sorted(((task.item(i), pose) for i, pose in poses.items()), key=lambda entry: drawing_order(*entry))
+    told = [(item, poses[item.id]) for item in told_items(task) if item.id in poses]
+    placed = sorted(told, key=lambda entry: drawing_order(*entry))
     for item, pose in placed:
         _draw_outline(canvas, frame, item, pose, unit)
     arrows = [_draw_front(canvas, frame, item, pose, unit) for item, pose in placed if not item.covering]

@@ -87,7 +87,9 @@ class AssetLibrary:
 
         def fit(asset: Asset) -> tuple[int, bool, float]:
             known = [phrase for phrase in (asset.category, *asset.words) if phrase.lower() in runs]
-            longest = max((len(phrase) for phrase in known), default=0)
+            if not known:
+                return 0, False, 0.0
+            longest = max(len(phrase) for phrase in known)
             difference = sum(abs(math.log(max(a, 0.01) / b)) for a, b in zip(size, asset.size, strict=True))
             return longest, asset.category in known, -difference
 

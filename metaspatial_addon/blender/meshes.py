@@ -6,8 +6,9 @@ of an evaluated dependency graph, so that walking those covers every case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import bpy
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 GEOMETRY = frozenset(("MESH", "CURVE", "SURFACE", "FONT", "META"))
 _SURFACE = {"MATERIAL", "NODETREE", "IMAGE", "TEXTURE"}
 _UV_NAME = "UVMap"
+
+Owner = TypeVar("Owner", bound=Hashable)
 
 
 def data_blocks() -> Iterator[bpy.types.ID]:
@@ -86,23 +89,27 @@ def in_scene(scene: bpy.types.Scene) -> Iterator[bpy.types.Depsgraph]:
 
 
 def evaluated_parts(
-    depsgraph: bpy.types.Depsgraph, owner: Callable[[bpy.types.DepsgraphObjectInstance], str | None]
-) -> dict[str, list[bpy.types.Mesh]]:
+    depsgraph: bpy.types.Depsgraph, owner: Callable[[bpy.types.DepsgraphObjectInstance], Owner | None]
+) -> dict[Owner, list[bpy.types.Mesh]]:
     """New meshes, in world space and with their materials: one for each visible instance with faces, by its `owner`.
 
     Instances whose owner is None are left out.
     """
-    parts: dict[str, list[bpy.types.Mesh]] = {}
+    parts: dict[Owner, list[bpy.types.Mesh]] = {}
     for instance in depsgraph.object_instances:
         shown = instance.object
         # Curves and texts come twice, as themselves and as the mesh that they make; only the former can be copied.
-        twin = shown.type == "MESH" and shown.original.type != "MESH"
+        # What their own geometry nodes instance comes once.
+        scattered = instance.parent is not None and instance.parent.original == shown.original
+        twin = shown.type == "MESH" and shown.original.type != "MESH" and not scattered
         if shown.type not in GEOMETRY or twin or not instance.show_self:
             continue
         name = owner(instance)
         if name is None:
             continue
-        part = bpy.data.meshes.new_from_object(shown, preserve_all_data_layers=True, depsgraph=depsgraph)
+        # With all layers an object is evaluated anew, which for a mesh made by nodes gives the object, not the mesh.
+        own = shown.data == shown.original.evaluated_get(depsgraph).data
+        part = bpy.data.meshes.new_from_object(shown, preserve_all_data_layers=own, depsgraph=depsgraph)
         if not part.polygons:
             bpy.data.meshes.remove(part)
             continue
@@ -143,3 +150,11 @@ def mesh_points(mesh: bpy.types.Mesh) -> np.ndarray:
     points = np.empty(len(mesh.vertices) * 3, dtype=np.float32)
     mesh.vertices.foreach_get("co", points)
     return points.reshape(-1, 3).astype(np.float64)
+
+
+def mesh_triangles(mesh: bpy.types.Mesh) -> np.ndarray:
+    """Vertex numbers (M, 3) of a mesh's triangles."""
+    mesh.calc_loop_triangles()
+    corners = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
+    mesh.loop_triangles.foreach_get("vertices", corners)
+    return corners.reshape(-1, 3).astype(np.int64)

@@ -37,12 +37,12 @@ def floor_outline(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
     if not flat.any():
         return None
     triangles, areas, heights = triangles[flat], areas[flat], corners[flat, :, 2].mean(axis=1)
-    height = _level(heights, areas)
+    height = level_of(heights, areas)
     triangles = triangles[np.abs(heights - height) <= LEVEL]
     flat_points, faces = _weld(points[:, :2], triangles)
     edges = _boundary([(int(f[i]), int(f[(i + 1) % 3])) for f in faces for i in range(3)])
     edges = _boundary(_split(edges, flat_points))
-    loops = [_straighten(flat_points[loop]) for loop in _loops(edges, flat_points)]
+    loops = [straightened(flat_points[loop]) for loop in _loops(edges, flat_points)]
     loops = [loop for loop in loops if len(loop) >= 3]
     best = max(loops, key=signed_area, default=None)
     if best is None or signed_area(best) < 1e-6 or not is_simple(best):
@@ -50,7 +50,7 @@ def floor_outline(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
     return best, height
 
 
-def _level(heights: np.ndarray, areas: np.ndarray) -> float:
+def level_of(heights: np.ndarray, areas: np.ndarray) -> float:
     """The lowest height at which at least half as much area lies as at the height that has most."""
     order = np.argsort(heights)
     breaks = np.flatnonzero(np.diff(heights[order]) > LEVEL) + 1
@@ -138,7 +138,7 @@ def _turn(back: np.ndarray, ahead: np.ndarray) -> float:
     return angle % math.tau
 
 
-def _straighten(loop: np.ndarray) -> np.ndarray:
+def straightened(loop: np.ndarray) -> np.ndarray:
     """The loop without corners that lie on the line between their neighbours."""
     kept = list(loop)
     k, unchanged = 0, 0

@@ -240,6 +240,7 @@ class Studio:
     def _id_material(self) -> bpy.types.Material:
         """Shines with the object's pass index: its low byte in red, its high byte in green."""
         material = self._own(bpy.data.materials.new(PREFIX + "ids"))
+        material.cycles.emission_sampling = "NONE"  # else every face is a lamp, and they are sorted for each picture
         tree = self._nodes(material)
 
         def math(operation: str, value: bpy.types.NodeSocket, by: float) -> bpy.types.NodeSocket:

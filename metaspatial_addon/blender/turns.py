@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from .meshes import remove_blocks
 NAME_BYTES = 63
 """Longest name of a data-block up to Blender 4.5."""
 
-KEY = "metaspatial"
+KEY = "metaspatial_turn"
 """Custom property on collections (what a run and a turn are) and on objects (their item's id)."""
 
 _RUN, _ROOM, _TURN = "run", "room", "turn"
@@ -44,7 +44,7 @@ class Placed:
     hidden: bool = False
 
 
-def fit_name(name: str, taken: Collection[str] = (), limit: int = NAME_BYTES) -> str:
+def fit_name(name: str, taken: Container[str] = (), limit: int = NAME_BYTES) -> str:
     """The name cut to `limit` bytes of UTF-8 between two characters, numbered where it is taken already."""
     clean = "".join(c for c in name if c.isprintable()) or "unnamed"
     encoded, tail, number = clean.encode("utf-8", "ignore"), "", 0
@@ -71,7 +71,7 @@ def new_run(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
 
 def runs(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     """The runs in a scene, oldest first."""
-    return [child for child in scene.collection.children if _kind(child) == _RUN]
+    return [child for child in scene.collection.children_recursive if _kind(child) == _RUN]
 
 
 def turns(run: bpy.types.Collection) -> list[bpy.types.Collection]:
@@ -86,7 +86,9 @@ def is_room(collection: bpy.types.Collection) -> bool:
 
 def add_room(run: bpy.types.Collection, objects: Iterable[bpy.types.Object]) -> bpy.types.Collection:
     """The run's `Room` collection with copies, of mesh and materials too, of the stage's room objects."""
-    room = _child(run, "Room", {"kind": _ROOM})
+    room = bpy.data.collections.new(fit_name("Room", bpy.data.collections.keys()))
+    room[KEY] = {"kind": _ROOM}
+    run.children.link(room)
     materials: dict[bpy.types.Material, bpy.types.Material] = {}
     for source in objects:
         copy = source.copy()
@@ -127,7 +129,22 @@ def add_turn(run: bpy.types.Collection, placed: Iterable[Placed], record: Mappin
 
     `record` is anything that JSON can hold: score, evidence, answer, settings. `read_turn` gives it back.
     """
-    number = max((turn[KEY]["turn"] for turn in turns(run)), default=0) + 1
+    number = next_number(run)
+    turn = new_turn(number, record)
+    for _ in copy_objects(turn, list(placed), number):
+        pass
+    run.children.link(turn)
+    show_turn(run, turn)
+    return turn
+
+
+def next_number(run: bpy.types.Collection) -> int:
+    """The number of the run's next turn."""
+    return max((turn[KEY]["turn"] for turn in turns(run)), default=0) + 1
+
+
+def new_turn(number: int, record: Mapping[str, Any]) -> bpy.types.Collection:
+    """An empty turn that no run has yet."""
     score = record.get("score", record)
     summary: dict[str, Any] = {"kind": _TURN, "turn": number, "record": json.dumps(record)}
     if isinstance(score, Mapping):
@@ -135,12 +152,27 @@ def add_turn(run: bpy.types.Collection, placed: Iterable[Placed], record: Mappin
         terms = score.get("terms")
         if isinstance(terms, Mapping):
             summary["terms"] = {str(name): float(value) for name, value in terms.items() if value is not None}
-    turn = _child(run, f"Turn {number:02d}", summary)
+    turn = bpy.data.collections.new(turn_name(number))
+    turn[KEY] = summary
+    return turn
+
+
+def turn_name(number: int) -> str:
+    """A name that is free for the collection of a turn."""
+    return fit_name(f"Turn {number:02d}", bpy.data.collections.keys())
+
+
+def copy_objects(
+    turn: bpy.types.Collection, placed: Sequence[Placed], number: int
+) -> Iterator[tuple[Placed, bpy.types.Object]]:
+    """Copy objects into a turn, one a step, then put them in place: yields each as it was copied, and as it stands.
+
+    Whoever lets others work on the file between two steps must give up on a ReferenceError and start afresh.
+    """
     copies: dict[bpy.types.Object, bpy.types.Object] = {}
-    placed = list(placed)
     for entry in placed:
         copy = copies[entry.object] = entry.object.copy()
-        copy.name = fit_name(f"{entry.object.name.rpartition(': ')[2]} · {number:02d}", bpy.data.objects.keys())
+        copy.name = fit_name(f"{entry.object.name.rpartition(': ')[2]} · {number:02d}", bpy.data.objects)
         copy.animation_data_clear()
         copy.constraints.clear()
         copy.hide_render = copy.hide_viewport = entry.hidden
@@ -148,10 +180,10 @@ def add_turn(run: bpy.types.Collection, placed: Iterable[Placed], record: Mappin
         if entry.data is not None:
             copy.data = entry.data
         turn.objects.link(copy)
+        yield entry, copy
     for entry in placed:
         _settle(copies[entry.object], entry, copies)
-    show_turn(run, turn)
-    return turn
+        yield entry, copies[entry.object]
 
 
 def _settle(copy: bpy.types.Object, entry: Placed, copies: Mapping[bpy.types.Object, bpy.types.Object]) -> None:
@@ -182,7 +214,7 @@ def show_turn(run: bpy.types.Collection, shown: bpy.types.Collection) -> None:
         for view_layer in scene.view_layers:
             if view_layer.layer_collection is None:  # from 5.2 on, until a new scene's first update
                 view_layer.update()
-            layer = _layer_of(view_layer.layer_collection, run)
+            layer = layer_of(view_layer.layer_collection, run)
             for child in layer.children if layer is not None else ():
                 if _kind(child.collection) == _TURN:
                     child.exclude = child.collection != shown
@@ -201,18 +233,12 @@ def _kind(collection: bpy.types.Collection) -> str:
     return held.get("kind", "") if hasattr(held, "get") else ""
 
 
-def _child(run: bpy.types.Collection, name: str, held: dict[str, Any]) -> bpy.types.Collection:
-    child = bpy.data.collections.new(fit_name(name, bpy.data.collections.keys()))
-    child[KEY] = held
-    run.children.link(child)
-    return child
-
-
-def _layer_of(layer: bpy.types.LayerCollection, sought: bpy.types.Collection) -> bpy.types.LayerCollection | None:
+def layer_of(layer: bpy.types.LayerCollection, sought: bpy.types.Collection) -> bpy.types.LayerCollection | None:
+    """The place of a collection in a view layer, below `layer`; None where it has none."""
     if layer.collection == sought:
         return layer
     for child in layer.children:
-        found = _layer_of(child, sought)
+        found = layer_of(child, sought)
         if found is not None:
             return found
     return None

@@ -24,11 +24,13 @@ from .conversation import Message
 from .plan import compact_top_view
 from .polygon import contains
 from .task import Item, Layout, Opening, Pose, Room, Task
+from .told import told_items
 
 SWING_MARGIN = 0.05
 MOST_WORDS = 12
 MOST_NOTCHES = 6
 MOST_FAULTS = 12
+WALL_OR_ROOM = re.compile(r"room|wall(_\d+)?")
 
 # Words that name a kind of furniture in a category that the vocabulary does not have, last resort first.
 HEADWORDS = {
@@ -158,26 +160,29 @@ class CompactTask:
         return max(1.0, float(np.ptp(np.asarray(self.task.room.floor, float), axis=0).max()) / v.PLAN_REACH)
 
     @cached_property
+    def items(self) -> dict[str, Item]:
+        """The items that the question tells, by id."""
+        return {item.id: item for item in told_items(self.task)}
+
+    @cached_property
     def names(self) -> dict[str, str]:
-        """The model's name for each item id, in placing order."""
+        """The model's name for the id of each item that is told, in placing order."""
         rank = {category: k for k, category in enumerate(v.CATEGORIES)}
-        kinds = {item.id: known_category(item) for item in self.task.items}
-        ordered = sorted(range(len(kinds)), key=lambda k: (rank[kinds[self.task.items[k].id]], k))
+        kinds = {item.id: known_category(item) for item in self.items.values()}
         counts: dict[str, int] = {}
         names = {}
-        for k in ordered:
-            item = self.task.items[k]
-            kind = kinds[item.id]
+        for item_id in sorted(kinds, key=lambda item_id: rank[kinds[item_id]]):
+            kind = kinds[item_id]
             if counts.get(kind, 0) == v.MOST_OF_A_KIND:
                 kind = next(c for c in ("thing", *v.CATEGORIES) if counts.get(c, 0) < v.MOST_OF_A_KIND)
             counts[kind] = counts.get(kind, 0) + 1
-            names[item.id] = f"{v.category_token(kind)}_{counts[kind]}"
+            names[item_id] = f"{v.category_token(kind)}_{counts[kind]}"
         return names
 
     @cached_property
     def shadow(self) -> Task:
         """The same task under the model's names, in placing order: what its answers are read against."""
-        items = tuple(replace(self.task.item(item_id), id=name) for item_id, name in self.names.items())
+        items = tuple(replace(self.items[item_id], id=name) for item_id, name in self.names.items())
         return Task(self.task.id, "", self.task.room, items)
 
     def _lowered(self, item: Item) -> float:
@@ -225,6 +230,10 @@ class CompactTask:
             return f"{'east' if outward[0] > 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
         return f"{'north' if outward[1] > 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
 
+    def _tells(self, target: str) -> bool:
+        """Whether the object of a relation has words: walls and the room do, items that are not told do not."""
+        return target in self.names or WALL_OR_ROOM.fullmatch(target) is not None
+
     def _target(self, target: str) -> str:
         if target in ("room", "wall"):
             return target
@@ -245,7 +254,7 @@ class CompactTask:
             width, depth = stood_extents(item.size, item.pose.yaw)
             parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
         for relation in self.task.relations:
-            if relation.subject == item.id:
+            if relation.subject == item.id and self._tells(relation.object):
                 parts.append(f" >{relation.predicate} {self._target(relation.object)}")
         parts.append(_plan_size(width / self.scale, depth / self.scale))
         parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
@@ -269,7 +278,7 @@ class CompactTask:
         words = self.words()
         if words:
             lines.append(" ask " + " ".join(words) + "\n")
-        lines += [self._item_line(self.task.item(item_id)) for item_id in self.names]
+        lines += [self._item_line(self.items[item_id]) for item_id in self.names]
         return "".join(lines)
 
     def statement(self, poses: dict[str, Pose]) -> str:
@@ -278,7 +287,7 @@ class CompactTask:
         for item_id, name in self.names.items():
             if item_id not in poses:
                 continue
-            item = self.task.item(item_id)
+            item = self.items[item_id]
             pose = self.inward(item, poses[item_id])
             yaw = round(pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
             ex, ey = (
@@ -292,16 +301,31 @@ class CompactTask:
         return v.OPEN_ANSWER + v.NEXT_ITEM.join(entries) + v.CLOSE_ANSWER
 
     def report(self, evidence: dict) -> str:
-        """The fault lines of an evidence object, in the model's names."""
+        """The fault lines of an evidence object, in the model's names, about the items that it was told of.
+
+        Where an item stands in one that it was not told of there is no room for it: it is said to be outside.
+        """
         names, kinds = self.names, {opening.id: opening.kind for opening in self.task.room.openings}
-        lines = [f"{names[o['a']]} overlaps {names[o['b']]}{_amount(o['depth'])}" for o in evidence["overlaps"]]
-        lines += [f"{names[o['id']]} outside{_amount(o['distance'])}" for o in evidence["outside"]]
-        lines += [f"{names[u['id']]} floats{_amount(u['gap'])}" for u in evidence["unsupported"]]
-        lines += [f"{names[u['id']]} falls\n" for u in evidence["unstable"]]
-        lines += [f"{names[i]} blocks {kinds[b['opening']]}\n" for b in evidence["blocked"] for i in b["by"]]
-        lines += [f"{names[u['id']]} unreachable\n" for u in evidence["unreachable"]]
+
+        def told(kind: str) -> list[tuple[str, dict]]:
+            return [(names[fault["id"]], fault) for fault in evidence[kind] if fault["id"] in names]
+
+        lines = []
+        for o in evidence["overlaps"]:
+            crossing = [names[i] for i in (o["a"], o["b"]) if i in names]
+            if len(crossing) == 2:
+                lines.append(f"{crossing[0]} overlaps {crossing[1]}{_amount(o['depth'])}")
+            elif crossing:
+                lines.append(f"{crossing[0]} outside{_amount(o['depth'])}")
+        lines += [f"{name} outside{_amount(o['distance'])}" for name, o in told("outside")]
+        lines += [f"{name} floats{_amount(u['gap'])}" for name, u in told("unsupported")]
+        lines += [f"{name} falls\n" for name, _ in told("unstable")]
+        blocking = [(i, kinds[b["opening"]]) for b in evidence["blocked"] for i in b["by"] if i in names]
+        lines += [f"{names[i]} blocks {kind}\n" for i, kind in blocking]
+        lines += [f"{name} unreachable\n" for name, _ in told("unreachable")]
         for r in evidence["relations"]:
-            lines.append(f"{names[r['subject']]} not >{r['predicate']} {self._target(r['object'])}\n")
+            if r["subject"] in names and self._tells(r["object"]):
+                lines.append(f"{names[r['subject']]} not >{r['predicate']} {self._target(r['object'])}\n")
         return "".join(lines[:MOST_FAULTS]) or "no faults\n"
 
 
@@ -316,6 +340,9 @@ class CompactRendering:
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
         return (Message("user", CompactTask(task).question(), tuple(images)),)
+
+    def statement(self, task: Task, layout: Layout) -> str:
+        return CompactTask(task).statement({i.id: layout.poses[i.id] for i in task.movable if i.id in layout.poses})
 
     def pictures(self, task: Task, layout: Layout) -> tuple[bytes, ...]:
         """One small top view, drawn without a render."""
@@ -333,7 +360,7 @@ class CompactRendering:
         compact = CompactTask(task)
         before = None
         if previous is not None:
-            poses = {compact.names[i]: compact.inward(task.item(i), pose) for i, pose in previous.poses.items()}
+            poses = {compact.names[item.id]: compact.inward(item, previous.poses[item.id]) for item in task.movable}
             before = Layout(task.id, poses)
         answer = read_answer(text, compact.shadow, before)
         if answer.layout is None:

@@ -82,7 +82,8 @@ def compact_top_view(task: Task, layout: Layout, pixels: int = 112) -> bytes:
     sheet = _Sheet(task.room, pixels)
     sheet.draw_room(task.room)
     poses = layout.everywhere(task)
-    placed = sorted(((task.item(i), pose) for i, pose in poses.items()), key=lambda entry: drawing_order(*entry))
+    items = ((item, poses[item.id]) for item in task.items if item.id in poses)
+    placed = sorted(items, key=lambda entry: drawing_order(*entry))
     for item, pose in placed:
         sheet.draw_item(item, pose)
     return write_png(sheet.pixels(), level=1)

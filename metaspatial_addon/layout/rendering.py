@@ -15,6 +15,7 @@ from .conversation import Message
 from .evidence import Evidence
 from .polygon import wall
 from .task import Item, Layout, Opening, Pose, Relation, Room, Task, pose_to_json
+from .told import told_items
 
 IMAGES = (
     "a top view with metre ticks, item names and an arrow at each front",
@@ -92,6 +93,10 @@ class Rendering(Protocol):
         """The message after an answer that could not be used."""
         ...
 
+    def statement(self, task: Task, layout: Layout) -> str:
+        """The answer that would give this layout of the task's movable items."""
+        ...
+
     def pictures(self, task: Task, layout: Layout) -> tuple[bytes, ...] | None:
         """PNG pictures of a layout that this rendering draws itself; None when it shows renders."""
         ...
@@ -122,7 +127,10 @@ class FullRendering:
         lines += ["Items to place:", *(_item_line(item) for item in task.movable)]
         if task.locked:
             lines += ["Locked items, which stay where they are:"]
-            lines += [f"{_item_line(item)}; at {_pose_words(item.pose)}" for item in task.locked if item.pose]
+            told = [(item, item.pose) for item in told_items(task) if item.locked and item.pose]
+            lines += [f"{_item_line(item)}; at {_pose_words(pose)}" for item, pose in told]
+            if len(told) < len(task.locked):
+                lines.append(f"- and {len(task.locked) - len(told)} more, which are not listed")
         if task.relations:
             lines += ["Wishes to be met:", *(f"- {_wish(relation)}" for relation in task.relations)]
         lines += _image_lines(images, "the room as it is now")
@@ -146,6 +154,9 @@ class FullRendering:
     def fault(self, task: Task, problems: Sequence[str]) -> Message:
         lines = ["Your answer could not be used, and nothing was moved:", *(f"- {problem}" for problem in problems)]
         return Message("user", "\n".join((*lines, "Answer again, in the form that was described.")))
+
+    def statement(self, task: Task, layout: Layout) -> str:
+        return "<answer>" + "\n".join(_placement_lines(task, layout)) + "</answer>"
 
     def pictures(self, task: Task, layout: Layout) -> None:
         return None

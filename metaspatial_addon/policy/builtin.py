@@ -24,6 +24,8 @@ from .weights import read_safetensors
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "tiny"
 DEFAULT_TEMPERATURE = 0.7
+MOST_ITEMS = 48
+"""Items that it is asked to place at once. It was taught rooms of up to 16, and gets worse beyond."""
 _ROLES = {role: v.TOKEN_IDS[f"<|{role}|>"] for role in ("user", "assistant")}
 
 
@@ -89,6 +91,12 @@ class BuiltinPolicy:
             raise PolicyError(f"The embedded model cannot read this conversation: {error}.") from error
         if not conversations:
             return []
+        most = max(len(grammar.asked.sizes) for grammar in grammars)
+        if most > MOST_ITEMS:
+            raise PolicyError(
+                f"The built-in model lays out at most {MOST_ITEMS} items at once, and here are {most}: "
+                "select fewer, lock some, or choose a larger model."
+            )
         unique = list(dict.fromkeys(prompts))
         outputs, cache = self._read(unique, max(grammar_length(g) for g in grammars))
         rows = np.array([unique.index(prompt) for prompt in prompts])

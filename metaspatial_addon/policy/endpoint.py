@@ -29,6 +29,7 @@ from .base import PolicyError, Reply
 KEY_VARIABLE = "METASPATIAL_API_KEY"
 LONGEST_PAUSE = 60.0  # seconds; a server that asks for more is reported rather than waited for
 LARGEST_REPLY = 32 * 2**20  # bytes
+LONGEST_QUOTE = 50  # characters of a server's words that an error repeats, so that it fits a panel
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -130,6 +131,16 @@ class EndpointPolicy:
             )
         return sorted(str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry)
 
+    def prompt_tokens(self, conversation: Conversation) -> int | None:
+        """How many tokens the server counts in a conversation that the model has answered, pictures included where
+        they reached it; None where it does not say. Raises `PolicyError`."""
+        body = {"model": self.model, "messages": [self._message(message) for message in conversation]}
+        answer = self._request("POST", "/chat/completions", body, random.Random(0), threading.Event())
+        self._reply(answer)
+        usage = answer.get("usage")
+        count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+        return count if isinstance(count, int) else None
+
     def _one(self, conversation: Conversation, seed: int, temperature: float | None, stop: threading.Event) -> Reply:
         body: dict[str, Any] = {
             "model": self.model,
@@ -160,7 +171,7 @@ class EndpointPolicy:
                 return self._once(method, path, body)
             except _TryAgain as failure:
                 if attempt == self.tries:
-                    raise PolicyError(f"{failure.message} Tried {attempt} times.") from None
+                    raise PolicyError(failure.message + f" Tried {attempt} times." * (attempt > 1)) from None
                 pause = failure.pause
                 if pause is None:
                     pause = min(LONGEST_PAUSE, self.back_off * 2 ** (attempt - 1)) * jitter.uniform(0.5, 1.0)
@@ -239,26 +250,27 @@ class EndpointPolicy:
             logprobs = tuple(float(token["logprob"]) for token in listed) or None
         except (LookupError, TypeError, AttributeError, ValueError):
             raise PolicyError(
-                f"The reply of {self.host} holds no answer where one should be (`choices`): "
-                f"{self._quote(json.dumps(answer))}. "
-                "Check that the URL is that of an OpenAI-compatible server and that the model can chat."
+                f"The reply of {self.host} holds no answer ({self._quote(json.dumps(answer))}). "
+                "Check that the URL is an OpenAI-compatible server's and that the model can chat."
             ) from None
         return Reply(content, logprobs=logprobs, finish="length" if choice.get("finish_reason") == "length" else "stop")
 
     def _refusal(self, status: int, words: str, retry_after: str | None) -> Exception:
         """The error for an HTTP status other than 200; `words` is what the server said about it."""
-        said = f' It says: "{words}".' if words else ""
-        if status in (401, 403):
-            have = "did not accept the API key" if self._key else "wants an API key, and none is set"
-            said = said if status == 403 else ""  # on 401 many servers repeat part of the key
+        said = f' It says: "{self._quote(words)}".' if words else ""
+        if status == 403 and self._key:
             return PolicyError(
-                f"{self.host} {have} (HTTP {status}).{said} Enter the key in the preferences or set {KEY_VARIABLE}, "
-                f"and check that it may use {self.model}."
+                f"{self.host} did not accept the API key (HTTP 403).{said} Check that it may use {self.model}."
+            )
+        if status in (401, 403):  # without the server's words: many repeat part of the key
+            have = "did not accept the API key" if self._key else "wants an API key, and none is set"
+            return PolicyError(
+                f"{self.host} {have} (HTTP {status}). Enter the key in the preferences or set {KEY_VARIABLE}."
             )
         if status == 404:
             return PolicyError(
                 f'{self.host} knows no model "{self.model}" or nothing at this URL (HTTP 404).{said} '
-                "Check the model's name and the URL, which usually ends in /v1."
+                "Check the name and the URL, which usually ends in /v1."
             )
         if status == 429:
             return _TryAgain(f"{self.host} is busy or your quota is used up (HTTP 429).{said}", _pause(retry_after))
@@ -304,7 +316,7 @@ class EndpointPolicy:
         )
 
     def _words(self, error: urllib.error.HTTPError) -> str:
-        """What the server says about an error, in one short line; empty when that is unreadable."""
+        """What the server says about an error, in one line; empty when that is unreadable."""
         try:
             text = error.read(65536).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):
@@ -312,18 +324,21 @@ class EndpointPolicy:
         try:
             said = json.loads(text)
         except (ValueError, RecursionError):
-            return "" if text.lstrip().startswith("<") else self._quote(text)
+            return "" if text.lstrip().startswith("<") else self._one_line(text)
         for field in ("error", "detail", "message"):
             if isinstance(said, dict) and field in said:
                 said = said[field]
-        return self._quote(said if isinstance(said, str) else json.dumps(said))
+        return self._one_line(said if isinstance(said, str) else json.dumps(said))
 
     def _quote(self, text: str) -> str:
-        """`text` in one line of at most 200 characters, without the key, which some servers repeat."""
+        """The beginning of `text` in one line, without the key."""
+        line = self._one_line(text)
+        return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + "…"
+
+    def _one_line(self, text: str) -> str:
+        """`text` in one line without the key, which some servers repeat."""
         line = " ".join(text.split())
-        if self._key:
-            line = line.replace(self._key, "…")
-        return line if len(line) <= 200 else line[:199] + "…"
+        return line.replace(self._key, "…") if self._key else line
 
 
 def _address(url: str) -> tuple[str, str, str]:

@@ -31,32 +31,32 @@ def outside(stage, floor, mesh, pose, locked=False):
 
 
 CASES = {
-    "in the middle": (SQUARE, solids.box(1, 1, 1), (3, 3), None),
-    "flush with two walls": (SQUARE, solids.box(1, 1, 1), (0.5, 5.5), None),
-    "5 mm into a wall": (SQUARE, solids.box(1, 1, 1), (0.495, 3), None),
-    "through a wall": (SQUARE, solids.box(1, 1, 1), (0.3, 3), (0.2, 0.2)),
-    "turned 45 degrees, free": (SQUARE, solids.box(1, 1, 1), (math.sqrt(0.5), 3, 0, 45), None),
-    "turned 45 degrees, a corner out": (SQUARE, solids.box(1, 1, 1), (0.6, 3, 0, 45), (0.1071, 0.01147)),
-    "quite elsewhere": (SQUARE, solids.box(1, 1, 1), (9, 3), (3.5, 1.0)),
-    "below the floor": (SQUARE, solids.box(1, 1, 1), (3, 3, -0.1), (0.1, 0.1)),
-    "far below": (SQUARE, solids.box(1, 1, 0.5), (3, 3, -2), (2, 1.0)),
-    "in the corner of wall and floor": (SQUARE, solids.box(1, 1, 1), (0, 3, -0.5), (0.5, 0.75)),
-    "through the ceiling": (SQUARE, solids.box(1, 1, 1), (3, 3, 1.7), (0.1, 0.1)),
-    "inside the bend of an L": (L_SHAPE, solids.box(1, 1, 1), (2.5, 2.5), None),
-    "in the corner that an L leaves out": (L_SHAPE, solids.box(1, 1, 1), (4, 4), (1.5, 1.0)),
-    "an L's corner cuts a side": (L_SHAPE, solids.box(2, 2, 1), (2.4, 2.4, 0, 45), (0.1071, 0.0057)),
-    "a round thing past an L's corner": (L_SHAPE, solids.ball(0.5), (2.65, 2.65), None),
-    "a sofa around an L's corner": (L_SHAPE, solids.corner_sofa(), (2.95, 3.35, 0, 90), None),
-    "that sofa's notch missed by 5 cm": (L_SHAPE, solids.corner_sofa(), (3.05, 3.35, 0, 90), (0.05, 0.3431)),
-    "across a tongue of wall": (TONGUE, solids.box(2, 1, 1), (3, 2.3), (0.1, 0.08)),
-    "before that tongue": (TONGUE, solids.box(2, 1, 1), (3, 1.5), None),
+    "in the middle": (SQUARE, (solids.box, 1, 1, 1), (3, 3), None),
+    "flush with two walls": (SQUARE, (solids.box, 1, 1, 1), (0.5, 5.5), None),
+    "5 mm into a wall": (SQUARE, (solids.box, 1, 1, 1), (0.495, 3), None),
+    "through a wall": (SQUARE, (solids.box, 1, 1, 1), (0.3, 3), (0.2, 0.2)),
+    "turned 45 degrees, free": (SQUARE, (solids.box, 1, 1, 1), (math.sqrt(0.5), 3, 0, 45), None),
+    "turned 45 degrees, a corner out": (SQUARE, (solids.box, 1, 1, 1), (0.6, 3, 0, 45), (0.1071, 0.01147)),
+    "quite elsewhere": (SQUARE, (solids.box, 1, 1, 1), (9, 3), (3.5, 1.0)),
+    "below the floor": (SQUARE, (solids.box, 1, 1, 1), (3, 3, -0.1), (0.1, 0.1)),
+    "far below": (SQUARE, (solids.box, 1, 1, 0.5), (3, 3, -2), (2, 1.0)),
+    "in the corner of wall and floor": (SQUARE, (solids.box, 1, 1, 1), (0, 3, -0.5), (0.5, 0.75)),
+    "through the ceiling": (SQUARE, (solids.box, 1, 1, 1), (3, 3, 1.7), (0.1, 0.1)),
+    "inside the bend of an L": (L_SHAPE, (solids.box, 1, 1, 1), (2.5, 2.5), None),
+    "in the corner that an L leaves out": (L_SHAPE, (solids.box, 1, 1, 1), (4, 4), (1.5, 1.0)),
+    "an L's corner cuts a side": (L_SHAPE, (solids.box, 2, 2, 1), (2.4, 2.4, 0, 45), (0.1071, 0.0057)),
+    "a round thing past an L's corner": (L_SHAPE, (solids.ball, 0.5), (2.65, 2.65), None),
+    "a sofa around an L's corner": (L_SHAPE, (solids.corner_sofa,), (2.95, 3.35, 0, 90), None),
+    "that sofa's notch missed by 5 cm": (L_SHAPE, (solids.corner_sofa,), (3.05, 3.35, 0, 90), (0.05, 0.3431)),
+    "across a tongue of wall": (TONGUE, (solids.box, 2, 1, 1), (3, 2.3), (0.1, 0.08)),
+    "before that tongue": (TONGUE, (solids.box, 2, 1, 1), (3, 1.5), None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_distance_and_share(stage, case):
-    floor, mesh, pose, expected = CASES[case]
-    found = outside(stage, floor, mesh, pose)
+    floor, (make, *sizes), pose, expected = CASES[case]
+    found = outside(stage, floor, make(*sizes), pose)
     if expected is None:
         assert found == ()
     else:

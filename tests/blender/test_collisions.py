@@ -34,40 +34,40 @@ def overlaps(stage, *things, **flags):
 
 
 CASES = {
-    "side by side": (solids.box(1, 1, 1), (2, 2), solids.box(0.5, 0.5, 1), (2.75, 2), 0),
-    "side by side, turned": (solids.box(1, 1, 1), (2, 2, 0, 30), solids.box(1, 1, 1), (2.866, 2.5, 0, 30), 0),
-    "stacked": (solids.box(1, 1, 0.5), (2, 2), solids.box(0.5, 0.5, 1), (2, 2, 0.5, 20), 0),
-    "half a centimetre": (solids.box(1, 1, 1), (2, 2), solids.box(1, 1, 1), (2.995, 2), 0),
-    "boxes by 20 cm": (solids.box(1, 1, 1), (2, 2), solids.box(1, 1, 1), (2.8, 2.1), 0.2),
-    "sunk by 3 cm": (solids.box(1, 1, 0.5), (2, 2), solids.box(0.5, 0.5, 1), (2, 2, 0.47, 20), 0.03),
-    "turned 45 degrees, apart": (solids.box(1, 1, 1), (2, 2), solids.box(1, 1, 1), (3.21, 2, 0, 45), 0),
-    "turned 45 degrees": (solids.box(1, 1, 1), (2, 2), solids.box(1, 1, 1), (3.1, 2, 0, 45), 0.1071),
-    "boxes alone would cross": (solids.box(1, 1, 1), (2, 2, 0, 45), solids.box(1, 1, 1), (2.8, 2.8, 0, 45), 0),
-    "nested boxes": (solids.box(2, 2, 1), (2, 2), solids.box(0.2, 0.2, 0.2), (2.5, 2, 0.4), 0.6),
-    "nested ball": (solids.box(2, 2, 1), (2, 2), solids.ball(0.2), (2, 2, 0.3), 0.7),
-    "box in a ball": (solids.ball(1), (2, 2), solids.box(0.2, 0.2, 0.2), (2, 2, 0.9), 1.1),
-    "chair under a table": (solids.table(), (2, 2), solids.chair(), (2, 1.62, 0, 180), 0),
-    "chair's back in a table": (solids.table(), (2, 2), solids.chair(), (2, 1.9, 0, 180), 0.12),
-    "box between table legs": (solids.table(), (2, 2), solids.box(0.6, 0.6, 0.5), (2, 2), 0),
-    "box in a table leg": (solids.table(), (2, 2), solids.box(0.6, 0.6, 0.5), (2.37, 2.1), 0.03),
-    "table in a sofa's notch": (solids.corner_sofa(), (3, 3), solids.box(0.6, 0.6, 0.4), (3.3, 2.6), 0),
-    "touching in a notch": (solids.corner_sofa(), (3, 3), solids.box(0.6, 0.6, 0.4), (2.9, 2.7), 0),
-    "notch missed by 5 cm": (solids.corner_sofa(), (3, 3), solids.box(0.6, 0.6, 0.4), (3.3, 2.75), 0.05),
-    "turned notch": (solids.corner_sofa(), (3, 3, 0, 90), solids.box(0.6, 0.6, 0.4), (3.4, 3.3), 0),
-    "book in a shelf": (solids.shelf(), (2, 2), solids.box(0.05, 0.2, 0.25), (2, 2, 0.42), 0),
-    "book through a board": (solids.shelf(), (2, 2), solids.box(0.05, 0.2, 0.25), (2, 2, 0.38), 0.04),
-    "balls apart": (solids.ball(0.4), (2, 2), solids.ball(0.4), (2.57, 2.57), 0),
-    "balls by 10 cm": (solids.ball(0.4, 48), (2, 2), solids.ball(0.4, 48), (2.56, 2.42), 0.1),
-    "thin plate through a box": (solids.box(1, 1, 1), (2, 2), solids.box(0.02, 2, 1.5), (2.4, 2, 0, 0), 0.11),
-    "plate in front of a plate": (solids.box(1, 0.02, 1), (2, 2), solids.box(1, 0.02, 1), (2, 2.02), 0),
+    "side by side": ((solids.box, 1, 1, 1), (2, 2), (solids.box, 0.5, 0.5, 1), (2.75, 2), 0),
+    "side by side, turned": ((solids.box, 1, 1, 1), (2, 2, 0, 30), (solids.box, 1, 1, 1), (2.866, 2.5, 0, 30), 0),
+    "stacked": ((solids.box, 1, 1, 0.5), (2, 2), (solids.box, 0.5, 0.5, 1), (2, 2, 0.5, 20), 0),
+    "half a centimetre": ((solids.box, 1, 1, 1), (2, 2), (solids.box, 1, 1, 1), (2.995, 2), 0),
+    "boxes by 20 cm": ((solids.box, 1, 1, 1), (2, 2), (solids.box, 1, 1, 1), (2.8, 2.1), 0.2),
+    "sunk by 3 cm": ((solids.box, 1, 1, 0.5), (2, 2), (solids.box, 0.5, 0.5, 1), (2, 2, 0.47, 20), 0.03),
+    "turned 45 degrees, apart": ((solids.box, 1, 1, 1), (2, 2), (solids.box, 1, 1, 1), (3.21, 2, 0, 45), 0),
+    "turned 45 degrees": ((solids.box, 1, 1, 1), (2, 2), (solids.box, 1, 1, 1), (3.1, 2, 0, 45), 0.1071),
+    "boxes alone would cross": ((solids.box, 1, 1, 1), (2, 2, 0, 45), (solids.box, 1, 1, 1), (2.8, 2.8, 0, 45), 0),
+    "nested boxes": ((solids.box, 2, 2, 1), (2, 2), (solids.box, 0.2, 0.2, 0.2), (2.5, 2, 0.4), 0.6),
+    "nested ball": ((solids.box, 2, 2, 1), (2, 2), (solids.ball, 0.2), (2, 2, 0.3), 0.7),
+    "box in a ball": ((solids.ball, 1), (2, 2), (solids.box, 0.2, 0.2, 0.2), (2, 2, 0.9), 1.1),
+    "chair under a table": ((solids.table,), (2, 2), (solids.chair,), (2, 1.62, 0, 180), 0),
+    "chair's back in a table": ((solids.table,), (2, 2), (solids.chair,), (2, 1.9, 0, 180), 0.12),
+    "box between table legs": ((solids.table,), (2, 2), (solids.box, 0.6, 0.6, 0.5), (2, 2), 0),
+    "box in a table leg": ((solids.table,), (2, 2), (solids.box, 0.6, 0.6, 0.5), (2.37, 2.1), 0.03),
+    "table in a sofa's notch": ((solids.corner_sofa,), (3, 3), (solids.box, 0.6, 0.6, 0.4), (3.3, 2.6), 0),
+    "touching in a notch": ((solids.corner_sofa,), (3, 3), (solids.box, 0.6, 0.6, 0.4), (2.9, 2.7), 0),
+    "notch missed by 5 cm": ((solids.corner_sofa,), (3, 3), (solids.box, 0.6, 0.6, 0.4), (3.3, 2.75), 0.05),
+    "turned notch": ((solids.corner_sofa,), (3, 3, 0, 90), (solids.box, 0.6, 0.6, 0.4), (3.4, 3.3), 0),
+    "book in a shelf": ((solids.shelf,), (2, 2), (solids.box, 0.05, 0.2, 0.25), (2, 2, 0.42), 0),
+    "book through a board": ((solids.shelf,), (2, 2), (solids.box, 0.05, 0.2, 0.25), (2, 2, 0.38), 0.04),
+    "balls apart": ((solids.ball, 0.4), (2, 2), (solids.ball, 0.4), (2.57, 2.57), 0),
+    "balls by 10 cm": ((solids.ball, 0.4, 48), (2, 2), (solids.ball, 0.4, 48), (2.56, 2.42), 0.1),
+    "thin plate through a box": ((solids.box, 1, 1, 1), (2, 2), (solids.box, 0.02, 2, 1.5), (2.4, 2, 0, 0), 0.11),
+    "plate in front of a plate": ((solids.box, 1, 0.02, 1), (2, 2), (solids.box, 1, 0.02, 1), (2, 2.02), 0),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "swapped"])
 def test_depth_of_a_pair(stage, case, swapped):
-    first, at, second, there, depth = CASES[case]
-    things = [(first, at), (second, there)]
+    (first, *extent), at, (second, *other), there, depth = CASES[case]
+    things = [(first(*extent), at), (second(*other), there)]
     found = overlaps(stage, *(reversed(things) if swapped else things))
     if depth == 0:
         assert found == ()

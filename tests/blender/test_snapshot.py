@@ -12,11 +12,13 @@ from mathutils import Euler, Matrix, Vector
 
 from metaspatial_addon.blender import turns
 from metaspatial_addon.blender.library import AssetLibrary
+from metaspatial_addon.blender.locks import LOCKED
 from metaspatial_addon.blender.meshes import data_blocks, mesh_points
 from metaspatial_addon.blender.outline import floor_outline
-from metaspatial_addon.blender.snapshot import LOCKED, take_snapshot
+from metaspatial_addon.blender.snapshot import take_snapshot
 from metaspatial_addon.layout.errors import InputError
 from metaspatial_addon.layout.task import Layout, Pose, layout_from_json, layout_to_json, task_from_json, task_to_json
+from tests.blender.scenes import add, add_box, add_floor
 
 L_SHAPE = ((0, 0), (4, 0), (4, 3), (2, 3), (2, 5), (0, 5))
 
@@ -25,36 +27,6 @@ L_SHAPE = ((0, 0), (4, 0), (4, 3), (2, 3), (2, 5), (0, 5))
 def scene():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return bpy.context.scene
-
-
-def add(name: str, data=None, at=(0, 0, 0), parent=None, collection=None) -> bpy.types.Object:
-    thing = bpy.data.objects.new(name, data)
-    (collection or bpy.context.scene.collection).objects.link(thing)
-    thing.location, thing.parent = at, parent
-    return thing
-
-
-def box_mesh(size, base=True) -> bpy.types.Mesh:
-    """A box around the z axis, standing on z = 0 or around the origin."""
-    w, d, h = size
-    low = 0 if base else -h / 2
-    mesh = bpy.data.meshes.new("box")
-    corners = [(-w / 2, -d / 2), (w / 2, -d / 2), (w / 2, d / 2), (-w / 2, d / 2)]
-    mesh.from_pydata([(x, y, low + z) for z in (0, h) for x, y in corners], [],
-                     [(0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)])
-    return mesh
-
-
-def add_box(name: str, size, at=(0, 0, 0), **where) -> bpy.types.Object:
-    return add(name, box_mesh(size), at, **where)
-
-
-def add_floor(corners=((0, 0), (5, 0), (5, 4), (0, 4)), at=(0, 0, 0), turn=0.0, name="Floor") -> bpy.types.Object:
-    mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata([(x, y, 0) for x, y in corners], [], [tuple(range(len(corners)))])
-    floor = add(name, mesh, at)
-    floor.rotation_euler.z = turn
-    return floor
 
 
 def same_polygon(found, expected) -> bool:
@@ -177,16 +149,78 @@ def test_children_follow_and_turns_show_them(scene):
     (lambda o: o.driver_add("location", 0), "animated"),
     (lambda o: o.constraints.new("LIMIT_LOCATION"), "constraint"),
     (lambda o: setattr(o.children[0].constraints.new("COPY_LOCATION"), "target", bpy.data.objects["Chair"]), "handle"),
+    (lambda o: setattr(o.children[0].constraints.new("ARMATURE").targets.new(), "target",
+                       add("Rig", bpy.data.armatures.new("rig"))), "handle has the constraint"),
+    (lambda o: setattr(o, "lock_rotation", (False, False, True)), "rotation"),
+    (lambda o: put_under(o, "Holder", (2, 1, 1), 0.5), "shear it, since Holder"),
+    (lambda o: put_under(o, "Holder", (1, 1, 1), 0.5, "VERTEX"), "follows a part of Holder"),
+    (lambda o: setattr(o.modifiers.new("m", "MIRROR"), "mirror_object", bpy.data.objects["Chair"]), "shaped by Chair"),
+    (lambda o: setattr(o.children[0].modifiers.new("m", "BOOLEAN"), "object", bpy.data.objects["Chair"]),
+     "handle is shaped by Chair"),
+    (lambda o: join_by_physics(o, bpy.data.objects["Chair"]), "rigid-body constraint"),
+    (lambda o: simulate(o), "physics moves Wardrobe"),
+    (lambda o: (o.modifiers.new("c", "CLOTH"), bpy.context.scene.frame_set(9)), "physics shapes Wardrobe"),
 ])
 def test_what_cannot_move_is_locked(scene, hold, why):
-    add_box("Chair", (0.5, 0.5, 0.9), (1, 1, 0))
+    add_box("Chair", (0.5, 0.5, 0.9), (1, 1, 0)).hide_select = why == "rigid-body constraint"
+    add_box("Stool", (0.5, 0.5, 0.5), (1, -1, 0))
     wardrobe = add_box("Wardrobe", (1, 0.6, 2), (-1, 0.5, 0))
     add_box("handle", (0.02, 0.02, 0.1), (0, -0.3, 1), parent=wardrobe)
     hold(wardrobe)
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7))
+    snapshot = take_snapshot(scene, size=(6, 6, 2.7), objects=[o for o in scene.objects if o.name != "Holder"])
     item = snapshot.task.item("Wardrobe")
     assert item.locked and item.pose is not None and why in snapshot.notes["Wardrobe"]
-    assert snapshot.layout.poses.keys() == {"Chair"} and not snapshot.task.item("Chair").locked
+    assert "Stool" in snapshot.layout.poses and "Wardrobe" not in snapshot.layout.poses
+    assert ("Chair" in snapshot.layout.poses) == (why != "rigid-body constraint")
+
+
+@pytest.mark.parametrize("harmless", [
+    lambda o: put_under(o, "Holder", (2, 2, 2), 0.5),
+    lambda o: put_under(o, "Holder", (2, 2, 1), 0.5),
+    lambda o: setattr(o, "lock_location", (False, False, True)),
+    lambda o: setattr(o, "lock_rotation", (True, True, False)),
+    lambda o: setattr(o.modifiers.new("m", "MIRROR"), "mirror_object", o.children[0]),
+    lambda o: setattr(o.modifiers.new("m", "DATA_TRANSFER"), "object", bpy.data.objects["Chair"]),
+    lambda o: setattr(o.modifiers.new("m", "SHRINKWRAP"), "show_viewport", False),
+    lambda o: o.modifiers.new("c", "CLOTH"),
+    lambda o: setattr(o.constraints.new("LIMIT_LOCATION"), "mute", True),
+])
+def test_what_can_move_is_not_locked(scene, harmless):
+    add_box("Chair", (0.5, 0.5, 0.9), (1, 1, 0))
+    wardrobe = add_box("Wardrobe", (1, 0.6, 2), (-1, 0.5, 0))
+    add_box("handle", (0.02, 0.02, 0.1), (0, -0.3, 1), parent=wardrobe)
+    harmless(wardrobe)
+    snapshot = take_snapshot(scene, size=(9, 9, 2.7), objects=[o for o in scene.objects if o.name != "Holder"])
+    assert snapshot.layout.poses.keys() == {"Chair", "Wardrobe"} and not snapshot.notes
+
+
+def put_under(thing, name, scale, turn, kind="OBJECT"):
+    holder = add(name, bpy.data.meshes.new("m") if kind == "VERTEX" else None)
+    holder.rotation_euler.z, holder.scale = turn, scale
+    if kind == "VERTEX":
+        holder.data.from_pydata([(0, 0, 0)], [], [])
+    thing.parent, thing.parent_type = holder, kind
+    bpy.context.view_layer.update()
+
+
+def physics():
+    world = bpy.context.scene.rigidbody_world
+    if world is None:
+        bpy.ops.rigidbody.world_add()
+        world = bpy.context.scene.rigidbody_world
+        world.collection, world.constraints = (bpy.data.collections.new("physics") for _ in range(2))
+    return world
+
+
+def simulate(thing):
+    physics().collection.objects.link(thing)
+    bpy.context.scene.frame_current = 9
+
+
+def join_by_physics(thing, other):
+    tie = add("Tie")
+    physics().constraints.objects.link(tie)
+    tie.rigid_body_constraint.object1, tie.rigid_body_constraint.object2 = thing, other
 
 
 def test_linked_objects_are_locked_and_instances_of_them_are_not(scene, tmp_path):

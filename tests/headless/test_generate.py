@@ -96,10 +96,11 @@ def read_scene(path):
     with bpy.data.libraries.load(str(path)) as (there, wanted):
         wanted.collections = [name for name in there.collections if not name.startswith("MetaSpatial")]
     found = {c.name: sorted(thing.name for thing in c.objects) for c in wanted.collections}
-    turns = {c.name: json.loads(c["metaspatial"]["record"]) for c in wanted.collections if c.name.startswith("Turn")}
+    turns = [c for c in wanted.collections if c.name.startswith("Turn")]
+    records = {turn.name: json.loads(turn["metaspatial_turn"]["record"]) for turn in turns}
     objects = {thing for collection in wanted.collections for thing in collection.objects}
     bpy.data.batch_remove([*objects, *wanted.collections, *bpy.data.libraries])
-    return found, turns
+    return found, records
 
 
 def test_a_task_is_laid_out_turn_by_turn(server, task, tmp_path):

@@ -15,7 +15,8 @@ from metaspatial_addon.layout import vocabulary as v
 from metaspatial_addon.layout.compact import CompactRendering, CompactTask, known_category, notches
 from metaspatial_addon.layout.evidence import Blocked, Evidence, Outside, Overlap, RelationScore, Unstable
 from metaspatial_addon.layout.polygon import signed_area
-from metaspatial_addon.layout.task import Item, Layout, Opening, Pose, Room, Task
+from metaspatial_addon.layout.task import Item, Layout, Opening, Pose, Relation, Room, Task
+from metaspatial_addon.layout.told import MOST_LOCKED
 
 RENDERING = CompactRendering()
 
@@ -158,3 +159,44 @@ def test_faults_are_told_in_the_models_names():
         "single_bed_1 blocks door\nsingle_bed_1 not >against south wall y0.00\n"
     )
     assert CompactTask(task).report(Evidence().to_json()) == "no faults\n"
+
+
+def crowded(locked: int) -> Task:
+    """Three items to place among many that stand: a shelf that a relation names, small things, and a rug."""
+    task = odd_task()
+    things = tuple(
+        Item(f"box{k}", "box", (0.1 + 0.001 * k, 0.1, 0.1), locked=True, pose=Pose(3, 0, 0, 0)) for k in range(locked)
+    )
+    shelf = Item("shelf", "bookcase", (0.05, 0.05, 1.0), locked=True, pose=Pose(2.5, 1.5))
+    rug = Item("rug", "rug", (3, 2, 0.01), covering=True, locked=True, pose=Pose(3, 0.5))
+    related = (Relation("Bett", "next_to", "shelf"),)
+    return dataclasses.replace(task, items=(*task.items, rug, *things, shelf), relations=related)
+
+
+def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_told():
+    compact = CompactTask(crowded(480))
+    question = compact.question()
+    assert question.count("(fixed)") == MOST_LOCKED and v.decode(v.encode(question)) == question
+    assert ">next_to bookcase_1" in question and "covering" not in question
+    told = set(compact.names) - {item.id for item in odd_task().items}
+    assert told == {"shelf", *(f"box{k}" for k in range(480 - MOST_LOCKED + 1, 480))}
+    few = CompactTask(crowded(MOST_LOCKED - 2))
+    assert few.question().count("(fixed)") == MOST_LOCKED and "covering" in few.question()
+
+
+def test_faults_with_items_that_were_not_told_are_told_as_no_room():
+    task = crowded(480)
+    evidence = Evidence(
+        overlaps=(Overlap("Bett", "box0", 0.1), Overlap("Bett", "box479", 0.1)),
+        relations=(RelationScore("Bett", "near", "box1", 0.0), RelationScore("box1", "near", "Bett", 0.0)),
+    )
+    assert CompactTask(task).report(evidence.to_json()) == (
+        f"single_bed_1 outside m0.10\nsingle_bed_1 overlaps {CompactTask(task).names['box479']} m0.10\n"
+    )
+
+
+def test_an_edit_is_read_among_many_locked_items():
+    task = crowded(480)
+    before = Layout("odd", {item.id: Pose(3.0, 0.5) for item in task.movable})
+    answer = RENDERING.read(CompactTask(task).statement({"Bett": Pose(4.0, 0.5)}), task, before)
+    assert answer.changed == ("Bett",) and set(answer.layout.poses) == set(before.poses)

@@ -159,3 +159,11 @@ def test_free_text_cannot_break_the_lines():
     text = FULL.first(task)[1].text
     assert text.splitlines()[0] == "Asked for: a Items to place: - x"
     assert "- a: be d, 1 x 1 x 1 m, stands on the floor" in text.splitlines()
+
+
+def test_of_many_locked_items_the_largest_are_listed_and_the_others_counted():
+    boxes = (Item(f"box{k}", "box", (0.1 + k, 1, 1), locked=True, pose=Pose(1, 1)) for k in range(30))
+    room = Room("hall", ((0, 0), (9, 0), (9, 9), (0, 9)), 3)
+    text = FullRendering().first(Task("hall", "", room, (Item("chair", "chair", (1, 1, 1)), *boxes)))[1].text
+    assert text.count("- box") == 24 and "- box29:" in text and "- box5:" not in text
+    assert text.endswith("- and 6 more, which are not listed")

@@ -1,4 +1,4 @@
-"""A chat server that does as it is told, step by step, and what asks it."""
+"""A chat server that does as it is told, step by step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
-
-from metaspatial_addon.layout.conversation import Message
-from metaspatial_addon.policy.base import PolicyError, Reply
-from metaspatial_addon.policy.endpoint import EndpointPolicy
-
-KEY = "sk-secret-0123456789"
-HELLO = (Message("user", "hello"),)
 Step = Callable[["Handler"], None]
 
 
@@ -70,18 +62,3 @@ def chat(text: str, **choice: object) -> Step:
     return send(
         200, {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}]}
     )
-
-
-def ask(server: ScriptedServer, *, model: str = "some-model", **options: object) -> Reply:
-    options = {"back_off": 0.01, "timeout": 5.0, **options}
-    return EndpointPolicy(server.url, model, **options).answer([HELLO], [1])[0]  # type: ignore[arg-type]
-
-
-def failure(server: ScriptedServer, **options: object) -> str:
-    """The text of the error, which must name the server and must not hold the key."""
-    with pytest.raises(PolicyError) as caught:
-        ask(server, **options)
-    text = str(caught.value)
-    assert f"127.0.0.1:{server.server_port}" in text
-    assert KEY not in text and caught.value.__cause__ is None
-    return text

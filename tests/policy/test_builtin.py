@@ -11,8 +11,9 @@ from metaspatial_addon.layout import vocabulary as v
 from metaspatial_addon.layout.compact import CompactRendering, CompactTask
 from metaspatial_addon.layout.conversation import Message
 from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.layout.task import Item, Room, Task
 from metaspatial_addon.policy.base import PolicyError
-from metaspatial_addon.policy.builtin import BuiltinPolicy, Prompt
+from metaspatial_addon.policy.builtin import MOST_ITEMS, BuiltinPolicy, Prompt
 from metaspatial_addon.policy.grammar import grammar_for
 from metaspatial_addon.policy.weights import read_safetensors
 
@@ -128,6 +129,19 @@ def test_it_reads_compact_conversations_only(policy):
     with pytest.raises(PolicyError, match="compact conversations only"):
         policy.answer([(Message("user", "Hello there"),)], [1])
     assert isinstance(rendering_of(policy), CompactRendering)
+
+
+def test_more_items_than_it_can_place_are_refused_with_what_to_do(policy):
+    room = Room("office", ((0, 0), (8, 0), (8, 8), (0, 8)), 2.7)
+
+    def asked(count):
+        task = Task("many", "", room, tuple(Item(f"chair{k}", "chair", (0.5, 0.5, 0.9)) for k in range(count)))
+        return CompactRendering().first(task)
+
+    assert policy.answer([asked(MOST_ITEMS)], [1])[0].text
+    with pytest.raises(PolicyError, match="at most 48 items at once, and here are 49: select fewer") as refused:
+        policy.answer([asked(2), asked(MOST_ITEMS + 1)], [1, 2])
+    assert len(str(refused.value)) <= 200
 
 
 def test_a_missing_model_names_its_file(tmp_path):

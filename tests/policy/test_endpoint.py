@@ -10,7 +10,8 @@ import pytest
 from metaspatial_addon.layout.conversation import Message
 from metaspatial_addon.policy.base import PolicyError, Reply
 from metaspatial_addon.policy.endpoint import EndpointPolicy
-from tests.policy.servers import HELLO, KEY, Handler, ask, chat, send
+from tests.policy.asking import HELLO, KEY, ask
+from tests.policy.servers import Handler, chat, send
 
 # --- what is sent
 

@@ -9,7 +9,8 @@ import pytest
 
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.endpoint import EndpointPolicy
-from tests.policy.servers import HELLO, KEY, Handler, ask, chat, failure, send
+from tests.policy.asking import HELLO, KEY, ask, failure
+from tests.policy.servers import Handler, chat, send
 
 # --- what passes: tried again
 
@@ -95,6 +96,12 @@ def test_refusals_are_explained_and_not_repeated(start, status, words):
     server = start(send(status, {"error": {"message": f"bad thing about {KEY}"}}))
     assert words in failure(server, key=KEY)
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 500])
+def test_what_a_server_says_at_length_is_cut_to_what_a_panel_holds(start, status):
+    text = failure(start(send(status, {"error": {"message": "because " * 100}})), key=KEY, tries=1)
+    assert "because because" in text and "…" in text
 
 
 def test_a_missing_key_is_told_apart_from_a_wrong_one(start):

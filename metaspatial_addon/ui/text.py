@@ -1,0 +1,69 @@
+"""Sentences in a panel: Blender's labels are one line each and cut what does not fit."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import blf
+from bpy.types import Context, UILayout
+
+_FONT = 0
+"""Blender's interface font."""
+_MARGIN, _TABS = 44, 22
+"""Pixels, at a resolution scale of 1, that a box in a panel leaves free at its sides, and those of the tabs."""
+_ICON = 20
+_NARROWEST = 120
+
+
+def draw_text(
+    layout: UILayout, context: Context, text: str, icon: str = "NONE", taken: float = 0.0, most: int = 0
+) -> None:
+    """A text in as many lines as it takes in the region's width, the first with the icon.
+
+    `taken`: pixels, at a resolution scale of 1, that buttons beside the text need. `most`: lines; 0: all of them.
+    """
+    lines = wrapped(context, text, icon != "NONE", taken)
+    if most and len(lines) > most:
+        lines = (*lines[: most - 1], f"{lines[most - 1]} …")
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for k, line in enumerate(lines):
+        column.label(text=line, translate=False, icon=icon if k == 0 else "NONE" if icon == "NONE" else "BLANK1")
+
+
+def wrapped(context: Context, text: str, icon: bool, taken: float = 0.0) -> tuple[str, ...]:
+    """The lines of a text that fit into the region's width, beside an icon or not."""
+    width = context.region.width / context.preferences.system.ui_scale - _MARGIN - taken
+    width -= (_TABS if context.region.type == "UI" else 0) + (_ICON if icon else 0)
+    return wrap(text, int(max(width, _NARROWEST)), context.preferences.ui_styles[0].widget.points)
+
+
+@lru_cache(maxsize=256)
+def wrap(text: str, width: int, points: float) -> tuple[str, ...]:
+    """The lines of a text, its own line breaks kept, none wider than `width` pixels in letters of that size.
+
+    A word that is wider stands cut over several lines.
+    """
+    blf.size(_FONT, points)
+    return tuple(line for paragraph in text.splitlines() for line in _lines(paragraph, width))
+
+
+def _lines(paragraph: str, width: int) -> list[str]:
+    lines, line = [], ""
+    for word in paragraph.split() or [""]:
+        longer = f"{line} {word}" if line else word
+        if _width(longer) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        while _width(word) > width and len(word) > 1:
+            fitting = next(k for k in range(len(word) - 1, 0, -1) if k == 1 or _width(word[:k]) <= width)
+            lines.append(word[:fitting])
+            word = word[fitting:]
+        line = word
+    return [*lines, line]
+
+
+def _width(text: str) -> float:
+    return blf.dimensions(_FONT, text)[0]

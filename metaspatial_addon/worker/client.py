@@ -1,0 +1,147 @@
+"""The window's end of the worker: a process, a queue of what it said, and a sure way to end it. No bpy in here.
+
+Nothing that the window calls waits: one thread reads the process's messages, another writes to it. Used by `ui/job.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import protocol
+
+LARGEST_LOG = 1_000_000
+"""Bytes; a longer log is set aside, as NAME.old, when the next process starts."""
+
+_GENTLY = 0.7  # seconds that a worker has to end by itself, removing its temporary files, before it is killed
+_LAST_WORDS = 1.0  # seconds after its end in which what it said before is still waited for
+
+MAIN = Path(__file__).resolve().with_name("main.py")
+
+
+def worker_command(blender_binary: str) -> list[str]:
+    """The command that starts a worker: of a headless Blender, or of this Python where bpy is a module of it."""
+    if not blender_binary:
+        return [sys.executable, str(MAIN)]
+    return [blender_binary, "-b", "--factory-startup", "--python-exit-code", "1", "-P", str(MAIN)]
+
+
+class Worker:
+    """A worker process. What it and Blender print goes to the end of the file `log`.
+
+    `environment` is added to this process's own; the API key travels in it. All temporary files of the process are in
+    a folder of its own, which goes with it. Raises OSError when the process cannot be started or the log cannot be
+    written.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]):
+        _set_aside(log)
+        own_group: dict[str, Any] = {"start_new_session": True}
+        if os.name == "nt":
+            own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+        self.temporary = tempfile.mkdtemp(prefix="metaspatial-worker-")
+        places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
+        try:
+            with open(log, "ab") as errors:
+                self._process = subprocess.Popen(
+                    [*command, "--", str(log), self.temporary], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=errors, env={**os.environ, **environment, **places}, **own_group,
+                )  # fmt: skip
+        except OSError:
+            os.rmdir(self.temporary)
+            raise
+        self.pid = self._process.pid
+        self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._to_say: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._ended: float | None = None
+        self._reader = threading.Thread(target=self._read, name="MetaSpatial worker reader", daemon=True)
+        self._writer = threading.Thread(target=self._write, name="MetaSpatial worker writer", daemon=True)
+        self._reader.start()
+        self._writer.start()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Say something. A worker that has ended does not hear it, which `alive` tells."""
+        self._to_say.put(protocol.encode(message))
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next message, the `hello` first; None when there is none at the moment."""
+        try:
+            return self._said.get_nowait()
+        except queue.Empty:
+            return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether more messages may come: once it is False, all has been received and the process is gone."""
+        if self._process.poll() is None:
+            return True
+        if self._ended is None:
+            self._ended = time.monotonic()
+        # A child of the worker may hold the stream open after its end.
+        reading = self._reader.is_alive() and time.monotonic() < self._ended + _LAST_WORDS
+        return reading or not self._said.empty()
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, a negative signal number where one ended it on POSIX; None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """End the process and its children within a second; what it still says is not received. May be called again.
+
+        Returns at once: a thread sees to it.
+        """
+        self._to_say.put(None)
+        threading.Thread(target=self._end, name="MetaSpatial worker end").start()
+
+    def _end(self) -> None:
+        """Thread: see the process end at the end of its stdin, or kill it."""
+        try:
+            self._process.wait(_GENTLY)
+        except subprocess.TimeoutExpired:
+            if os.name == "nt":
+                command = ["taskkill", "/F", "/T", "/PID", str(self.pid)]
+                subprocess.run(command, capture_output=True, check=False, creationflags=subprocess.CREATE_NO_WINDOW)
+            else:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
+    def _read(self) -> None:
+        """Thread: messages from the `hello` on into the queue, until the stream ends."""
+        greeted = False
+        with self._process.stdout as stream:
+            for line in stream:
+                try:
+                    message = protocol.decode(line)
+                except ValueError:
+                    continue  # chatter, or the half line of a process that was killed
+                greeted = greeted or message["type"] == "hello"
+                if greeted:
+                    self._said.put(message)
+        self._to_say.put(None)
+
+    def _write(self) -> None:
+        """Thread: the queue to the process's stdin, until None closes it or the process has gone."""
+        with contextlib.suppress(OSError), self._process.stdin as stream:
+            while (line := self._to_say.get()) is not None:
+                stream.write(line)
+                stream.flush()
+
+
+def _set_aside(log: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > LARGEST_LOG:
+            os.replace(log, log.with_name(log.name + ".old"))

@@ -1,0 +1,622 @@
+"""The button's job: what is asked of the worker, what comes back into the file, and all that may happen meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Matrix
+
+import metaspatial_addon
+from metaspatial_addon.blender import proposals, showing, turns
+from metaspatial_addon.ui import job, preferences, request
+from metaspatial_addon.ui.identifiers import Operators
+from tests.blender.arrivals import box, task_message, turn_message
+from tests.ui.recorded import RecordedWorker
+from tests.worker.waiting import wait_gone
+
+MOVE = Matrix.Translation((3, 1, 0))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the add-on's own files go."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for module in ("folders", "keys", "recent"):
+        monkeypatch.setattr(f"metaspatial_addon.ui.{module}.user_folder", lambda: kept)
+    monkeypatch.setattr(job, "log_path", lambda: kept / "worker.log")
+    monkeypatch.delenv("METASPATIAL_API_KEY", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def scene(folder):
+    """A floor, three boxes on it, two of them selected, with the add-on enabled."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    metaspatial_addon.register()
+    scene = bpy.context.scene
+    floor = box("Floor", (0, 0, -1))
+    floor.scale = (6, 6, 1)
+    scene.metaspatial.floor = floor
+    for k, name in enumerate(("Bed", "Lamp", "Plant")):
+        box(name, (k, 0, 0)).select_set(k < 2)
+    bpy.context.view_layer.update()
+    yield scene
+    metaspatial_addon.unregister()
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "MetaSpatial worker end"])
+    job.current = job.Job()
+
+
+def wait_until(holds, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"{job.current.state} {job.current.progress} {job.current.notice}"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    monkeypatch.setattr(job, "Worker", RecordedWorker)
+    monkeypatch.setattr(RecordedWorker, "started", [])
+    return RecordedWorker.started
+
+
+def ticked(times: int = 1) -> None:
+    for _ in range(times):
+        job.tick()
+
+
+def until_idle(most: int = 500) -> None:
+    for _ in range(most):
+        if not job.current.busy:
+            return
+        job.tick()
+    raise AssertionError(f"still {job.current.state}: {job.current.progress}")
+
+
+def generate() -> RecordedWorker:
+    """Click, and let the worker start; what it has been asked for is in `sent`."""
+    assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
+    ticked(2)
+    return RecordedWorker.started[-1]
+
+
+def turn_told(worker: RecordedWorker, number: int = 1, move: Matrix = MOVE, names: tuple[str, ...] = ("Bed", "Lamp")):
+    """The worker tells of the task and of a turn."""
+    roots = [bpy.data.objects[name] for name in names]
+    number_of_job = worker.sent[-1]["job"]
+    worker.to_say.append({**task_message(roots), "job": number_of_job})
+    worker.to_say.append({**turn_message(dict.fromkeys(roots, move), number), "job": number_of_job})
+
+
+def names(turn: bpy.types.Collection) -> set[str]:
+    return {thing.name for thing in turn.objects}
+
+
+def job_folders(folder: Path) -> list[Path]:
+    return list(folder.glob("metaspatial_*"))
+
+
+# With a real worker
+
+
+def test_a_layout_from_click_to_accept(scene, folder):
+    chosen, settings = preferences.of(bpy.context), scene.metaspatial
+    chosen.engine, chosen.picture_size, chosen.samples, settings.turns, settings.prompt = "CYCLES", 128, 1, 1, "calm"
+    settings.randomise, settings.seed = False, 7
+    bed, lamp = bpy.data.objects["Bed"], bpy.data.objects["Lamp"]
+    bed.location.x = 0.5  # into the lamp
+    before = {thing: thing.matrix_basis.copy() for thing in (bed, lamp)}
+    assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
+    assert job.current.state == job.READING and job.current.progress.text
+    wait_until(lambda: job.tick() is None or not job.current.busy, 90)
+    assert job.current.notice is None and showing.all_turns(scene)
+    turn = showing.shown(scene)
+    assert {copy[showing.OF] for copy in turn.objects} == {bed, lamp}
+    assert turn[proposals.TOP].size[:] == (128, 128)
+    assert not job_folders(folder), "the temporary folder is gone"
+    assert {thing: thing.matrix_basis for thing in before} == before
+    first, pid = len(showing.all_turns(scene)), job.current.worker.pid
+    assert bpy.ops.metaspatial.accept_turn() == {"FINISHED"}
+    assert any(not np.allclose(thing.matrix_basis, old) for thing, old in before.items())
+    # Again, from there: the same process, the same run.
+    assert bpy.ops.metaspatial.show_turn(number=1) == {"FINISHED"}
+    assert bpy.ops.metaspatial.refine_from_here() == {"FINISHED"}
+    wait_until(lambda: job.tick() is None or not job.current.busy, 90)
+    assert job.current.worker.pid == pid and len(turns.runs(scene)) == 1
+    later = showing.all_turns(scene)[first:]
+    assert all(turns.read_turn(turn)["start"] == {"mode": "refine", "turn": 1} for turn in later)
+    worker = job.current.worker
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "a.blend"), compress=False)
+    assert b"metaspatial_job" not in (folder / "a.blend").read_bytes()
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "a.blend"))
+    wait_gone(worker.pid)
+    assert len(showing.all_turns(bpy.context.scene)) == first + len(later)
+
+
+def test_cancel_ends_a_real_worker_and_the_next_click_works(scene, folder):
+    assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
+    wait_until(lambda: job.tick() is None or job.current.state == job.RUNNING, 60)
+    pid = job.current.worker.pid
+    started = time.monotonic()
+    assert bpy.ops.metaspatial.cancel() == {"FINISHED"}
+    assert job.current.state == job.IDLE and time.monotonic() - started < 1
+    wait_gone(pid)
+    wait_until(lambda: job.tick() is None)
+    assert not job_folders(folder) and not turns.runs(scene)
+    assert bpy.ops.metaspatial.generate_layout.poll()
+
+
+# The request
+
+
+def test_what_is_asked_for(scene, recorded):
+    settings, chosen = scene.metaspatial, preferences.of(bpy.context)
+    settings.prompt, settings.room_type, settings.seed, settings.randomise = "calm", "bedroom", 5, False
+    bpy.data.objects["Lamp"].metaspatial.category, bpy.data.objects["Bed"].metaspatial.front = "floor lamp", "+X"
+    door = bpy.data.objects.new("Door", None)
+    scene.collection.objects.link(door)
+    door.metaspatial.opening = "DOOR"
+    child = box("Pillow")
+    child.parent = bpy.data.objects["Bed"]
+    chosen.engine, chosen.picture_size = "WORKBENCH", 300
+    message = generate().sent[0]
+    assert Path(message.pop("folder"), "scene.blend").exists()
+    assert message == {
+        "type": "layout", "job": 1, "mode": "generate", "room": {"source": "floor", "floor": "Floor", "height": 2.7},
+        "room_type": "bedroom", "obstacles": ["Plant"],
+        "items": [{"name": "Bed", "locked": False, "category": "", "front": "+X"},
+                  {"name": "Lamp", "locked": False, "category": "floor lamp", "front": "-Y"}],
+        "openings": [{"name": "Door", "kind": "door"}], "scene_name": "Scene", "prompt": "calm",
+        "policy": {"kind": "builtin"}, "turns": 3, "samples": 8, "seed": 5, "engine": "workbench", "pictures": 300,
+        "start": {},
+    } | {"room": message["room"]}  # fmt: skip
+    assert message["room"]["height"] == pytest.approx(2.7)
+
+
+def test_a_new_seed_is_drawn_and_kept(scene, recorded):
+    drawn = set()
+    for _ in range(3):
+        drawn.add(generate().sent[-1]["seed"])
+        assert scene.metaspatial.seed in drawn
+        job.cancel()
+    assert len(drawn) == 3
+
+
+def test_what_is_missing_is_said_before_anything_starts(scene, recorded):
+    settings, chosen = scene.metaspatial, preferences.of(bpy.context)
+    things = [bpy.data.objects[name] for name in ("Bed", "Lamp")]
+
+    def refused(words: str) -> None:
+        with pytest.raises(RuntimeError, match=words):
+            bpy.ops.metaspatial.generate_layout()
+        assert words in job.current.notice.sentence and not job.current.busy and not recorded
+
+    for thing in things:
+        thing.metaspatial.locked = True
+    refused("unlock those that may move")
+    for thing in things:
+        thing.select_set(False)
+    refused("Select the furniture")
+    settings.items_source = "COLLECTION"
+    refused("Choose the collection with the furniture")
+    settings.items_source = "LIBRARY"
+    refused("from the library first")
+    settings.floor = None
+    refused("Choose the floor object")
+    settings.room_source = "WALLS"
+    refused("holds the walls")
+    chosen.model = "LOCAL"
+    refused("folder of the local model")
+    chosen.model, chosen.server_url = "SERVER", ""
+    refused("address of the model server")
+    bpy.context.preferences.system.use_online_access = False
+    chosen.server_url = "https://models.example.com/v1"
+    refused("Preferences > System")
+    chosen.server_url = "http://127.0.0.1:8000/v1"
+    refused("holds the walls")
+    chosen.model = "BUILTIN"
+
+
+@pytest.mark.parametrize(
+    "url, local",
+    [("http://localhost:8000/v1", True), ("http://127.0.0.9/v1", True), ("http://[::1]:80", True),
+     ("http://localhost.example.com", False), ("https://api.example.com", False), ("http://192.168.0.2:8000", False),
+     ("nonsense", False), ("http://[::1", False)],
+)  # fmt: skip
+def test_addresses_of_this_computer(url, local):
+    assert request.is_local(url) == local
+
+
+def test_the_same_furniture_again_without_selecting_it(scene, recorded):
+    worker = generate()
+    turn_told(worker)
+    worker.says_done()
+    until_idle()
+    for copy in showing.shown(scene).objects:
+        copy.select_set(False)
+    assert [item["name"] for item in generate().sent[-1]["items"]] == ["Bed", "Lamp"]
+    job.cancel()
+    showing.shown(scene).objects["Lamp · 01"].select_set(True)
+    assert [item["name"] for item in generate().sent[-1]["items"]] == ["Lamp"]
+    assert set(worker.sent[-1]["obstacles"]) | {"Bed"} == set(recorded[-1].sent[-1]["obstacles"]) | {"Bed"}
+    assert "Bed" in recorded[-1].sent[-1]["obstacles"], "hidden for a turn, it still stands in the room"
+
+
+def test_refine_goes_on_from_the_copies_and_fix_from_what_is_shown(scene, recorded):
+    worker = generate()
+    turn_told(worker)
+    worker.says_done()
+    until_idle()
+    showing.shown(scene).objects["Bed · 01"].location.x = 1.25
+    bpy.ops.metaspatial.refine_from_here()
+    ticked(2)
+    asked = worker.sent[-1]
+    assert asked["mode"] == "refine" and asked["start"]["Bed"][3] == 1.25 and set(asked["start"]) == {"Bed", "Lamp"}
+    turn_told(worker, move=Matrix.Translation((5, 5, 0)))
+    worker.says_done()
+    until_idle()
+    assert [turn.name for turn in showing.all_turns(scene)] == ["Turn 01", "Turn 02"]
+    assert turns.read_turn(showing.shown(scene))["start"] == {"mode": "refine", "turn": 1}
+    bpy.ops.metaspatial.show_originals()
+    for name in ("Bed", "Lamp"):
+        bpy.data.objects[name].select_set(True)
+    bpy.ops.metaspatial.fix_broken()
+    ticked(2)
+    assert worker.sent[-1]["mode"] == "fix" and worker.sent[-1]["start"] == {}
+    turn_told(worker)
+    worker.says_done()
+    until_idle()
+    assert len(turns.runs(scene)) == 2
+
+
+# What the artist does meanwhile
+
+
+def test_progress_and_the_best_turn(scene, recorded):
+    worker = generate()
+    assert job.current.state == job.STARTING or job.current.progress.text
+    worker.says_progress("physics", 2, 3)
+    ticked()
+    assert job.current.state == job.RUNNING and job.current.progress.text == "Turn 2 of 3: physics"
+    assert 1 / 3 < job.current.progress.factor < 2 / 3
+    assert not bpy.ops.metaspatial.generate_layout.poll() and bpy.ops.metaspatial.cancel.poll()
+    for number in (1, 2, 3):
+        turn_told(worker, number)
+    worker.says_done(best=2)
+    until_idle()
+    assert len(showing.all_turns(scene)) == 3 and showing.shown(scene).name == "Turn 02"
+    assert scene.metaspatial.run == turns.runs(scene)[0] and scene.metaspatial.turn_index == 1
+
+
+def test_the_turn_that_the_artist_looks_at_stays(scene, recorded):
+    worker = generate()
+    for number in (1, 2, 3):
+        turn_told(worker, number)
+    while len(showing.all_turns(scene)) < 3 or job.current.state == job.PLACING:
+        ticked()
+    bpy.ops.metaspatial.show_turn(number=1)
+    worker.says_done(best=2)
+    until_idle()
+    assert showing.shown(scene).name == "Turn 01"
+
+
+def test_cancel_while_a_turn_is_placed(scene, recorded, folder, monkeypatch):
+    monkeypatch.setattr(job, "BUDGET", -1)  # not even one step a tick
+    monkeypatch.setattr(job.Job, "_place", one_step)
+    worker = generate()
+    turn_told(worker)
+    monkeypatch.setattr(job, "BUDGET", 1)
+    ticked()
+    assert job.current.state == job.PLACING
+    ticked(3)
+    objects = len(bpy.data.objects)
+    assert objects > 4, "some copies are there"
+    bpy.ops.metaspatial.cancel()
+    assert len(bpy.data.objects) == 4 and not bpy.data.collections and worker.stopped
+    assert not job_folders(folder) and job.current.state == job.IDLE
+    assert not bpy.data.objects["Bed"].hide_render
+
+
+def one_step(self: job.Job, until: float) -> None:
+    next(self._placing)
+
+
+def test_turns_that_arrived_stay_when_it_is_cancelled(scene, recorded, folder):
+    worker = generate()
+    turn_told(worker)
+    worker.says_progress("model", 2)
+    while job.current.progress.text != "Turn 2 of 3: model":
+        ticked()
+    bpy.ops.metaspatial.cancel()
+    assert names(showing.shown(scene)) == {"Bed · 01", "Lamp · 01"} and not job_folders(folder)
+
+
+def test_a_dead_worker_is_reported_and_the_next_click_works(scene, recorded, folder):
+    worker = generate()
+    turn_told(worker)
+    worker.living = False
+    until_idle()
+    assert "stopped unexpectedly" in job.current.notice.sentence
+    assert job.current.notice.operator == Operators.OPEN_LOG
+    assert len(showing.all_turns(scene)) == 1, "what it had said is heard first"
+    assert not job_folders(folder)
+    generate()
+    assert len(recorded) == 2 and job.current.notice is None
+
+
+@pytest.mark.parametrize("phase, limit", [("model", 330), ("render", 180)])
+def test_a_silent_worker_is_ended(scene, recorded, phase, limit, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(job.time, "monotonic", lambda: clock[0])
+    worker = generate()
+    worker.says_progress(phase)
+    ticked()
+    clock[0] += 5000
+    ticked()
+    assert job.current.busy, "a window that slept is no silent worker"
+    for _ in range(limit - 2):
+        clock[0] += 1
+        ticked()
+    assert job.current.busy
+    for _ in range(3):
+        clock[0] += 1
+        ticked()
+    assert not job.current.busy and worker.stopped and "did not answer" in job.current.notice.sentence
+
+
+def test_edit_mode_is_waited_for(scene, recorded):
+    bed = bpy.data.objects["Bed"]
+    worker = generate()
+    turn_told(worker)
+    bpy.context.view_layer.objects.active = bed
+    bpy.ops.object.mode_set(mode="EDIT")
+    ticked(20)
+    assert job.current.state == job.PLACING and job.current.progress.text == "Waiting for Object Mode"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    worker.says_done()
+    until_idle()
+    assert len(showing.all_turns(scene)) == 1
+
+
+def test_the_scene_is_not_read_in_edit_mode(scene, recorded):
+    bpy.context.view_layer.objects.active = bpy.data.objects["Bed"]
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.metaspatial.generate_layout()
+    ticked(5)
+    assert job.current.state == job.READING and not recorded
+    bpy.ops.object.mode_set(mode="OBJECT")
+    ticked(2)
+    assert recorded
+
+
+def test_objects_renamed_moved_and_deleted_meanwhile(scene, recorded):
+    worker = generate()
+    turn_told(worker)
+    bpy.data.objects["Bed"].name = "Renamed"
+    bpy.data.objects["Renamed"].location.x = 40
+    bpy.data.objects.remove(bpy.data.objects["Lamp"])
+    worker.says_done()
+    until_idle()
+    (copy,) = showing.shown(scene).objects
+    assert copy[showing.OF] == bpy.data.objects["Renamed"] and copy.location.x == pytest.approx(3)
+    assert job.current.notice is None
+
+
+def test_an_object_deleted_while_it_is_copied(scene, recorded, monkeypatch):
+    worker = generate()
+    turn_told(worker)
+    original = turns.copy_objects
+
+    def deleting(*given):
+        steps = original(*given)
+        yield next(steps)
+        if "Lamp" in bpy.data.objects:
+            bpy.data.objects.remove(bpy.data.objects["Lamp"])
+        yield from steps
+
+    monkeypatch.setattr(turns, "copy_objects", deleting)
+    worker.says_done()
+    until_idle()
+    assert names(showing.shown(scene)) == {"Bed · 01"} and len(showing.all_turns(scene)) == 1
+    assert job.current.notice is None
+
+
+def test_undo_while_a_turn_is_placed_begins_it_again(scene, recorded, monkeypatch):
+    worker = generate()
+    turn_told(worker)
+    place = job.Job._place
+    monkeypatch.setattr(job.Job, "_place", one_step)
+    while job.current.state != job.PLACING:
+        ticked()
+    ticked(3)
+    monkeypatch.setattr(job.Job, "_place", place)
+    for handler in bpy.app.handlers.undo_post:
+        handler(scene)
+    worker.says_done()
+    until_idle()
+    assert [names(turn) for turn in showing.all_turns(scene)] == [{"Bed · 01", "Lamp · 01"}]
+    assert len(bpy.data.objects) == 6 and len(bpy.data.collections) == 2
+
+
+def test_undo_past_the_run_lets_the_next_turn_arrive(scene, recorded):
+    worker = generate()
+    turn_told(worker)
+    while not showing.all_turns(scene) or job.current.state == job.PLACING:
+        ticked()
+    proposals.clear(scene)  # as an undo leaves the file
+    turn_told(worker, 2)
+    worker.says_done(best=2)
+    until_idle()
+    assert [turn.name for turn in showing.all_turns(scene)] == ["Turn 02"] and len(turns.runs(scene)) == 1
+
+
+def test_another_file_ends_the_job(scene, recorded, folder):
+    worker = generate()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert job.current.state == job.IDLE and worker.stopped and "Another file" in job.current.notice.sentence
+    assert not job_folders(folder) and not turns.runs(bpy.context.scene)
+
+
+def test_a_turn_goes_to_the_scene_it_was_started_in(scene, recorded):
+    worker = generate()
+    turn_told(worker)
+    other = bpy.data.scenes.new("Other")
+    bpy.context.window.scene = other
+    worker.says_done()
+    until_idle()
+    assert showing.shown(scene).name == "Turn 01" and not turns.runs(other)
+
+
+def test_a_deleted_scene_ends_the_job(scene, recorded):
+    worker = generate()
+    bpy.context.window.scene = bpy.data.scenes.new("Other")
+    bpy.data.scenes.remove(scene)
+    ticked()
+    assert not job.current.busy and worker.stopped and "scene was deleted" in job.current.notice.sentence
+
+
+# The worker
+
+
+def test_a_worker_is_kept_and_ended_when_idle_or_large(scene, recorded):
+    chosen = preferences.of(bpy.context)
+    worker = generate()
+    worker.says_done(best=None, note="Nothing is at fault: there is nothing to mend.")
+    until_idle()
+    assert "Nothing is at fault" in job.current.notice.sentence
+    assert generate() is worker, "kept"
+    worker.says_done(best=None, memory=chosen.memory_limit_mb + 1)
+    until_idle()
+    assert worker.stopped and job.current.worker is None
+    worker = generate()
+    worker.says_done(best=None)
+    until_idle()
+    job.current._idle = 60 * chosen.idle_minutes - 1
+    assert job.tick() is not None
+    job.current._idle += 2
+    assert job.tick() is None and worker.stopped
+
+
+def test_the_key_travels_in_the_environment_alone_and_a_new_one_starts_a_new_worker(scene, recorded):
+    chosen = preferences.of(bpy.context)
+    chosen.model = "SERVER"
+    for key in ("sk-one", "sk-two"):
+        chosen.key = key
+        worker = generate()
+        assert worker.environment == {"METASPATIAL_API_KEY": key} and key not in repr(worker.sent)
+        worker.says("error", message="The server refused the key.", bug=False)
+        until_idle()
+        assert job.current.notice == job.Notice("ERROR", "The server refused the key.")
+    assert len(recorded) == 2 and recorded[0].stopped and not recorded[1].stopped
+    chosen.model, chosen.key = "BUILTIN", ""
+
+
+def test_bugs_lead_to_the_log_and_failures_keep_the_turns(scene, recorded):
+    worker = generate()
+    worker.says("error", message="An error.", bug=True)
+    until_idle()
+    assert job.current.notice == job.Notice("ERROR", "An error.", Operators.OPEN_LOG)
+    generate()
+    turn_told(worker)
+    worker.says_done(failure="The server does not answer.")
+    until_idle()
+    assert job.current.notice.sentence == "The server does not answer." and len(showing.all_turns(scene)) == 1
+
+
+def test_questions_are_answered(scene, recorded):
+    answers = []
+    job.ask({"type": "check", "policy": {"kind": "builtin"}}, "", answers.append)
+    with pytest.raises(RuntimeError):
+        job.ask({"type": "check"}, "", answers.append)
+    ticked(2)
+    recorded[-1].says("checked", ok=True, message="Works.")
+    until_idle()
+    assert [answer["message"] for answer in answers] == ["Works."]
+
+
+def test_a_worker_that_cannot_be_started(scene, monkeypatch):
+    monkeypatch.setattr(job, "worker_command", lambda _: ["/nowhere/blender"])
+    bpy.ops.metaspatial.generate_layout()
+    ticked()
+    assert not job.current.busy and "could not be started" in job.current.notice.sentence
+
+
+def test_many_objects_are_placed_over_several_ticks(scene, recorded, monkeypatch):
+    monkeypatch.setattr(job, "BUDGET", 0.001)
+    many = [box(f"Thing {k}", (k, 3, 0)) for k in range(150)]
+    for thing in many:
+        thing.select_set(True)
+    bpy.context.view_layer.update()
+    worker = generate()
+    turn_told(worker, names=tuple(thing.name for thing in many))
+    worker.says_done()
+    before = len(job.current.ticks)
+    until_idle()
+    assert len(showing.shown(scene).objects) == 150
+    assert len(job.current.ticks) - before > 3
+
+
+def test_disabling_the_addon_brings_the_originals_back(scene, recorded):
+    worker = generate()
+    turn_told(worker)
+    worker.says_done()
+    until_idle()
+    metaspatial_addon.unregister()
+    try:
+        assert worker.stopped and showing.shown(scene) is None
+        assert not bpy.data.objects["Bed"].hide_render and not bpy.data.objects["Bed"].hide_get()
+        assert not any(
+            getattr(handler, "__module__", "").startswith("metaspatial")
+            for name in ("load_pre", "undo_post", "redo_post") for handler in getattr(bpy.app.handlers, name)
+        )
+    finally:
+        metaspatial_addon.register()
+
+
+# Operators
+
+
+def test_operators_of_turns(scene, recorded, folder):
+    worker = generate()
+    for number in (1, 2):
+        turn_told(worker, number, MOVE if number == 1 else Matrix())
+    worker.says_done(best=1)
+    until_idle()
+    assert bpy.ops.metaspatial.compare_turns(number=2) == {"FINISHED"}
+    assert scene.metaspatial.compare_with == showing.all_turns(scene)[1]
+    assert bpy.ops.metaspatial.show_reasoning(as_text=True) == {"FINISHED"}
+    assert next(text for text in bpy.data.texts if "reasoning" in text.name).as_string().strip() == "hm"
+    path = folder / "layout.json"
+    assert bpy.ops.metaspatial.export_layout(filepath=str(path), file_format="LAYOUT") == {"FINISHED"}
+    assert '"Bed"' in path.read_text()
+    assert bpy.ops.metaspatial.show_turn(number=2) == {"FINISHED"}
+    assert bpy.ops.metaspatial.delete_turn(number=2) == {"FINISHED"}
+    assert [turn.name for turn in showing.all_turns(scene)] == ["Turn 01"]
+    assert bpy.ops.metaspatial.accept_turn(number=1) == {"FINISHED"}
+    assert bpy.data.objects["Bed"].location.x == pytest.approx(3)
+    path = folder / "turn.glb"
+    assert bpy.ops.metaspatial.export_layout(filepath=str(path)) == {"FINISHED"} and path.stat().st_size > 500
+    assert bpy.ops.metaspatial.clear_turns() == {"FINISHED"}
+    assert not turns.runs(scene) and not bpy.ops.metaspatial.export_layout.poll()
+
+
+def test_selecting_a_fault(scene, recorded):
+    worker = generate()
+    roots = [bpy.data.objects[name] for name in ("Bed", "Lamp")]
+    worker.to_say.append({**task_message(roots), "job": 1})
+    evidence = {"overlaps": [{"a": "Bed", "b": "Lamp", "depth": 0.2}], "unreachable": [{"id": "Lamp"}]}
+    worker.to_say.append(turn_message(dict.fromkeys(roots, MOVE), 1, evidence))
+    worker.says_done()
+    until_idle()
+    proposals.show(scene, None)
+    for index, wanted in enumerate(({"Bed · 01", "Lamp · 01"}, {"Lamp · 01"})):
+        assert bpy.ops.metaspatial.select_fault(number=1, index=index) == {"FINISHED"}
+        assert {thing.name for thing in bpy.context.view_layer.objects.selected} == wanted
+        assert bpy.context.view_layer.objects.active.name in wanted

@@ -1,0 +1,122 @@
+"""The jobs themselves, in this process: crashes, what is kept between jobs, and what the artist's words become."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import bpy
+import pytest
+
+from metaspatial_addon.blender.meshes import data_blocks
+from metaspatial_addon.policy.base import PolicyError
+from metaspatial_addon.worker import jobs, models
+from tests.worker.rooms import job_folder, layout_request
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def workshop(said):
+    return jobs.Workshop(said.append)
+
+
+def blocks() -> set[str]:
+    return {block.name_full for block in data_blocks()}
+
+
+def test_a_crash_is_told_and_the_next_job_works(workshop, said, tmp_path, monkeypatch, capsys):
+    folder = job_folder(tmp_path / "job")
+    request = layout_request(folder, turns=1, samples=1, pictures=32)
+
+    def crash(env, *_):
+        env.reset(_[1], meshes=_[5])  # the stage is built, out of the snapshot's meshes
+        raise KeyError("bed_1")
+        yield
+
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs, "play", crash)
+        workshop.answer(request)
+    assert (said[-1]["type"], said[-1]["job"], said[-1]["bug"]) == ("error", 1, True)
+    assert "KeyError" in said[-1]["message"] and "log" in said[-1]["message"]
+    assert "Traceback" in capsys.readouterr().err
+    workshop.answer(request)
+    assert said[-1]["type"] == "done" and said[-1]["failure"] == ""
+
+
+def test_a_job_leaves_nothing_in_the_open_file(workshop, said, tmp_path):
+    folder = job_folder(tmp_path / "job")
+    workshop.answer(layout_request(folder, turns=1, samples=1, pictures=32))
+    assert said[-1]["type"] == "done"
+    after = blocks()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert after == blocks()
+
+
+def test_the_model_is_kept_until_another_is_wanted(workshop, said, monkeypatch):
+    opened = []
+
+    def open_policy(wanted):
+        opened.append(wanted["kind"])
+        if wanted["kind"] == "local":
+            raise PolicyError("There is no folder /m.")
+        return object()
+
+    monkeypatch.setattr(models, "open_policy", open_policy)
+    monkeypatch.setattr(models, "check", lambda policy: "It works.")
+    builtin = {"kind": "builtin"}
+    local = {"kind": "local", "folder": "/m", "adapter": "", "packages": ""}
+    for number, policy in enumerate((builtin, builtin, local, builtin)):
+        workshop.answer({"type": "check", "job": number, "policy": policy})
+    assert opened == ["builtin", "local", "builtin"]
+    told = [(m["job"], m["ok"], m["message"]) for m in said if m["type"] == "checked"]
+    assert told == [
+        (0, True, "It works."), (1, True, "It works."), (2, False, "There is no folder /m."), (3, True, "It works."),
+    ]  # fmt: skip
+
+
+def test_a_scene_that_cannot_be_laid_out_is_told_without_the_hand_over(workshop, said, tmp_path):
+    folder = job_folder(tmp_path / "job")
+    request = layout_request(folder)
+    workshop.answer({**request, "items": [{**item, "locked": True} for item in request["items"]]})
+    assert said[-1]["message"] == "Items: expected at least one that is not locked"
+    workshop.answer({**request, "room": {"source": "floor", "floor": "Attic", "height": 2.7}})
+    assert said[-1]["message"] == "Floor: expected an object of the scene, got 'Attic'"
+
+
+def test_a_full_disk_is_told_in_words(workshop, said, tmp_path, monkeypatch):
+    folder = job_folder(tmp_path / "job")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/turn_01_top.png")
+
+    monkeypatch.setattr(jobs, "_turn", full)
+    workshop.answer(layout_request(folder, turns=1, samples=1, pictures=32))
+    assert said[-1]["type"] == "error" and not said[-1]["bug"]
+    assert os.strerror(errno.ENOSPC) in said[-1]["message"]
+
+
+def test_nothing_to_mend_is_an_end_without_turns(workshop, said, tmp_path):
+    folder = job_folder(tmp_path / "job")
+    stand = {"Bed": (-0.5, 0.0), "Desk": (1.25, 1.625), "Wardrobe": (-1.25, 1.625)}
+    start = {name: [1, 0, 0, x, 0, 1, 0, y, 0, 0, 1, 0, 0, 0, 0, 1] for name, (x, y) in stand.items()}
+    workshop.answer(layout_request(folder, mode="fix", start=start, pictures=32))
+    assert "turn" not in [message["type"] for message in said]
+    assert said[-1]["best"] is None and said[-1]["failure"] == ""
+    assert said[-1]["note"] == "Nothing is at fault: there is nothing to mend."
+
+
+def test_memory_is_that_of_this_process():
+    before = jobs.memory_mb()
+    held = bytearray(200 << 20)
+    held[::4096] = b"x" * len(held[::4096])
+    assert 50 < before < jobs.memory_mb() - 150
+
+
+def test_assets_are_found(workshop, said):
+    workshop.answer({"type": "assets", "job": 4, "prompt": "a double bed", "libraries": []})
+    assert said[-1]["type"] == "assets" and said[-1]["job"] == 4
+    assert any(found["category"] == "double bed" for found in said[-1]["found"])

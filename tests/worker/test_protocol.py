@@ -1,0 +1,87 @@
+"""The messages' form, and that a request of another shape is told which field is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.worker.protocol import check_request, decode, encode
+
+LAYOUT = {
+    "type": "layout", "job": 1, "folder": "/nowhere", "mode": "refine",
+    "room": {"source": "floor", "floor": "Floor", "height": 2.7}, "room_type": "bedroom",
+    "items": [{"name": "Bed", "locked": False, "category": "", "front": "-Y"}], "obstacles": ["Piano"],
+    "openings": [{"name": "Door", "kind": "door"}], "scene_name": "Scene", "prompt": "",
+    "policy": {"kind": "server", "url": "http://localhost/v1", "model": "m", "sees_images": True}, "turns": 3,
+    "samples": 8, "seed": 7, "engine": "auto", "pictures": 512, "start": {"Bed": [0.0] * 16},
+}  # fmt: skip
+
+
+def test_a_message_is_one_line_of_ascii_and_comes_back():
+    message = {"type": "turn", "name": "Sessel Ä\n椅子", "text": "\ud800 half a character", "matrix": [0.1, -0.0]}
+    line = encode(message)
+    assert line.isascii() and line.count(b"\n") == 1 and line.endswith(b"\n")
+    assert decode(line) == message
+
+
+@pytest.mark.parametrize("line", [b"", b"Read blend: x", b"[1]", b"3", b'{"job": 1}', b'{"type": 1}', b"\xff\xfe{}"])
+def test_chatter_is_no_message(line):
+    with pytest.raises(ValueError):
+        decode(line)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LAYOUT,
+        {**LAYOUT, "room": {"source": "walls", "walls": ["A", "B"]}, "policy": {"kind": "builtin"}},
+        {**LAYOUT, "room": {"source": "size", "size": [4, 3.5, 2.7]}},
+        {"type": "assets", "job": 2, "prompt": "x", "libraries": [{"name": "Mine", "folder": "/l"}]},
+        {"type": "check", "job": 3, "policy": {"kind": "local", "folder": "/m", "adapter": "", "packages": ""}},
+        {"type": "quit"},
+    ],
+)
+def test_a_request_of_the_right_shape_passes(request_):
+    check_request(request_)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"type": "dance"}, "type"),
+        ({"job": "1"}, "job"),
+        ({"turns": True}, "turns"),
+        ({"turns": 0}, "turns"),
+        ({"samples": 0}, "samples"),
+        ({"pictures": 0}, "pictures"),
+        ({"mode": "guess"}, "mode"),
+        ({"room": {"source": "moon"}}, "room.source"),
+        ({"room": None}, "room.source"),
+        ({"room": {"source": "floor", "height": 2.7}}, "room.floor"),
+        ({"room": {"source": "size", "size": [1, "2", 3]}}, "room.size[1]"),
+        ({"items": [{"name": "Bed", "locked": 0, "category": "", "front": "-Y"}]}, "items[0].locked"),
+        ({"items": [{"name": "Bed", "locked": False, "category": "", "front": "up"}]}, "items[0].front"),
+        ({"policy": {"kind": "server", "url": "x", "model": None, "sees_images": True}}, "policy.model"),
+        ({"start": {"Bed": [0.0] * 15}}, "start.Bed"),
+        ({"start": []}, "start"),
+    ],
+)
+def test_an_error_names_the_field(changed, field):
+    with pytest.raises(InputError, match="request") as caught:
+        check_request({**LAYOUT, **changed})
+    assert caught.value.field == field
+
+
+def test_every_field_is_asked_for():
+    for name in LAYOUT.keys() - {"type"}:
+        with pytest.raises(InputError) as caught:
+            check_request({key: value for key, value in LAYOUT.items() if key != name})
+        assert caught.value.field.split(".")[0] == name
+
+
+def test_the_window_needs_no_bpy_for_it():
+    for name in ("client", "protocol"):
+        text = Path(__file__).parents[2].joinpath("metaspatial_addon", "worker", f"{name}.py").read_text("utf-8")
+        assert "import bpy" not in text
