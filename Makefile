@@ -9,7 +9,7 @@ python := .venv/bin/python
 pip_install = -m pip install --disable-pip-version-check $(if $(CI),--quiet --progress-bar off)
 
 .PHONY: help demo test test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
-	test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
+	test-trl test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
 
 help:
 	@echo "make demo       lay out the demo room in three turns: out/demo/"
@@ -56,6 +56,16 @@ test-bpy-5.2:
 
 test-slow: .venv/.test
 	$(python) -m pytest -m "slow"
+
+# TRL in an environment of its own, without bpy: the losses are held to it.
+test-trl: .venv-trl/.test
+	.venv-trl/bin/python -m pytest tests/rl/test_trl.py
+
+.venv-trl/.test: pyproject.toml
+	@tools/make_venv.sh .venv-trl 3.11
+	.venv-trl/bin/python $(pip_install) torch==2.13.0
+	.venv-trl/bin/python $(pip_install) trl==1.16.0 --editable ".[test-blender]" "transformers>=5.23,<6"
+	@touch $@
 
 test-blender-4.3:
 	@tools/test_blender.sh trixie

@@ -1,6 +1,7 @@
 """Lay out a room: a task, or the furniture of a .blend with a wish in words, through a few turns of a model.
 
-Writes layout.json, turns.jsonl, pictures of each turn, contact_sheet.png and scene.blend with a collection a turn.
+Writes layout.json, turns.jsonl, pictures of each turn, contact_sheet.png and scene.blend with a collection a turn. With
+--replay an episode that a training run has recorded is played again, without its model.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, policies
+from headless.rl import replay
+from headless.rl.records import FILE as RECORD
+from headless.rl.records import Recorded, read_recorded
 from metaspatial_addon.episode import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
 from metaspatial_addon.layout.errors import InputError
 from metaspatial_addon.layout.evidence import Evidence
 from metaspatial_addon.layout.task import Layout, Task, read_task, task_to_json, write_json
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.records import append_line, fault_names, mended, turn_record
+from metaspatial_addon.reward.weights import DEFAULT
 
 if TYPE_CHECKING:
     import bpy
@@ -41,8 +46,17 @@ OURS = re.compile(
 def main(argv: list[str]) -> None:
     args = _parse(argv)
     earlier = _earlier_run(args)
-    policy = policies.open_policy(args)
-    source = _from_blend(args) if args.task is None else Source(read_task(args.task))
+    recorded: Recorded | None = None
+    if args.replay is not None:
+        episodes = read_recorded(Path(args.replay) / RECORD, args.episode)
+        if args.episode != episodes[0].name:
+            _show_group(args, earlier, episodes)
+            return
+        recorded = episodes[0]
+        policy, source = _as_recorded(args, recorded)
+    else:
+        policy = policies.open_policy(args)
+        source = _from_blend(args) if args.task is None else Source(read_task(args.task))
     folder = cli.output_folder(args.out)
     for old in earlier:
         old.unlink(missing_ok=True)
@@ -57,17 +71,27 @@ def main(argv: list[str]) -> None:
             from metaspatial_addon.blender.render import Renderer
 
             renderer = held.enter_context(Renderer(args.engine))
-        env = LayoutEnv(stage, renderer, rendering_of(policy), turns=args.turns, pictures=policy.sees_images)
         settings = {
             "policy": policy.name, "turns": args.turns, "samples": args.samples, "temperature": args.temperature,
             "engine": None if renderer is None else renderer.engine,
         }  # fmt: skip
+        measured, weights = renderer, DEFAULT
+        if recorded is not None:
+            measured, weights = held.enter_context(replay.measuring(recorded, renderer)), recorded.weights
+            settings = {**recorded.settings, **settings}
+        env = LayoutEnv(
+            stage, measured, rendering_of(policy), weights=weights, turns=args.turns, pictures=policy.sees_images
+        )
         outcome, records = _play(env, policy, source, args, folder, settings)
+        if renderer is not None and measured is None:
+            outcome = replay.with_pictures(outcome, stage, renderer, folder)
         if outcome.best is not None:
             _write_result(folder, stage, source, outcome, records, args.export)
     if not args.no_pictures:
         _write_sheet(folder / "contact_sheet.png", outcome)
     print(table(outcome))
+    for line in [] if recorded is None else replay.differences(recorded, outcome):
+        cli.progress(line)
     if outcome.failure:
         raise cli.CommandError(outcome.failure)
     if outcome.best is None:
@@ -80,6 +104,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--task", metavar="T.json", help="a task file")
     source.add_argument("--blend", metavar="F.blend", help="a scene whose furniture is to be laid out")
+    source.add_argument("--replay", metavar="RUN", help="the folder of a training run that recorded an episode")
+    parser.add_argument(
+        "--episode", metavar="ID", help="with --replay: the episode, as 25-97-3, or a group to look at, as 25-97"
+    )
     blend = parser.add_argument_group("with --blend")
     blend.add_argument("--prompt", type=cli.text, help="what is wished for, in words")
     blend.add_argument(
@@ -99,6 +127,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")
     parser.add_argument("--export", choices=("glb",), help="also write the best turn in this format")
     args = parser.parse_args(argv)
+    if (args.replay is None) != (args.episode is None):
+        parser.error("--replay and --episode go together")
     if args.blend is None:
         if args.prompt or args.floor or args.size or args.collection:
             parser.error("--prompt, --floor, --size and --collection go with --blend")
@@ -111,7 +141,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _earlier_run(args: argparse.Namespace) -> list[Path]:
     """The files of an earlier run in the folder of results. Raises CommandError where others would be overwritten."""
     folder = Path(args.out)
-    given = Path(args.task or args.blend)
+    given = Path(args.replay) / RECORD if args.replay is not None else Path(args.task or args.blend)
     if folder.resolve() in (given.parent.resolve(), given.resolve().parent):
         if args.blend is not None:
             raise cli.CommandError(f"--out {args.out}: this folder holds the --blend file: choose another folder")
@@ -124,6 +154,28 @@ def _earlier_run(args: argparse.Namespace) -> list[Path]:
             "it: choose another folder"
         )
     return there
+
+
+def _as_recorded(args: argparse.Namespace, recorded: Recorded) -> tuple[Policy, Source]:
+    """Who answers in an episode that is played again, and what is laid out; its settings take the place of options."""
+    if not recorded.answers:
+        raise cli.CommandError(f"--episode {args.episode}: it has no answer: {recorded.lines[0]['failure']}")
+    args.turns, args.samples = len(recorded.answers), 1
+    args.seed, args.temperature = recorded.lines[0]["seed"], recorded.settings["temperature"]
+    if not recorded.settings["render"]:
+        cli.progress("the run measured no view: its scores have none")
+    return replay.RecordedPolicy(recorded), Source(recorded.task)
+
+
+def _show_group(args: argparse.Namespace, earlier: list[Path], episodes: list[Recorded]) -> None:
+    """A group's sheet and .blend in the folder of results."""
+    if args.no_pictures:
+        raise cli.CommandError(f"--no-pictures: group {args.episode} is shown in pictures; name one of its episodes")
+    folder = cli.output_folder(args.out)
+    for old in earlier:
+        old.unlink(missing_ok=True)
+    replay.show_group(episodes, folder, args.engine)
+    print(f"{len(episodes)} episodes of {episodes[0].task.id} written to {folder}")
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -210,13 +262,16 @@ def _play(
         if isinstance(event, Progress):
             cli.progress(f"turn {event.turn} of at most {event.turns}: {event.phase}")
         elif isinstance(event, Turn):
-            records.append(turn_record(env, event, settings))
-            append_line(folder / "turns.jsonl", records[-1])  # first of all: it says whose the other files are
+            record = turn_record(env, event, settings)
+            record["images"] = [name for name, image in event.images.items() if image]
+            records.append(record)
+            append_line(folder / RECORD, records[-1])  # first of all: it says whose the other files are
             if len(records) == 1:
                 write_json(folder / "task.json", task_to_json(source.task))
             room = {name: image for image, name in env.image_names.items() if event.number == 1}
             for name, image in (room | event.images).items():
-                (folder / name).write_bytes(image)
+                if image:  # none was taken where only the view was measured
+                    (folder / name).write_bytes(image)
         else:
             return event, records
     raise AssertionError("an episode ends with its outcome")

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from ..layout.polygon import distance_to_edges
+from ..layout.polygon import contains, distance_to_edges
 from ..layout.task import Item, Pose, Room
 
 TOUCH = 0.03
@@ -22,14 +22,19 @@ Found = tuple[Item, Pose, bpy.types.Mesh]
 
 
 def guess_mounts(room: Room, found: Sequence[Found]) -> dict[str, str]:
-    """By item id: floor, surface, ceiling or wall, whichever it touches first; else the mount that the item has."""
+    """By item id: floor, surface, ceiling or wall, whichever it touches first; else the mount that the item has.
+
+    On the floor, and beside the room, things also wait for a better place: a table lamp is for a table, wherever it
+    stands, and so is what hangs from ceilings; a picture leans on a wall, unless it does so outside.
+    """
     trees: dict[str, BVHTree] = {}
     return {item.id: _mount(room, found, item, pose, trees) for item, pose, _ in found}
 
 
 def _mount(room: Room, found: Sequence[Found], item: Item, pose: Pose, trees: dict[str, BVHTree]) -> str:
     if abs(pose.z) <= TOUCH:
-        return "floor"
+        waits = item.mount in ("surface", "ceiling") or not contains([(pose.x, pose.y)], room.floor)[0]
+        return item.mount if waits else "floor"
     width, depth, height = item.size
     corners = _to_room(pose, np.array([(x, y, 0.0) for x in (-width / 2, width / 2) for y in (-depth / 2, depth / 2)]))
     if any(_carries(other, item, pose, trees) for other in found if other[0].id != item.id):

@@ -16,7 +16,8 @@ OF = "metaspatial_of"
 """On a turn's copies: the artist's object that a copy stands for. A pointer survives renames, saving and undo."""
 
 _HID = "metaspatial_hid"
-"""On scenes: the objects that are hidden for a turn, each with what of it was visible before."""
+"""On scenes: the objects that are hidden for a turn, each with what of it was visible before, and if it was selected,
+which hiding ends."""
 
 
 def all_turns(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
@@ -96,7 +97,10 @@ def _hide_only(
     for thing in (thing for thing in wanted if thing in there and thing not in known):
         seen = [layer.name for layer, among in members if thing in among and not thing.hide_get(view_layer=layer)]
         if seen or not thing.hide_render:
-            new.append({"object": thing, "layers": "\n".join(seen), "render": not thing.hide_render})
+            selected = thing in members[0][1] and thing.select_get(view_layer=view_layers[0])
+            new.append({
+                "object": thing, "layers": "\n".join(seen), "render": not thing.hide_render, "selected": selected,
+            })  # fmt: skip
     _remember(scene, [*before, *new])
     for entry in new:
         thing = entry["object"]
@@ -115,6 +119,8 @@ def _hide_only(
                 thing.hide_set(False, view_layer=layer)
         if entry["render"]:
             thing.hide_render = False
+        if entry["selected"] and thing in members[0][1]:
+            thing.select_set(True, view_layer=view_layers[0])
         yield
     _remember(scene, [entry for entry in (*before, *new) if entry["object"] in wanted])
 

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.types import Context, Object
 
+from ..blender import showing
 from .request import chosen_roots
 
 _HANDLERS = ("depsgraph_update_post", "undo_post", "redo_post", "load_post")
@@ -23,6 +24,7 @@ def listed_items(context: Context) -> list[Object]:
     state = (
         scene.session_uid, context.view_layer.name, len(scene.objects), len(context.view_layer.objects.selected),
         settings.items_source, settings.items, settings.room_source, settings.floor, settings.walls,
+        showing.shown(scene) if showing.hides(scene) else None,
     )  # fmt: skip
     if _found is None or _found[0] != state:
         _found = state, chosen_roots(context)

@@ -59,8 +59,8 @@ def _turn_facts(number: int, record: str) -> TurnFacts:
 
 
 def best_turn(run: bpy.types.Collection) -> bpy.types.Collection | None:
-    """The turn of the highest score, the first of those; None without a scored one."""
-    scored = [turn for turn in turns.turns(run) if turn[turns.KEY].get("reward") is not None]
+    """The turn of the highest score, the first of those; None where no answer could be used."""
+    scored = [turn for turn in turns.turns(run) if turn[turns.KEY].get("status") == "ok"]
     return max(scored, key=lambda turn: turn[turns.KEY]["reward"], default=None)
 
 

@@ -108,11 +108,13 @@ class Job:
         """End the job, if there is one; the worker too, unless it has ended its part. What has arrived stays."""
         if self._placing is not None and self._scene() is not None and (turn := self._arrived_turn()) is not None:
             proposals.show(self._scene(), turn)
+        pushed = bool(self._unpushed)
         self._push_undo()
-        self.drop(notice, stop=stop)
+        # An undo step of a large scene fills a tick, and so may removing that scene's file.
+        self.drop(notice, stop=stop, clean_up=not pushed)
 
-    def drop(self, notice: Notice | None = None, *, stop: bool = True) -> None:
-        """`cancel` for a file that is about to go."""
+    def drop(self, notice: Notice | None = None, *, stop: bool = True, clean_up: bool = True) -> None:
+        """`cancel` for a file that is about to go. Temporary files that are not removed now go in a later tick."""
         self._unpushed = ""
         if stop:
             self.stop_worker()
@@ -124,7 +126,8 @@ class Job:
             proposals.discard_unfinished()
         self._work = None
         self._tell(IDLE, Progress(), notice or self.notice)
-        self._clean_up()
+        if clean_up:
+            self._clean_up()
 
     def stop_worker(self) -> None:
         """End the worker, if there is one."""

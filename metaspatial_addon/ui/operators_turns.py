@@ -101,6 +101,16 @@ class METASPATIAL_OT_accept_turn(_TurnOperator, Operator):
     bl_idname = Operators.ACCEPT_TURN
     bl_label = "Accept Turn"
 
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not super().poll(context):
+            return False
+        turn = turn_of(context, 0)
+        if turn is not None and not proposals.roots(turn):
+            cls.poll_message_set("The answer of this turn could not be used: it places nothing")
+            return False
+        return True
+
     def act(self, context: Context, turn: Collection) -> set[str]:
         scene = context.scene
         locked = {thing for thing in scene.objects if thing.metaspatial.locked}

@@ -9,6 +9,7 @@ import bpy
 from bpy.types import Context, Menu, Panel, UILayout
 
 from . import job, preferences, recent
+from .chosen import listed_items
 from .identifiers import TAB, Menus, Operators, Panels
 from .text import draw_text
 
@@ -79,7 +80,7 @@ def _draw_generate(layout: UILayout, context: Context) -> None:
         row = layout.row(align=True)
         row.label(text="No floor yet", icon="INFO")
         row.operator(Operators.SET_FLOOR)
-    elif not (context.view_layer.objects.selected if settings.items_source == "SELECTED" else settings.items):
+    elif not listed_items(context):
         layout.label(text=_HINTS[settings.items_source], icon="INFO")
 
 

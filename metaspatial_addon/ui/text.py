@@ -9,7 +9,7 @@ from bpy.types import Context, UILayout
 
 _FONT = 0
 """Blender's interface font."""
-_MARGIN, _TABS = 44, 22
+_MARGIN, _TABS = 60, 22
 """Pixels, at a resolution scale of 1, that a box in a panel leaves free at its sides, and those of the tabs."""
 _ICON = 20
 _NARROWEST = 120

@@ -166,6 +166,16 @@ def test_accept_takes_the_artists_corrections_and_leaves_the_rest_untouched(scen
     assert tuple(lamp.rotation_euler) == before
 
 
+def test_the_originals_come_back_selected_as_they_were(scene):
+    bed, lamp = box("Bed"), box("Lamp", (2, 0, 0))
+    bed.select_set(True)
+    lamp.select_set(False)
+    turn = let_arrive(arrival({bed: MOVE, lamp: MOVE}))
+    assert not bed.select_get()
+    proposals.accept(scene, turn)
+    assert bed.select_get() and not lamp.select_get()
+
+
 @pytest.mark.parametrize("scale", [(-1, 1, 1), (1, 1, -2), (-1, -1, 1), (0.5, 2, 3)])
 def test_accept_keeps_the_numbers_of_a_scale(scene, scale):
     chair = box("Chair", (1, 0, 0))

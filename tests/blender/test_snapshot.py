@@ -258,6 +258,17 @@ def test_mounts_come_from_contact(scene):
     assert [item.id for item in snapshot.task.items if item.covering] == ["rug"]
 
 
+def test_what_waits_on_the_ground_goes_where_its_kind_belongs(scene):
+    things = [
+        add_box("Table Lamp", (0.3, 0.3, 0.5), (1, 1, 0)), add_box("Pendant Lamp", (0.4, 0.4, 0.4), (2, 1, 0)),
+        add_box("Mirror", (0.8, 0.05, 1.7), (3, 1, 0)), add_box("Picture", (0.6, 0.03, 0.8), (9, 1, 0)),
+        add_box("Chair", (0.5, 0.5, 0.9), (9, 3, 0)),
+    ]  # fmt: skip
+    snapshot = take_snapshot(scene, floor=add_floor(), objects=things, library=AssetLibrary())
+    assert {item.id: item.mount for item in snapshot.task.items} == {
+        "Table Lamp": "surface", "Pendant Lamp": "ceiling", "Mirror": "floor", "Picture": "wall", "Chair": "floor"}
+
+
 def test_chosen_objects_a_collection_or_all_but_the_building(scene):
     floor = add_floor()
     house = add("House")

@@ -131,7 +131,7 @@ class Bench:
         return self._sessions[-1]
 
     def close(self, checked: bool = True) -> None:
-        """End the last Blender. Checked: raises AssertionError if anything that it started goes on."""
+        """End the last Blender. Checked: raises AssertionError if anything that it started goes on, or was an error."""
         if self._sessions:
             self._sessions[-1].close()
         try:
@@ -142,3 +142,6 @@ class Bench:
         finally:
             for pid in blenders():
                 os.kill(pid, 9)
+        for session in self._sessions if checked else ():
+            said = session.log.read_text(errors="replace")
+            assert "Traceback" not in said, f"{session.log}: {said[said.index('Traceback') :][:2000]}"

@@ -1,8 +1,9 @@
-"""evaluate.py as its own process: rows for the policy, turn by turn, between the baselines."""
+"""evaluate.py: rows for the policy, turn by turn, between the baselines; a report with pictures; runs compared."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,12 @@ from pathlib import Path
 import pytest
 
 from headless import evaluate
+from headless.evaluation import measuring
 from headless.taskgen.make import make_task
 from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.evidence import Evidence, Overlap, RelationScore
 from metaspatial_addon.layout.task import layout_to_json, task_to_json
 from metaspatial_addon.policy.base import PolicyError, Reply
-from metaspatial_addon.reward.score import Score
-from metaspatial_addon.reward.weights import DEFAULT
-from metaspatial_addon.scorer import InfraFault
+from metaspatial_addon.scorer import InfraFault, Scorer
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,68 +26,51 @@ def run_evaluate(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_a_tally_counts_items_and_rooms():
-    task, _ = make_task("test", 6, 0)
-    ids = [item.id for item in task.items]
-    evidence = Evidence(
-        overlaps=(Overlap(ids[0], ids[1], 0.2),),
-        relations=(RelationScore(ids[0], "near", ids[1], 0.9), RelationScore(ids[1], "near", ids[0], 0.1)),
-    )
-    tally = evaluate.Tally()
-    tally.add(task, Score.of(task, 1.0, evidence, DEFAULT))
-    tally.add(task, Score.unusable(task, 0.1, DEFAULT))
-    shares = tally.shares()
-    assert (shares["usable"], shares["clean"], shares["relations"]) == (0.5, 0.0, 0.5)
-    assert shares["colliding"] == pytest.approx(2 / len(task.items), abs=1e-4)
-
-
-def test_random_placement_is_seeded_and_leaves_out_nothing():
-    task, _ = make_task("test", 6, 1)
-    assert evaluate.random_layout(task, 1) == evaluate.random_layout(task, 1) != evaluate.random_layout(task, 2)
-    assert set(evaluate.random_layout(task, 1).poses) == {item.id for item in task.movable}
+def write_tasks(path: Path, count: int) -> list[str]:
+    made = [make_task("test", 6, index) for index in range(count)]
+    lines = [json.dumps({"task": task_to_json(task), "layout": layout_to_json(layout)}) for task, layout in made]
+    path.write_text("\n".join(lines) + "\n\n")
+    return lines
 
 
 def test_the_command_measures_the_policy_between_its_baselines(tmp_path):
     pytest.importorskip("bpy")
-    lines = []
-    for index in range(2):
-        task, layout = make_task("test", 6, index)
-        lines.append(json.dumps({"task": task_to_json(task), "layout": layout_to_json(layout)}))
-    tasks = tmp_path / "tasks.jsonl"
-    tasks.write_text("\n".join(lines) + "\n")
-    done = run_evaluate("--tasks", str(tasks), "--turns", "2", "--samples", "2", "--out", str(tmp_path / "report"))
+    tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
+    write_tasks(tasks, 2)
+    common = ("--tasks", str(tasks), "--turns", "2", "--samples", "2", "--no-pictures")
+    done = run_evaluate(*common, "--seeds", "0,1", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "report" / "metrics.json").read_text())
-    rows = result["rows"]
-    assert result["tasks"] == 2 and rows["the generator's layouts"]["clean"] == 1.0
+    result = json.loads((out / "metrics.json").read_text())
+    rows = {row: {name: value["value"] for name, value in measures.items()} for row, measures in result["rows"].items()}
+    assert list(rows)[:3] == ["random placement", "wall-and-grid packer", "the generator's layouts"]
+    assert list(rows)[3:6] == ["default, turn 1", "default, turn 2", "default, best of 2"]
+    assert rows["the generator's layouts"]["clean"] == rows["the generator's layouts"]["reward"] == 1.0
     assert rows["default, turn 1"]["usable"] == rows["one greedy answer, turn 2"]["usable"] == 1.0
-    assert rows["default, turn 2"]["reward"] >= rows["default, turn 1"]["reward"] > 0
-    assert "| the generator's layouts | 100.0 |" in done.stdout
+    assert rows["default, best of 2"]["reward"] >= rows["default, turn 1"]["reward"] > 0
+    assert rows["default, turn 1"]["view"] is None and rows["default, turn 1"]["seconds"] > 0
+    assert set(result["by_seed"]["default, turn 1"]) == {"0", "1"} and not (out / "pictures").exists()
+    assert "| the generator's layouts | 100.0 |" in done.stdout and "2/2 tasks" in done.stderr
+    again = run_evaluate(
+        *common, "--against", str(out / "metrics.json"), "--seeds", "0,1", "--out", str(tmp_path / "b")
+    )
+    assert again.returncode == 0, again.stderr
+    compared = json.loads((tmp_path / "b" / "metrics.json").read_text())["against"]["rows"]["default, best of 2"]
+    assert compared["reward"]["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert "Against" in (tmp_path / "b" / "report.html").read_text()
 
 
-def test_a_broken_line_is_named(tmp_path):
-    tasks = tmp_path / "tasks.jsonl"
-    tasks.write_text("{}\n")
-    done = run_evaluate("--tasks", str(tasks), "--out", str(tmp_path))
-    assert done.returncode == 2 and "line 1: expected an object with task and layout" in done.stderr
+class Fixed:
+    """Answers every task with nothing, or fails at every second question."""
 
+    name, rendering, sees_images = "fixed", "compact", True
 
-def test_an_empty_file_is_refused(tmp_path):
-    (tmp_path / "tasks.jsonl").write_text("\n")
-    with pytest.raises(InputError, match="tasks.jsonl: expected at least one line"):
-        evaluate.main(["--tasks", str(tmp_path / "tasks.jsonl"), "--out", str(tmp_path)])
-
-
-class Sighted:
-    """Sees plans, and fails at every second question."""
-
-    name, rendering, sees_images = "sighted", "compact", True
-    asked = 0
+    def __init__(self, failing: bool = False):
+        self.failing, self.asked = failing, 0
 
     def answer(self, conversations, seeds, temperature=None):
         assert all(conversation[-1].images for conversation in conversations)
         self.asked += 1
-        if self.asked % 2:
+        if self.failing and self.asked % 2:
             raise PolicyError("The server is gone.")
         return [Reply("?") for _ in conversations]
 
@@ -96,11 +78,9 @@ class Sighted:
 def test_a_fault_is_counted_and_left_out_and_ends_nothing(tmp_path, monkeypatch, capsys):
     pytest.importorskip("bpy")
     tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
-    made = [make_task("test", 6, index) for index in range(2)]
-    lines = [json.dumps({"task": task_to_json(task), "layout": layout_to_json(layout)}) for task, layout in made]
-    tasks.write_text("\n".join(lines) + "\n\n")
-    monkeypatch.setattr(evaluate.policies, "open_policy", lambda args: Sighted())
-    real, calls = evaluate.Scorer.physics, []
+    lines = write_tasks(tasks, 2)
+    monkeypatch.setattr(evaluate.policies, "open_policy", lambda args: Fixed(failing=True))
+    real, calls = Scorer.physics, []
 
     def failing(self, task, layout):
         calls.append(1)
@@ -108,13 +88,93 @@ def test_a_fault_is_counted_and_left_out_and_ends_nothing(tmp_path, monkeypatch,
             raise InfraFault("physics failed")
         return real(self, task, layout)
 
-    monkeypatch.setattr(evaluate.Scorer, "physics", failing)
-    argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--out", str(out)]
-    evaluate.main(argv)
+    monkeypatch.setattr(Scorer, "physics", failing)
+    argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--no-pictures", "--out", str(out)]
+    assert evaluate.main(argv) == 0
     result = json.loads((out / "metrics.json").read_text())
-    assert result["infra_faults"] == {"random placement": 1, "the generator's layouts": 0, "default": 1}
-    assert result["rows"]["the generator's layouts"]["clean"] == 1.0 and "default, turn 1" in result["rows"]
+    faults = {name: count for name, count in result["infra_faults"].items() if count}
+    assert faults == {"random placement": 1, "default": 1}
+    assert result["rows"]["the generator's layouts"]["clean"]["value"] == 1.0
+    assert result["rows"]["default, turn 1"]["usable"]["value"] == 0.0
+    report = (out / "report.html").read_text()
+    assert "The server is gone." in report and "no usable answer" in report
     assert "default: 1 of 2 could not be measured and are left out" in capsys.readouterr().err
     tasks.write_text(lines[0])
     with pytest.raises(evaluate.cli.CommandError, match="no task could be measured: default, turn 1"):
         evaluate.main(argv)
+
+
+def test_sheets_and_failures_have_pictures(tmp_path, monkeypatch):
+    pytest.importorskip("bpy")
+    tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
+    write_tasks(tasks, 3)
+    from headless.evaluation import gallery
+
+    monkeypatch.setattr(gallery, "PIXELS", 48)
+    monkeypatch.setattr(gallery, "is_clean", lambda result: False)
+    assert evaluate.main(["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--out", str(out)]) == 0
+    names = {path.name for path in (out / "pictures").iterdir()}
+    assert names == {"best.png", "middle.png", "worst.png", *(f"failure_{k:04d}.png" for k in (1, 2, 3))}
+    report = (out / "report.html").read_text()
+    assert all(f'"pictures/{name}"' in report for name in names)
+    result = json.loads((out / "metrics.json").read_text())
+    assert all(0 < measures["view"]["value"] <= 1 for measures in result["rows"].values())
+
+
+def test_an_interrupt_keeps_whole_tasks(tmp_path, monkeypatch):
+    pytest.importorskip("bpy")
+    tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
+    write_tasks(tasks, 3)
+    monkeypatch.setattr(evaluate.policies, "open_policy", lambda args: Fixed())
+    real, calls = measuring.play, []
+
+    def pressed(*args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(measuring, "play", pressed)
+    argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--no-pictures", "--out", str(out)]
+    assert evaluate.main(argv) == evaluate.INTERRUPTED
+    result = json.loads((out / "metrics.json").read_text())
+    assert result["interrupted"] and len(result["tasks"]) == 1
+    assert {value["task"] for value in result["values"]} == set(result["tasks"])
+    assert "interrupted: yes" in (out / "report.html").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
+def test_ctrl_c_leaves_a_report(tmp_path):
+    pytest.importorskip("bpy")
+    tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
+    write_tasks(tasks, 40)
+    command = [sys.executable, "headless/evaluate.py", "--tasks", str(tasks), "--no-pictures", "--out", str(out)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        told = first + process.stderr.read()
+    assert "/40 tasks" in first and process.returncode == evaluate.INTERRUPTED, told
+    assert json.loads((out / "metrics.json").read_text())["interrupted"] and (out / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("{}", "line 1: expected an object with task and layout"), ("", "expected at least one line")],
+)
+def test_a_bad_file_is_refused(tmp_path, text, expected):
+    (tmp_path / "tasks.jsonl").write_text(text + "\n")
+    with pytest.raises(InputError, match=expected):
+        evaluate.read_pairs(str(tmp_path / "tasks.jsonl"))
+
+
+def test_a_task_given_twice_is_refused(tmp_path):
+    lines = write_tasks(tmp_path / "tasks.jsonl", 1)
+    (tmp_path / "tasks.jsonl").write_text("\n".join(lines * 2))
+    with pytest.raises(InputError, match="line 2: task.id: expected an id used once"):
+        evaluate.read_pairs(str(tmp_path / "tasks.jsonl"))
+
+
+@pytest.mark.parametrize("seeds", ["0,0", "a", ""])
+def test_bad_seeds_are_refused(tmp_path, seeds):
+    with pytest.raises(evaluate.cli.CommandError, match="--seeds"):
+        evaluate.main(["--tasks", "x", "--seeds", seeds, "--out", str(tmp_path)])

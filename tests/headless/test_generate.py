@@ -214,7 +214,7 @@ def test_pictures_are_written_and_shown(server, task, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--out", "o"], "one of the arguments --task --blend is required"),
+        (["--out", "o"], "one of the arguments --task --blend --replay is required"),
         (["--task", "t", "--blend", "b", "--out", "o"], "not allowed with"),
         (["--task", "t"], "--out"),
         (["--task", "t", "--out", "o", "--prompt", "x"], "go with --blend"),

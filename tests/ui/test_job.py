@@ -75,6 +75,7 @@ def ticked(times: int = 1) -> None:
 def until_idle(most: int = 500) -> None:
     for _ in range(most):
         if not job.current.busy:
+            job.tick()  # removes temporary files
             return
         job.tick()
     raise AssertionError(f"still {job.current.state}: {job.current.progress}")

@@ -1,0 +1,81 @@
+"""From the rewards of a group's turns to what each token is worth. Called by `step`.
+
+Shapes: B episodes, T turns at most, L tokens. `groups` (B,) says of which task each episode is: a number, the same for
+all episodes of one group, whose size may differ where episodes were left out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+Credit = Literal["turn", "episode"]
+
+STEADY = 1e-4
+"""Added to a deviation that is divided by, as in TRL and DeepSeekMath."""
+FLAT = 1e-6
+"""Returns that differ by less are the same: rewards come from floating-point renders."""
+
+
+def hold_last(rewards: torch.Tensor, played: torch.Tensor) -> torch.Tensor:
+    """Rewards (B, T) in which a turn that was not played has that of the last one before it.
+
+    The layout of that turn still stands. Without it an episode that is free of faults after turn 1, and so over, would
+    return less than one that needs three turns for the same. `played` (B, T) holds a first stretch of each row.
+    """
+    last = (played.sum(dim=1, keepdim=True) - 1).clamp(min=0)  # (B, 1)
+    return torch.where(played, rewards, rewards.gather(1, last))
+
+
+def discounted_returns(rewards: torch.Tensor, discount: float) -> torch.Tensor:
+    """R_k = sum over j >= k of discount^(j - k) r_j, (B, T): Kevin (arXiv 2507.11948)."""
+    returns = rewards.clone()
+    for k in reversed(range(rewards.shape[1] - 1)):
+        returns[:, k] += discount * returns[:, k + 1]
+    return returns
+
+
+def turn_advantages(
+    returns: torch.Tensor,
+    played: torch.Tensor,
+    groups: torch.Tensor,
+    credit: Credit = "turn",
+    divide_by_deviation: bool = True,
+) -> torch.Tensor:
+    """A_k = R_k less its baseline, the mean of the group's R_k at the same turn; (B, T), 0 for what was not played.
+
+    Episodes that were over before turn k have no part in its baseline. With `credit` "episode" every turn gets the
+    advantage of R_1, the outcome of the whole episode. `divide_by_deviation` divides by the group's unbiased standard
+    deviation at that turn plus `STEADY` (GRPO, arXiv 2402.03300; Dr. GRPO, arXiv 2503.20783, does not).
+    """
+    if credit == "episode":
+        returns = returns[:, :1].expand_as(returns)
+        played_in_baseline = played[:, :1].expand_as(played)
+    else:
+        played_in_baseline = played
+    present = played_in_baseline.to(returns.dtype)  # (B, T)
+    member = (groups[:, None] == groups[None, :]).to(returns.dtype)  # (B, B)
+    count = member @ present  # (B, T) episodes of the row's group at that turn
+    advantages = returns - (member @ (returns * present)) / count.clamp(min=1)
+    if divide_by_deviation:
+        variance = (member @ (advantages.square() * present)) / (count - 1).clamp(min=1)
+        advantages = advantages / (variance.sqrt() + STEADY)
+    return advantages * played
+
+
+def flat_groups(returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor) -> list[int]:
+    """The groups that nothing can be learnt from: at every turn all their returns are the same."""
+    flat = []
+    for group in groups.unique().tolist():
+        rows = groups == group
+        most = returns[rows].where(played[rows], -torch.inf).amax(dim=0)  # (T,)
+        least = returns[rows].where(played[rows], torch.inf).amin(dim=0)
+        if not bool((most - least > FLAT).any()):
+            flat.append(int(group))
+    return flat
+
+
+def spread_over_tokens(advantages: torch.Tensor, turn_index: torch.Tensor) -> torch.Tensor:
+    """Advantages (B, T) by turn to (B, L) by token; `turn_index` (B, L) counts from 0 and is -1 where no turn is."""
+    return torch.where(turn_index >= 0, advantages.gather(1, turn_index.clamp(min=0)), 0.0)

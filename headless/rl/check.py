@@ -1,0 +1,52 @@
+"""A trial before a long run: all is loaded, an episode played and learnt from, and the cost of a step told."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from headless import cli
+from headless.taskgen.make import make_task
+
+from . import metrics
+from .clock import Clock
+from .config import TrainConfig
+from .learner import Row
+from .rollouts import Episode, play
+from .run import open_actor, open_environments, optimiser_of
+from .step import Trainer, learn, settings_of
+
+
+def check(config: TrainConfig) -> None:
+    """Print what a step will take. The model on disk stays as it is. Raises CommandError."""
+    torch.set_num_threads(config.threads)
+    rollout = config.rollout
+    actor = open_actor(config)
+    task, _ = make_task("train", config.seed, 0)
+    with open_environments(config) as environments:
+        trainer = Trainer(config, actor, optimiser_of(actor.model, config), environments)
+        for _ in range(2):  # the first time furniture is loaded and memory laid out
+            clock = Clock()
+            episode = Episode(task, 0, (config.seed, 0))
+            play(actor, environments, [episode], *settings_of(config, 0, actor), clock)
+            if episode.fault or not episode.scores:
+                raise cli.CommandError(f"the episode has no result: {episode.fault or 'rollout.context is too short'}")
+            trajectory = episode.trajectory
+            row = Row(trajectory, torch.ones(rollout.turns), np.ones(len(trajectory), np.float32))
+            with clock("update"):
+                tally, norm = learn(trainer, [row], 0)
+    count = sum(p.numel() for p in actor.model.parameters() if p.requires_grad)
+    seconds = clock.seconds
+    # Sampling is shared by the whole batch, which takes little longer than one episode; the rest is by episode.
+    each = seconds["physics"] + seconds["render"] + seconds["update"]
+    step = seconds["prefill"] + seconds["decode"] + each * rollout.tasks * rollout.group
+    cli.progress(
+        f"{count / 1e6:.1f} M weights learn; an episode of {len(episode.scores)} turns has {len(trajectory)} tokens, "
+        f"of which {int(trajectory.chosen().sum())} are chosen; reward {episode.scores[-1].reward:.3f}, gradient "
+        f"{norm:.3g}, sampler and learner differ by {tally.largest_gap:.1e} at most"
+    )
+    cli.progress(", ".join(f"{phase} {value:.2f} s" for phase, value in seconds.items()))
+    cli.progress(
+        f"about {step:.0f} s a step, {step * config.steps / 3600:.1f} hours for {config.steps} steps; "
+        f"{metrics.resident_megabytes():.0f} MB of memory in use"
+    )

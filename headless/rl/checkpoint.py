@@ -1,0 +1,60 @@
+"""Checkpoints: a model's folder with the optimiser's state in it, written beside its name and renamed.
+
+A run that was killed at any moment goes on from the last whole one. All random numbers come from the seed and the step,
+so weights, optimiser and the place in the tasks are everything there is to keep.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from .actor import Actor
+
+STATE, OPTIMISER = "training.json", "optimiser.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After `step` steps, with `drawn` tasks drawn; `reward` is the mean of the steps since the last checkpoint."""
+
+    step: int = 0
+    drawn: int = 0
+    reward: float = 0.0
+
+
+def save(folder: Path, actor: Actor, optimiser: torch.optim.Optimizer, progress: Progress, keep: int) -> None:
+    """Write a checkpoint; of the older ones the newest `keep` and the one of the highest reward stay."""
+    beside, final = folder / "checkpoint.part", folder / f"checkpoint-{progress.step:06d}"
+    shutil.rmtree(beside, ignore_errors=True)
+    actor.save(beside)
+    torch.save(optimiser.state_dict(), beside / OPTIMISER)
+    (beside / STATE).write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(beside, final)
+    whole = checkpoints(folder)
+    best = max(whole, key=lambda path: read_progress(path).reward)
+    for old in whole[:-keep]:
+        if old != best:
+            shutil.rmtree(old)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The whole checkpoints of a run, oldest first."""
+    return sorted(path for path in folder.glob("checkpoint-*") if (path / STATE).is_file())
+
+
+def read_progress(checkpoint: Path) -> Progress:
+    return Progress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
+
+
+def load(checkpoint: Path, actor: Actor, optimiser: torch.optim.Optimizer) -> Progress:
+    """Put weights and optimiser back as they were."""
+    actor.load(checkpoint)
+    optimiser.load_state_dict(torch.load(checkpoint / OPTIMISER, weights_only=True))
+    return read_progress(checkpoint)

@@ -1,0 +1,128 @@
+"""The policy-gradient losses: grpo, dr_grpo, dapo and gspo, as TRL 1.16 computes them (`tests/rl/test_trl.py`).
+
+Shapes: b rows of a microbatch, L tokens. A batch is cut into microbatches whose losses add up to the batch's, so every
+mean is a sum over the microbatch divided by a count of the whole batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Loss = Literal["grpo", "dr_grpo", "dapo", "gspo"]
+LOSSES: tuple[Loss, ...] = ("grpo", "dr_grpo", "dapo", "gspo")
+DIVIDES_BY_DEVIATION: dict[Loss, bool] = {"grpo": True, "dr_grpo": False, "dapo": True, "gspo": True}
+"""Whether a loss goes with advantages that were divided by the group's deviation."""
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What the loss is made of.
+
+    `kind`: grpo (arXiv 2402.03300), dr_grpo (2503.20783), dapo (2503.14476) or gspo (2507.18071). The ratio is cut to
+    [1 - `clip_low`, 1 + `clip_high`]: 0.2 and 0.2, or 0.28 above for dapo's clip-higher; gspo's ratio is a mean over
+    the sequence and its paper takes 3e-4 and 4e-4. `kl` weighs the distance to the reference, 0 for none, and
+    `kl_with_ratio` multiplies it by the ratio, which makes its gradient unbiased (DeepSeek-V3.2). dr_grpo divides by
+    `longest` tokens an episode. Tokens whose log-probability at the sampler differs by more than `gap_threshold` from
+    the learner's weigh exp(difference), at most `importance_cap`.
+    """
+
+    kind: Loss = "grpo"
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+    kl: float = 0.0
+    kl_with_ratio: bool = True
+    longest: int = 1024
+    gap_threshold: float = 1e-3
+    importance_cap: float = 2.0
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """Counts of the whole batch that microbatches add up to: its rows, and its tokens of mask 1."""
+
+    rows: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the loss needs of each token, (b, L) all of them.
+
+    `mask` is 1 where the model chose and 0 elsewhere. Log-probabilities: `new` of the weights that learn, `old` of
+    those at the start of the batch, `sampler` as they were sampled with, `reference` of the model to stay close to.
+    `weights` multiply the surrogate.
+    """
+
+    new: torch.Tensor
+    old: torch.Tensor
+    mask: torch.Tensor
+    advantages: torch.Tensor
+    sampler: torch.Tensor | None = None
+    reference: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Sums over the microbatch's tokens, for the log: how many were clipped below and above, and the KL."""
+
+    clipped_low: float
+    clipped_high: float
+    kl: float
+
+
+def policy_loss(tokens: Tokens, settings: LossSettings, batch: BatchSize) -> tuple[torch.Tensor, Watched]:
+    """The microbatch's share of the loss, and what to watch.
+
+    l = -min(rho A, clip(rho, 1 - low, 1 + high) A), with rho = exp(new - old) a token; for gspo one rho a row,
+    exp(mean of new - old over its tokens). Then l is weighted, beta k3 is added, and it is summed up:
+
+        grpo, gspo   mean over rows of the mean over a row's tokens
+        dr_grpo      sum over tokens / (rows x longest)
+        dapo         sum over tokens / tokens of the batch
+    """
+    mask, advantages = tokens.mask, tokens.advantages
+    lengths = mask.sum(dim=1, keepdim=True).clamp(min=1)  # (b, 1)
+    shift = tokens.new - tokens.old
+    if settings.kind == "gspo":
+        shift = (shift * mask).sum(dim=1, keepdim=True) / lengths  # (b, 1)
+    ratio = shift.exp()  # (b, L) or (b, 1)
+    clipped = ratio.clamp(1 - settings.clip_low, 1 + settings.clip_high)
+    each = -torch.minimum(ratio * advantages, clipped * advantages)  # (b, L)
+    if tokens.weights is not None:
+        each = each * tokens.weights
+    if tokens.sampler is not None:
+        each = each * importance(tokens.old, tokens.sampler, settings)
+    watched_kl = 0.0
+    if tokens.reference is not None:
+        distance = k3(tokens.new, tokens.reference)
+        watched_kl = (distance.detach() * mask).sum().item()
+        each = each + settings.kl * (distance * ratio if settings.kl_with_ratio else distance)
+    each = each * mask
+    if settings.kind in ("grpo", "gspo"):
+        loss = (each.sum(dim=1, keepdim=True) / lengths).sum() / batch.rows
+    elif settings.kind == "dr_grpo":
+        loss = each.sum() / (batch.rows * settings.longest)
+    else:
+        loss = each.sum() / max(batch.tokens, 1)
+    low = (ratio < 1 - settings.clip_low) & (advantages < 0)
+    high = (ratio > 1 + settings.clip_high) & (advantages > 0)
+    return loss, Watched((low * mask).sum().item(), (high * mask).sum().item(), watched_kl)
+
+
+def k3(new: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """exp(d) - d - 1 with d = reference - new: never negative, its mean is KL(new || reference) (Schulman 2020)."""
+    difference = reference - new
+    return difference.exp() - difference - 1
+
+
+def importance(old: torch.Tensor, sampler: torch.Tensor, settings: LossSettings) -> torch.Tensor:
+    """What a token weighs since another program sampled it than the one that learns: min(exp(old - sampler), cap).
+
+    1 where the two differ by no more than the threshold. No gradient flows through it.
+    """
+    gap = (old - sampler).detach()
+    return torch.where(gap.abs() > settings.gap_threshold, gap.exp().clamp(max=settings.importance_cap), 1.0)

@@ -1,0 +1,111 @@
+"""What a worker of the pool does, wherever it lives: plays one turn after the other, each request complete in itself.
+
+An episode that it does not know, since another worker played it, is played again from its task and answers. Used by
+`pool_main` in a process and by `ray_pool` in a Ray actor; imports bpy, and no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from metaspatial_addon.layout.task import Task
+
+from .environments import Environments, EpisodeSettings, Told
+
+GREW = 75
+"""Exit code of a worker that has ended itself because it held too much memory."""
+
+_LOOK_EVERY = 0.25  # seconds
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a worker plays with: as `InProcess`, one thread. It ends itself when it holds more than `memory_mb`."""
+
+    rendering: Literal["compact", "full"]
+    pixels: int = 0
+    memory_mb: int = 4096
+
+
+@dataclass(frozen=True)
+class Request:
+    """To begin an episode, or with answers in `said`, to judge the last of them.
+
+    Keys grow with every episode of a pool. Those below `oldest` are over.
+    """
+
+    key: int
+    oldest: int
+    task: Task
+    settings: EpisodeSettings
+    said: tuple[str, ...] = ()
+
+
+class PoolWorker:
+    """Plays on environments of its own, which tell of one request at a time."""
+
+    def __init__(self, environments: Environments):
+        self._environments = environments
+        self._tasks: list[Task] = []
+        self._answered: dict[int, int] = {}  # answers taken, by key
+        self._oldest = 0
+
+    @classmethod
+    def in_place(cls, place: Place) -> PoolWorker:
+        """With real physics and renders, in a process that nothing else works in."""
+        from metaspatial_addon.layout.compact import CompactRendering
+        from metaspatial_addon.layout.rendering import FullRendering
+        from metaspatial_addon.worker.jobs import memory_mb
+
+        from .in_process import InProcess
+
+        rendering = CompactRendering() if place.rendering == "compact" else FullRendering()
+        worker = cls(InProcess(rendering, place.pixels, threads=1).__enter__())
+        watch = (memory_mb, place.memory_mb)
+        threading.Thread(target=_watch_memory, args=watch, name="memory watch", daemon=True).start()
+        return worker
+
+    def play(self, request: Request) -> Told:
+        """What the environment says to the last answer, or to the beginning. A fault's episode is forgotten."""
+        if request.oldest != self._oldest:  # the first of new episodes: all others are over
+            self._environments.forget()
+            self._tasks, self._answered, self._oldest = [], {}, request.oldest
+        last = len(request.said) - 1
+        if not request.said or self._answered.get(request.key) != last:
+            told = self._begin(request)
+            for text in request.said[:-1]:
+                if told.fault:
+                    break
+                told = self._answer(request.key, text)
+            if told.fault or not request.said:
+                return told
+        return self._answer(request.key, request.said[-1])
+
+    def _begin(self, request: Request) -> Told:
+        # The stage builds a room again for every new object: episodes of one task share it.
+        task = next((known for known in self._tasks if known == request.task), request.task)
+        if task is request.task:
+            self._tasks.append(task)
+        self._environments.begin(request.key, task, request.settings)
+        return self._told(request.key, 0)
+
+    def _answer(self, key: int, text: str) -> Told:
+        self._environments.answer(key, text)
+        return self._told(key, self._answered[key] + 1)
+
+    def _told(self, key: int, answered: int) -> Told:
+        [(_, told)] = self._environments.collect()
+        self._answered[key] = answered
+        return told
+
+
+def _watch_memory(held_mb: Callable[[], int], most_mb: int) -> None:
+    """Thread: end the process when it holds too much."""
+    while held_mb() <= most_mb:
+        time.sleep(_LOOK_EVERY)
+    os._exit(GREW)

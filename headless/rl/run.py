@@ -1,0 +1,134 @@
+"""A training run: from the configuration to checkpoints and figures. Called by `headless/train.py`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headless import cli
+from metaspatial_addon.layout.compact import CompactRendering
+from metaspatial_addon.layout.rendering import FullRendering, Rendering
+
+from . import checkpoint, metrics
+from .actor import Actor
+from .clock import PHASES
+from .compact import CompactActor
+from .config import TrainConfig, write_config
+from .in_process import InProcess
+from .pool import Pool
+from .pool_process import ProcessWorker
+from .pool_worker import Place
+from .records import TurnLog
+from .showing import Showing
+from .step import Trainer, train_step
+
+
+def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "") -> None:
+    """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError.
+
+    Environments work in this process, in `workers` of their own, or in that many actors of the Ray cluster at `ray`.
+    """
+    earlier = checkpoint.checkpoints(folder)
+    if earlier and not resume:
+        raise cli.CommandError(f"--run {folder}: it holds {earlier[-1].name}: add --resume, or choose another folder")
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)  # adapters begin with random numbers
+    actor = open_actor(config)
+    optimiser = optimiser_of(actor.model, config)
+    done = checkpoint.load(earlier[-1], actor, optimiser) if earlier else checkpoint.Progress()
+    cli.output_folder(str(folder))
+    write_config(config, folder / "config.toml")
+    settings = record_settings(config)
+    with (
+        metrics.Log(folder, done.step) as log,
+        TurnLog(folder, done.step, rendering_of(config), settings) as records,
+        Showing(folder, log) as showing,
+        open_environments(config, workers, ray, folder) as environments,
+    ):
+        trainer = Trainer(config, actor, optimiser, environments, done.drawn, records)
+        began, rewards = time.monotonic(), []
+        for number in range(done.step, config.steps):
+            figures = train_step(trainer, number)
+            log.write(number + 1, figures)
+            rewards.append(figures["reward/last"])
+            seconds = (time.monotonic() - began) / (number + 1 - done.step)
+            cli.progress(progress_line(number + 1, config.steps, figures, seconds))
+            if (number + 1) % config.save_every == 0 or number + 1 == config.steps:
+                progress = checkpoint.Progress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
+                checkpoint.save(folder, actor, optimiser, progress, config.keep)
+                rewards = []
+            if config.show_every and (number == 0 or (number + 1) % config.show_every == 0):
+                showing.begin(number + 1, records.group)
+            showing.look()
+
+
+def open_actor(config: TrainConfig) -> Actor:
+    """The model that the run begins with."""
+    if config.rendering == "compact":
+        return CompactActor(config.model)
+    from .chat import ChatActor  # needs peft and pillow
+
+    return ChatActor(config.model, config.lora)
+
+
+def rendering_of(config: TrainConfig) -> Rendering:
+    """The form of its conversations."""
+    return CompactRendering() if config.rendering == "compact" else FullRendering()
+
+
+def record_settings(config: TrainConfig) -> dict[str, Any]:
+    """What every line of the run's turns says of how it was played."""
+    return {
+        "policy": config.model, "rendering": config.rendering, "temperature": config.rollout.temperature,
+        "pixels": 0 if config.rendering == "compact" else config.rollout.pixels, "engine": "cycles",
+    }  # fmt: skip
+
+
+def open_environments(
+    config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None
+) -> InProcess | Pool:
+    """Where the run's episodes are played; a context manager. Logs of worker processes go to the folder `logs`."""
+    pixels = 0 if config.rendering == "compact" else config.rollout.pixels
+    if not workers:
+        return InProcess(rendering_of(config), pixels, config.threads)
+    place = Place(config.rendering, pixels)
+    if ray:
+        from . import ray_pool  # needs ray
+
+        ray_pool.connect(ray)
+        return Pool(lambda number: ray_pool.RayWorker(place), workers)
+    return Pool(lambda number: ProcessWorker(place, (logs or Path()) / f"worker_{number}.log"), workers)
+
+
+def merge_last(config: TrainConfig, folder: Path) -> None:
+    """Write the model with the last checkpoint's adapter worked in to `folder`/merged. Raises CommandError."""
+    last = checkpoint.checkpoints(folder)
+    if not last:
+        raise cli.CommandError(f"--run {folder}: it holds no checkpoint")
+    if config.rendering == "compact":
+        raise cli.CommandError(f"--merge: {last[-1]} is a whole model already, without an adapter")
+    from .chat import merge
+
+    merge(config.model, last[-1], folder / "merged")
+    cli.progress(f"{last[-1].name} merged in {folder / 'merged'}")
+
+
+def optimiser_of(model: torch.nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW for what learns; its rate is set at each step."""
+    learning = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(learning, betas=(0.9, 0.99), weight_decay=config.learner.weight_decay)
+
+
+def progress_line(step: int, steps: int, figures: dict[str, float], seconds: float) -> str:
+    """One line for whoever watches; `seconds` is a step's mean."""
+    turns = [value for name, value in figures.items() if name.startswith("reward/turn_")]
+    phases = ", ".join(f"{phase} {figures[f'seconds/{phase}']:.1f}" for phase in PHASES)
+    faults = "  ".join(f"{count} {figures[f'faulty/{count}/turn_1']:.1%}" for count in metrics.COUNTS)
+    left = seconds * (steps - step) / 60
+    return (
+        f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {faults}  "
+        f"{figures['seconds/step']:.1f} s ({phases})  {left:.0f} min left"
+    )

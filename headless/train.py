@@ -1,0 +1,57 @@
+"""Trains a model by multi-turn GRPO, with Blender's physics and renders as the reward.
+
+python headless/train.py --config headless/configs/tiny.toml --run runs/grpo
+blender -b -P headless/train.py -- --config headless/configs/tiny.toml --run runs/grpo
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from headless import cli  # noqa: E402
+
+
+def main(arguments: list[str]) -> None:
+    parser = cli.parser("train.py", "Train a model by multi-turn GRPO inside headless Blender")
+    parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the file")
+    parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and figures")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    parser.add_argument("--check", action="store_true", help="try one episode and one backward pass, and stop")
+    parser.add_argument("--merge", action="store_true", help="only write the last checkpoint without an adapter")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes to play in, 0 for this one")
+    parser.add_argument("--ray", metavar="ADDRESS", help="have the workers in a Ray cluster; auto: the one here")
+    options = parser.parse_args(arguments)
+    if options.workers < (1 if options.ray else 0):
+        raise cli.CommandError("--workers: expected a number, with --ray above 0")
+    try:
+        from headless.rl.config import read_config
+
+        config = read_config(options.config, options.set)
+        if config.rendering == "full":
+            import peft  # noqa: F401 (asked for before anything is loaded)
+        if config.rendering == "full" or config.show_every:
+            import PIL  # noqa: F401
+        if options.ray:
+            import ray  # noqa: F401
+        from headless.rl.check import check
+        from headless.rl.run import merge_last, train
+    except ModuleNotFoundError as error:
+        extras = {"bpy": "bpy,train", "ray": "train,ray"}.get(error.name or "", "train")
+        raise cli.CommandError(
+            f"{error.name} is not installed for {sys.executable}: run "
+            f'"{sys.executable}" -m pip install torch==2.13.0 && "{sys.executable}" -m pip install ".[{extras}]"'
+        ) from error
+    if options.check:
+        check(config)
+    elif options.merge:
+        merge_last(config, Path(options.run))
+    else:
+        train(config, Path(options.run), options.resume, options.workers, options.ray or "")
+
+
+if __name__ == "__main__":
+    cli.run(main)

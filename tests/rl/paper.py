@@ -1,0 +1,58 @@
+"""Environments without Blender: the reward is counted from the answer alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headless.rl.environments import EpisodeSettings, Told
+from metaspatial_addon.layout.answer import Answer
+from metaspatial_addon.layout.compact import CompactRendering
+from metaspatial_addon.layout.evidence import Evidence, Unsupported
+from metaspatial_addon.layout.task import Layout, Task
+from metaspatial_addon.reward.score import Score
+
+RENDERING = CompactRendering()
+
+
+class PaperEnvironments:
+    """Plays on paper: `worth(task, answer, turn)` is the reward. Says after each turn that the first item floats.
+
+    An episode listed in `over` ends after that many turns, one in `broken` fails in that turn (from 1).
+    """
+
+    apart = False
+
+    def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None):
+        self.worth, self.over, self.broken = worth, over or {}, broken or {}
+        self.episodes: dict[int, list] = {}
+        self.told: list[tuple[int, Told]] = []
+
+    def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
+        layout = Layout(task.id)
+        shown = RENDERING.pictures(task, layout) if settings.pictures else ()
+        self.episodes[episode] = [task, settings, None, 0]
+        self.told.append((episode, Told(RENDERING.first(task, shown))))
+
+    def answer(self, episode: int, text: str) -> None:
+        task, settings, layout, turn = self.episodes[episode]
+        answer = RENDERING.read(text, task, layout)
+        layout, turn = answer.layout, turn + 1
+        self.episodes[episode][2:] = layout, turn
+        if self.broken.get(episode) == turn:
+            self.told.append((episode, Told(done=True, fault="the lights went out")))
+            return
+        evidence = Evidence(unsupported=(Unsupported(task.movable[0].id, 0.3),))
+        score = Score(task.id, "ok", self.worth(task, answer, turn), {"format": 1.0}, evidence, {
+            "items": len(task.items), "colliding": 0, "outside": 0, "unsupported": 1, "unstable": 0,
+        })  # fmt: skip
+        shown = RENDERING.pictures(task, layout) if settings.pictures else ()
+        message = RENDERING.feedback(task, layout, score.to_json(), shown)
+        done = turn >= min(settings.turns, self.over.get(episode, settings.turns))
+        self.told.append((episode, Told((message,), score, done, seconds={"physics": 0.25})))
+
+    def collect(self) -> list[tuple[int, Told]]:
+        """One at a time, the last first: whoever waits must not count on an order."""
+        return [self.told.pop()] if self.told else []
+
+    def forget(self) -> None:
+        self.episodes = {}
