@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.gui.scenarios.accepting import accept_and_undo, save_and_reload
+from tests.gui.scenarios.buttons import after_a_turn, doors_and_library
 from tests.gui.scenarios.cancelling import cancel, kill_blender, kill_worker
 from tests.gui.scenarios.first_layout import first_layout
 from tests.gui.scenarios.lifecycle import enable_fifty_times, remove
@@ -16,7 +17,8 @@ from tests.gui.session import Bench
 SCENARIOS: dict[str, Callable[[Bench], str]] = {
     scenario.__name__: scenario
     for scenario in (
-        first_layout, small_room, crowded_room, cancel, kill_worker, kill_blender, accept_and_undo, save_and_reload,
-        real_server, failing_servers, enable_fifty_times, remove, edit_meanwhile, open_meanwhile, render_meanwhile,
+        first_layout, doors_and_library, after_a_turn, small_room, crowded_room, cancel, kill_worker, kill_blender,
+        accept_and_undo, save_and_reload, real_server, failing_servers, enable_fifty_times, remove,
+        edit_meanwhile, open_meanwhile, render_meanwhile,
     )
 }  # fmt: skip
