@@ -21,6 +21,7 @@ class Sidebar:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._known: dict[str, tuple[int, int]] = {}
+        self._pressed: tuple[int, int] | None = None
         if not session.ask("tab"):
             session.desktop.move(*self.viewport())
             session.desktop.key("n")
@@ -37,7 +38,8 @@ class Sidebar:
 
     def press(self, operator: str) -> float:
         """Click the button of an operator, as "metaspatial.cancel". Returns when, by time.monotonic."""
-        self.session.desktop.click(*self.find(operator))
+        self._pressed = self.find(operator)
+        self.session.desktop.click(*self._pressed)
         return time.monotonic()
 
     def write(self, name: str, text: str) -> None:
@@ -62,8 +64,10 @@ class Sidebar:
         return self._find(name) is not None
 
     def _find(self, name: str) -> tuple[int, int] | None:
-        if name in self._known and self._is(name, self._known[name]):
-            return self._known[name]
+        for place in self._likely(name):
+            if self._is(name, place):
+                self._known[name] = place
+                return place
         x, y, width, height = self.region()
         middle = x + width // 2, y + height // 2
         self.session.desktop.scroll(*middle, -40)
@@ -77,6 +81,14 @@ class Sidebar:
             if page and self._landmarks() == before:
                 break
         return None
+
+    def _likely(self, name: str) -> list[tuple[int, int]]:
+        """Where a button was before, and around the last click: Cancel comes up where Generate Layout was."""
+        places = [self._known[name]] if name in self._known else []
+        if self._pressed:
+            x, y = self._pressed
+            places += [(x, y + rows * STEP) for rows in (2, 1, 3, 0, -1, 4)]
+        return places
 
     def _on_this_page(self, name: str) -> tuple[int, int] | None:
         x, y, width, height = self.region()
