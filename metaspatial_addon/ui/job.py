@@ -279,7 +279,7 @@ class Job:
         scene = self._scene()
         made = {turn.session_uid: turn for turn in showing.all_turns(scene)}
         best, last = (made.get(work.arrived.get(k)) for k in (message["best"], max(work.arrived, default=None)))
-        if best is not None and best != last is not None and showing.shown(scene) == last:
+        if best not in (None, last) and last is not None and showing.shown(scene) == last:
             proposals.show(scene, best)
             list_turn(scene, best)
         self._push_undo()

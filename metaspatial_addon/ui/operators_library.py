@@ -16,6 +16,7 @@ from ..blender.assets import OURS
 from ..blender.library import FURNITURE
 from . import job
 from .identifiers import Operators
+from .own_collection import own_collection
 from .room_rectangle import room_rectangle, units_per_metre, world_corners
 
 COLLECTION = "MetaSpatial Items"
@@ -49,7 +50,7 @@ def add_assets(context: bpy.types.Context, picks: list[Pick]) -> tuple[int, list
     scene, unit = context.scene, units_per_metre(context.scene)
     made, missing = append_assets(picks, unit)
     if made:
-        settings, target, rectangle = scene.metaspatial, _collection(scene), room_rectangle(scene)
+        settings, target, rectangle = scene.metaspatial, own_collection(scene, COLLECTION), room_rectangle(scene)
         around = world_corners(target.all_objects)
         if rectangle is not None:
             around = np.concatenate([rectangle, around])
@@ -70,15 +71,6 @@ def add_assets(context: bpy.types.Context, picks: list[Pick]) -> tuple[int, list
             thing.metaspatial.category = pick.category
         settings.items_source, settings.items = "COLLECTION", target
     return len(made), missing
-
-
-def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
-    for child in scene.collection.children:
-        if child.name.startswith(COLLECTION):
-            return child
-    made = bpy.data.collections.new(COLLECTION)
-    scene.collection.children.link(made)
-    return made
 
 
 class METASPATIAL_OT_pick_assets(Operator):

@@ -11,6 +11,7 @@ from bpy.types import Operator
 
 from ..layout.polygon import distance_to_wall, wall
 from .identifiers import Operators
+from .own_collection import own_collection
 from .properties import FRONTS
 from .room_rectangle import room_rectangle, units_per_metre, world_corners
 
@@ -47,7 +48,7 @@ def add_opening(context: bpy.types.Context, kind: str) -> bpy.types.Object:
     marker.empty_display_size = unit / 2  # so that the scale is the size in metres
     marker.scale = SIZES[kind]
     marker.metaspatial.opening = kind
-    _collection(scene).objects.link(marker)
+    own_collection(scene, COLLECTION).objects.link(marker)
     _select_alone(context.view_layer, marker)
     return marker
 
@@ -79,15 +80,6 @@ def _spot(
         turn = math.atan2(side.inward[1], side.inward[0]) + math.pi / 2
         spots.append(((not free, distance_to_wall(point, side), k), (x, y), math.remainder(turn, math.tau)))
     return min(spots)[1:]
-
-
-def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
-    for child in scene.collection.children:
-        if child.name.startswith(COLLECTION):
-            return child
-    made = bpy.data.collections.new(COLLECTION)
-    scene.collection.children.link(made)
-    return made
 
 
 def _select_alone(view_layer: bpy.types.ViewLayer, thing: bpy.types.Object) -> None:

@@ -55,7 +55,7 @@ def put(snapshot, layout):
     bpy.context.view_layer.update()
 
 
-def lay_out_and_back(scene, movable, seed=0, **how):
+def assert_there_and_back(scene, movable, seed=0, **how):
     """Random layouts stand where they say, leave all but the roots' places as they were, and go back exactly."""
     how = how or {"size": (8 * scene.unit_settings.scale_length, 8 * scene.unit_settings.scale_length, 3)}
     snapshot = take_snapshot(scene, **how)
@@ -97,7 +97,7 @@ def test_instances_of_collections(tmp_path):
         chair = add(f"Chair{k}", at=(k, 1, 0))
         chair.instance_type, chair.instance_collection = "COLLECTION", outer
         chair.rotation_euler.z, chair.scale = 0.4 * k, (1 + k, 1, 1)
-    lay_out_and_back(reopened(tmp_path), {"Chair0", "Chair1"})
+    assert_there_and_back(reopened(tmp_path), {"Chair0", "Chair1"})
 
 
 def geometry_nodes():
@@ -128,7 +128,7 @@ def test_geometry_nodes_modifiers_and_shape_keys(tmp_path):
     keyed.shape_key_add(name="Basis")
     block = keyed.shape_key_add(name="Tall")
     block.data[4].co.z, block.value = 2.0, 0.5
-    snapshot = lay_out_and_back(reopened(tmp_path), {"Shelf", "Row", "Keyed"})
+    snapshot = assert_there_and_back(reopened(tmp_path), {"Shelf", "Row", "Keyed"})
     assert np.allclose(snapshot.task.item("Shelf").size, (1.1, 0.6, 1.8), atol=1e-5)
     assert np.allclose(snapshot.task.item("Row").size, (1.2, 0.4, 0.4), atol=1e-5)
 
@@ -144,7 +144,7 @@ def test_curves_texts_and_surfaces(tmp_path):
     text = bpy.data.curves.new("text", "FONT")
     text.body, text.extrude = "Open", 0.05
     add("Sign", text, (-1, 1, 0)).rotation_euler.x = math.pi / 2
-    lay_out_and_back(reopened(tmp_path), {"Lamp", "Sign"})
+    assert_there_and_back(reopened(tmp_path), {"Lamp", "Sign"})
 
 
 def test_hidden_objects(tmp_path):
@@ -160,7 +160,7 @@ def test_hidden_objects(tmp_path):
     eye = add_box("Eye", (1, 1, 1))
     eye.hide_set(True)
     scene = reopened(tmp_path)
-    snapshot = lay_out_and_back(scene, {"Desk"})
+    snapshot = assert_there_and_back(scene, {"Desk"})
     assert snapshot.members["Desk"].hidden == (False, True, True)
     assert np.allclose(snapshot.task.item("Desk").size, (1.2, 0.6, 0.7), atol=1e-6)
 
@@ -179,7 +179,7 @@ def test_several_collections_and_two_scenes(tmp_path):
     add_box("Elsewhere", (1, 1, 1), (2, 2, 0), collection=second.collection)
     scene = reopened(tmp_path)
     assert scene.name == "Scene"
-    snapshot = lay_out_and_back(scene, {"Table"})
+    snapshot = assert_there_and_back(scene, {"Table"})
     assert snapshot.task.item("Table").size[2] == pytest.approx(0.7)
     other = bpy.data.scenes["Second"]
     assert {i.id for i in take_snapshot(other, size=(9, 9, 5)).task.items} == {"Table", "Elsewhere"}
@@ -209,7 +209,7 @@ def test_units_scales_rotations_and_parents(tmp_path, unit):
             thing.parent, thing.matrix_parent_inverse = holder, Matrix.Rotation(0.4, 4, "Y")
     scene = reopened(tmp_path)
     items = [bpy.data.objects[name] for name in scales]
-    lay_out_and_back(scene, scales, floor=bpy.data.objects["Floor"], objects=items)
+    assert_there_and_back(scene, scales, floor=bpy.data.objects["Floor"], objects=items)
 
 
 def test_long_names_in_any_language(tmp_path):
@@ -219,7 +219,7 @@ def test_long_names_in_any_language(tmp_path):
         assert add_box(name, (0.4, 0.4, 0.4), (k - 2, 0, 0)).name == name
     ids = [*names[:-1], "wall_3 object"]
     scene = reopened(tmp_path)
-    lay_out_and_back(scene, ids, size=(8, 8, 3), objects=list(scene.objects))
+    assert_there_and_back(scene, ids, size=(8, 8, 3), objects=list(scene.objects))
 
 
 def test_one_name_in_two_libraries_and_the_file(tmp_path):
@@ -237,7 +237,7 @@ def test_one_name_in_two_libraries_and_the_file(tmp_path):
     scene = reopened(tmp_path)
     local = bpy.data.objects["Chair", None]
     local_id = next(k for k, thing in enumerate(scene.collection.all_objects) if thing == local)
-    snapshot = lay_out_and_back(scene, {("Chair", "Chair 2", "Chair 3")[local_id]})
+    snapshot = assert_there_and_back(scene, {("Chair", "Chair 2", "Chair 3")[local_id]})
     found = {snapshot.members[i.id].objects[0].library: i.size for i in snapshot.task.items}
     told = {None if library is None else library.name.split(".")[0]: size for library, size in found.items()}
     for name, size in {None: (1, 1.1, 1.2), **sizes}.items():
@@ -257,7 +257,7 @@ def test_library_overrides(tmp_path):
         scene.collection.objects.link(own)
         own.location = (2 * k, 0, 0)
         own.override_library.is_system_override = thing.name == "Theirs"
-    snapshot = lay_out_and_back(reopened(tmp_path), {"Mine"})
+    snapshot = assert_there_and_back(reopened(tmp_path), {"Mine"})
     assert snapshot.notes == {"Theirs": "a library override that cannot be edited"}
 
 
@@ -278,7 +278,7 @@ def test_armatures(tmp_path):
     leaf.modifiers.new("rig", "ARMATURE").object = rig
     pot = add("pot", box_mesh((0.2, 0.2, 0.2)), (0, 0, 0), rig)
     pot.parent_type, pot.parent_bone = "BONE", "stem"
-    lay_out_and_back(reopened(tmp_path), {"Plant"})
+    assert_there_and_back(reopened(tmp_path), {"Plant"})
 
 
 def test_grandparents_and_parts_that_were_not_chosen(tmp_path):
@@ -292,5 +292,5 @@ def test_grandparents_and_parts_that_were_not_chosen(tmp_path):
     scene = reopened(tmp_path)
     ends = [bpy.data.objects["cushion"], bpy.data.objects["Group"]]
     assert [i.id for i in take_snapshot(scene, size=(8, 8, 3), objects=ends).task.items] == ["Group"]
-    lay_out_and_back(scene, {"Sofa", "Table"}, size=(8, 8, 3),
+    assert_there_and_back(scene, {"Sofa", "Table"}, size=(8, 8, 3),
                      objects=[bpy.data.objects["Sofa"], bpy.data.objects["Table"]])
