@@ -1,0 +1,59 @@
+"""Steps that the tests of the button's job share."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import bpy
+from mathutils import Matrix
+
+from metaspatial_addon.ui import job
+from tests.blender.arrivals import task_message, turn_message
+from tests.ui.recorded import RecordedWorker
+
+MOVE = Matrix.Translation((3, 1, 0))
+
+
+def wait_until(holds, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"{job.current.state} {job.current.progress} {job.current.notice}"
+        time.sleep(0.01)
+
+
+def ticked(times: int = 1) -> None:
+    for _ in range(times):
+        job.tick()
+
+
+def until_idle(most: int = 500) -> None:
+    for _ in range(most):
+        if not job.current.busy:
+            job.tick()  # removes temporary files
+            return
+        job.tick()
+    raise AssertionError(f"still {job.current.state}: {job.current.progress}")
+
+
+def generate() -> RecordedWorker:
+    """Click, and let the worker start; what it has been asked for is in `sent`."""
+    assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
+    ticked(2)
+    return RecordedWorker.started[-1]
+
+
+def turn_told(worker: RecordedWorker, number: int = 1, move: Matrix = MOVE, names: tuple[str, ...] = ("Bed", "Lamp")):
+    """The worker tells of the task and of a turn."""
+    roots = [bpy.data.objects[name] for name in names]
+    number_of_job = worker.sent[-1]["job"]
+    worker.to_say.append({**task_message(roots), "job": number_of_job})
+    worker.to_say.append({**turn_message(dict.fromkeys(roots, move), number), "job": number_of_job})
+
+
+def names(turn: bpy.types.Collection) -> set[str]:
+    return {thing.name for thing in turn.objects}
+
+
+def job_folders(folder: Path) -> list[Path]:
+    return list(folder.glob("metaspatial_*"))
