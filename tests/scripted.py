@@ -73,7 +73,8 @@ class Painter:
         return self._take("view", stage, layout)
 
     def measure_view(self, stage, task, layout):
-        return ViewMeasure({i: 1.0 for i in layout.poses}, 0.5, 1.0)
+        shares = dict.fromkeys(layout.poses, 1.0)
+        return ViewMeasure(shares, shares, 0.5, 1.0)
 
 
 def run(env, policy, task=TASK, **options):

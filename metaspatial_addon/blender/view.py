@@ -20,12 +20,14 @@ from .studio import Studio
 if TYPE_CHECKING:
     from .stage import Stage
 
-PIXELS = 128
+PIXELS = 96
 EYE_HEIGHT = 1.6
 HALF_FIELD = 1.0
 """Tangent of half the field of view: 90 degrees, what one takes in without turning the head much."""
 LOOK_DOWN = math.radians(12)
 PLACES = 3
+LOOMING = 0.05
+"""Most of a frame that one item can fill: what stands right before the eye makes no room fuller."""
 _RAYS = 500
 """Most rays an item and picture; an item that would need more is sampled on a coarser grid."""
 
@@ -33,7 +35,7 @@ _RAYS = 500
 def measure_view(studio: Studio, stage: Stage, task: Task) -> ViewMeasure:
     """See ViewMeasure. An item's share is that from the place which shows it best, 0 where no place shows it.
 
-    Coverings are left out of `visible`: they are meant to be stood on.
+    Coverings are left out of `visible` and `fronts`: they are meant to be stood on.
     """
     bodies = stage.placed
     for number, body in enumerate(bodies, 1):
@@ -42,19 +44,23 @@ def measure_view(studio: Studio, stage: Stage, task: Task) -> ViewMeasure:
     camera.type, camera.sensor_fit, camera.angle = "PERSP", "AUTO", 2 * math.atan(HALF_FIELD)
     camera.clip_start, camera.clip_end = 0.05, 200.0
     best = {body.item.id: 0.0 for body in bodies if not body.item.covering}
+    fronts = dict(best)
     fills, balances = [], []
     with studio.showing([*stage.room.all, *(body.object for body in bodies)]):
         for place, turn in standing_places(task.room, bodies):
             studio.aim(tuple(place), turn)
             ids = studio.take_ids(PIXELS)
-            fills.append(float((ids > 0).mean()))
+            areas = np.bincount(ids.ravel(), minlength=len(bodies) + 1)[1:] / ids.size
+            fills.append(float(areas.clip(max=LOOMING).sum()))
             left, right = (float((half > 0).sum()) for half in np.array_split(ids, 2, axis=1))
             balances.append(1 - abs(left - right) / (left + right) if left + right else 0.0)
             for number, body in enumerate(bodies, 1):
                 if not body.item.covering:
                     share = _share_seen(ids == number, body, place, turn, task.room)
                     best[body.item.id] = max(best[body.item.id], share)
-    return ViewMeasure(best, float(np.mean(fills)), float(np.mean(balances)))
+                    if np.dot(place[:2] - (body.box.x, body.box.y), body.box.front) > 0:
+                        fronts[body.item.id] = max(fronts[body.item.id], share)
+    return ViewMeasure(best, fronts, float(np.mean(fills)), float(np.mean(balances)))
 
 
 def standing_places(room: Room, bodies: list[Body]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -77,10 +77,11 @@ class RelationScore:
 
 @dataclass(frozen=True)
 class ViewMeasure:
-    """What renders show: per item the share of its pixels seen from eye height against the item alone;
-    how much of the frame the items fill and how evenly, both in [0, 1]."""
+    """What renders show: per item the share of its pixels seen from eye height against the item alone, and that seen
+    from in front of it; how much of the frame the items fill and how evenly, both in [0, 1]."""
 
     visible: dict[str, float]
+    fronts: dict[str, float]
     fill: float
     balance: float
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from ..layout.conversation import Conversation, Message
 from .base import PolicyError, Reply
 
-PACKAGES = '"torch==2.13.0" "transformers>=5.23,<6" "peft>=0.21.2,<0.22" "pillow>=11"'
+PACKAGES = '"torch==2.13.0" "transformers>=5.23,<5.24" "peft>=0.21.2,<0.22" "pillow>=11"'
 DEFAULT_TEMPERATURE = 0.7
 # Processors that differ from another one only in what they do with videos, and need more packages for that.
 WITHOUT_VIDEO = {"SmolVLMProcessor": "Idefics3Processor"}

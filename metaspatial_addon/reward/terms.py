@@ -39,7 +39,7 @@ UNREACHED_FLOOR = 0.5
 """What `access` loses when none of the free floor is reached."""
 SEEN = 0.5
 """Share of an item that is enough for it to count as seen."""
-FILLED = 0.25
+FILLED = 0.2
 """Share of the frame that is enough for it to count as filled."""
 
 MEASURED = ("format", "collision", "bounds", "support", "access", "relations")
@@ -138,8 +138,8 @@ def _relations(evidence: Evidence) -> float:
 
 
 def view_term(view: ViewMeasure) -> float:
-    """How well the room shows: three fifths for the items that are seen, a fifth each for a frame that is filled
-    and balanced."""
-    seen = [min(share / SEEN, 1.0) for share in view.visible.values()]
+    """How well the room shows: three fifths for the items that are seen, half of it from in front, and a fifth each
+    for a frame that is filled and balanced."""
+    seen = [min(share / SEEN, 1.0) for shares in (view.visible, view.fronts) for share in shares.values()]
     mean = sum(seen) / len(seen) if seen else 1.0
     return 0.6 * mean + 0.2 * min(view.fill / FILLED, 1.0) + 0.2 * view.balance

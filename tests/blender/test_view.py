@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from headless.evaluation.baselines import random_layout
+from headless.taskgen.make import make_task
 from metaspatial_addon.blender.render import Renderer
 from metaspatial_addon.blender.stage import Stage
 from metaspatial_addon.blender.view import standing_places
 from metaspatial_addon.layout.polygon import contains
 from metaspatial_addon.layout.task import Item, Pose
+from metaspatial_addon.reward.terms import view_term
 from tests.blender.rooms import SHAPES, furnished, room, task
 
 CHAIR = Item("chair_1", "chair", (0.5, 0.5, 0.9))
@@ -65,13 +68,40 @@ def test_inside_another_and_outside_the_room_is_not_seen(kit):
 
 def test_coverings_are_not_asked_for(kit):
     measured = measure(kit, *furnished())
-    assert set(measured.visible) == {"table_1", "vase_1", "lamp_1"}
+    assert set(measured.visible) == set(measured.fronts) == {"table_1", "vase_1", "lamp_1"}
     assert 0 < measured.fill < 1 and 0 <= measured.balance <= 1
 
 
 def test_an_empty_room_measures_nothing(kit):
     measured = measure(kit, *task((CHAIR, None)))
-    assert (measured.visible, measured.fill, measured.balance) == ({}, 0.0, 0.0)
+    assert (measured.visible, measured.fronts, measured.fill, measured.balance) == ({}, {}, 0.0, 0.0)
+
+
+def test_a_front_is_seen_from_in_front_of_it(kit):
+    """Whoever comes in by the door sees the back of what faces away from it, and the front of what faces it."""
+    for yaw in (0.0, 180.0):
+        some_task, layout = task((CHAIR, Pose(2.0, 2.9, 0, yaw)))
+        measured = measure(kit, some_task, layout)
+        assert measured.visible == {"chair_1": 1.0}
+        assert measured.fronts == {"chair_1": 1.0 if yaw == 0 else 0.0}
+
+
+def test_what_looms_before_the_eye_fills_no_frame(kit):
+    """One item counts for a twentieth of the frame at most, however near it stands."""
+    wardrobe = Item("wardrobe_1", "wardrobe", (2.0, 0.6, 2.2))
+    measured = measure(kit, *task((wardrobe, Pose(2.0, 1.5))))
+    assert measured.visible["wardrobe_1"] > 0.9
+    assert 0.01 < measured.fill <= 0.05
+
+
+def test_furnished_rooms_show_better_than_the_same_things_thrown_in(kit):
+    """What the term is for, over a dozen rooms: things at their places beat the same things anywhere in the room."""
+    furnished_terms, thrown_terms = [], []
+    for index in range(12):
+        some_task, layout = make_task("validation", 3, index)
+        furnished_terms.append(view_term(measure(kit, some_task, layout)))
+        thrown_terms.append(view_term(measure(kit, some_task, random_layout(some_task, index))))
+    assert np.mean(furnished_terms) > np.mean(thrown_terms) + 0.02
 
 
 def test_more_furniture_fills_the_frame(kit):

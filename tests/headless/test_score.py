@@ -159,7 +159,7 @@ def test_a_score_with_a_view_has_what_the_renderer_measured(files):
 
     class Painter:
         def measure_view(self, stage, task, placed):
-            return ViewMeasure({"bed_1": 1.0, "desk_1": 0.0}, 0.5, 1.0)
+            return ViewMeasure({"bed_1": 1.0, "desk_1": 0.0}, {"bed_1": 0.5, "desk_1": 0.0}, 0.5, 1.0)
 
     task = task_from_json(TASK)
     with Stage() as stage:

@@ -26,7 +26,7 @@ from metaspatial_addon.reward.terms import terms, view_term
 from metaspatial_addon.reward.weights import DEFAULT, Weights, total
 from tests.reward.samples import CLEAN, IDS, TASK, evidences, metres, shares, worsened
 
-VIEW = ViewMeasure(dict.fromkeys(IDS, 0.8), 0.3, 1.0)
+VIEW = ViewMeasure(dict.fromkeys(IDS, 0.8), dict.fromkeys(IDS, 0.8), 0.3, 1.0)
 
 
 def reward(evidence, **options):
@@ -148,9 +148,10 @@ def test_view_and_judge_are_separate_terms():
     assert {"view", "judge"} & terms(TASK, 1.0, CLEAN).keys() == set()
     assert terms(TASK, 1.0, replace(CLEAN, view=VIEW), 0.25)["judge"] == 0.25
     hidden = replace(VIEW, visible={**VIEW.visible, IDS[0]: 0.0})
-    assert view_term(hidden) < view_term(VIEW) == pytest.approx(1.0)
+    turned_away = replace(VIEW, fronts={**VIEW.fronts, IDS[0]: 0.0})
+    assert view_term(hidden) == view_term(turned_away) < view_term(VIEW) == pytest.approx(1.0)
     assert view_term(replace(VIEW, balance=0.2)) < view_term(VIEW)
-    assert view_term(ViewMeasure({}, 0.0, 0.0)) == pytest.approx(0.6)
+    assert view_term(ViewMeasure({}, {}, 0.0, 0.0)) == pytest.approx(0.6)
 
 
 def test_fewer_items_make_a_fault_weigh_more():
