@@ -45,7 +45,7 @@ demo: .venv/.demo
 test: .venv/.test
 	$(python) -m pytest -n auto --dist loadfile -m "not slow"
 
-test-all: test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2
+test-all: test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-trl test-blender-4.3 test-blender-5.2
 
 test-bpy-4.2:
 	@CI=$(CI) tools/test_bpy.sh 4.2.23 3.11
@@ -64,10 +64,10 @@ test-trl: .venv-trl/.test
 .venv-trl/.test: pyproject.toml
 	@tools/make_venv.sh .venv-trl 3.11
 	.venv-trl/bin/python $(pip_install) torch==2.13.0
-	.venv-trl/bin/python $(pip_install) trl==1.16.0 --editable ".[test-blender]" "transformers>=5.23,<6"
+	.venv-trl/bin/python $(pip_install) trl==1.16.0 --editable ".[test-blender]" "transformers>=5.23,<5.24"
 	@touch $@
 
-test-blender-4.3:
+test-blender-4.3: .venv/.test
 	@tools/test_blender.sh trixie
 test-blender-5.2:
 	@tools/test_blender.sh sid
@@ -83,7 +83,7 @@ lint: .venv/.lint
 	$(python) -m ruff check .
 	$(python) -m mypy
 
-bench: .venv/.demo
+bench: .venv/.test
 	$(python) benchmarks/run.py
 
 extension: .venv/.demo

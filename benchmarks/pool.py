@@ -8,11 +8,11 @@ Two workers need two cores that have nothing else to do. *Busy* is the share of 
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from common import clean_rooms, thrown_in
@@ -56,40 +56,51 @@ def processor_seconds(pids: list[int]) -> float:
     return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+@dataclass(frozen=True)
+class Times:
+    """Of a flight, with one worker and with two: its seconds, the share of them in which workers worked, and the
+    seconds of the processor that they took. `turns` are those of a flight."""
+
+    turns: int
+    one: tuple[float, float, float]
+    two: tuple[float, float, float]
+
+    @property
+    def ratio(self) -> float:
+        return self.one[0] / self.two[0]
+
+
+def time_pool(rounds: int = 5) -> Times:
+    """Medians over `rounds` flights each, in turns."""
     tasks = [task for task, _ in clean_rooms(TASKS)]
     answers = [texts(task, member) for task in tasks for member in range(GROUP)]
-    place, load = Place("compact"), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as logs:
         started: list[int] = []
 
         def start(number: int) -> ProcessWorker:
-            worker = ProcessWorker(place, Path(logs, f"{len(started)}.log"))
+            worker = ProcessWorker(Place("compact"), Path(logs, f"{len(started)}.log"))
             started.append(worker.pid)
             return worker
 
         with Pool(start, 1) as one, Pool(start, 2) as two:
-            pools = {"one worker": (one, started[:1]), "two workers": (two, started[1:])}
-            turns = {fly(pool, tasks, answers)[0] for pool, _ in pools.values()}  # rooms are read once
+            pools = ((one, started[:1]), (two, started[1:]))
+            turns = {fly(pool, tasks, answers)[0] for pool, _ in pools}  # rooms are read once
             assert len(turns) == 1, turns
-            rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in pools}
+            rows: tuple[list[tuple[float, float, float]], ...] = ([], [])
             for _ in range(rounds):
-                for name, (pool, pids) in pools.items():
+                for row, (pool, pids) in zip(rows, pools, strict=True):
                     before, began = processor_seconds(pids), time.perf_counter()
                     _, worked = fly(pool, tasks, answers)
                     taken = time.perf_counter() - began
-                    rows[name].append((taken, worked / taken / len(pids), processor_seconds(pids) - before))
-    [count] = turns
-    medians = {name: [statistics.median(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
-    for name, (taken, busy, processor) in medians.items():
-        print(f"{name}: {count / taken:.1f} turns/s ({taken:.1f} s each), busy {busy:.0%}, processor {processor:.1f} s")
-    ratio = medians["one worker"][0] / medians["two workers"][0]
-    print(f"two workers against one: {ratio:.2f} x (bar: >= 1.8 x); load before the run {load:.1f}")
+                    row.append((taken, worked / taken / len(pids), processor_seconds(pids) - before))
+    medians = [tuple(statistics.median(column) for column in zip(*row, strict=True)) for row in rows]
+    return Times(*turns, *medians)
 
 
 if __name__ == "__main__":
-    main()
+    times = time_pool()
+    for name, (taken, busy, processor) in (("one worker", times.one), ("two workers", times.two)):
+        rate = times.turns / taken
+        print(f"{name}: {rate:.1f} turns/s ({taken:.1f} s each), busy {busy:.0%}, processor {processor:.1f} s")
+    print(f"two workers against one: {times.ratio:.2f} x")
     os._exit(0)  # bpy's own clean-up may crash or never end

@@ -32,6 +32,7 @@ build() {
     local suite=$1 root=$cache/$1
     # Its add-on for extensions imports these, and Debian's package does not ask for them.
     [ "$suite" = sid ] && packages="$packages python3-cattr python3-requests"
+    [ "$suite" = trixie ] && packages="$packages python3-torch"
     can_chroot
     mkdir -p "$cache" || exit 1
     # A second make waits here for the first one, then finds its work done.

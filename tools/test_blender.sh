@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Try the project in a real Blender: tools/test_blender.sh trixie|sid
-# The extension is built, checked, installed and enabled; then headless/generate.py does its main job.
+# The extension is built, checked, installed and enabled; then headless/generate.py does its main job. Trixie's Blender
+# runs in Debian's own Python, which has torch: there headless/train.py takes a step as well, its worker a Blender too.
 # Where that Blender cannot be had the try is skipped, and the reason said.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,4 +35,18 @@ in_blender blender -b --factory-startup --python-exit-code 1 -P headless/generat
 for name in layout.json scene.blend; do
     [ -s "$out/$name" ] || { echo "generate.py wrote no $out/$name" >&2; exit 1; }
 done
+if [ "$suite" = trixie ]; then
+    # The chroot may not trust this machine's package registry: what else training needs is fetched from out here.
+    # torch itself is Debian's, so whatever asks for it comes without what it asks for.
+    fetch() {
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --python-version 3.13 \
+            --only-binary=:all: --target "$out/packages" "$@"
+    }
+    fetch "$(.venv/bin/python tools/requirement.py transformers)" "$(.venv/bin/python tools/requirement.py tensorboard)"
+    fetch --no-deps "$(.venv/bin/python tools/requirement.py accelerate)"
+    in_blender env PYTHONPATH="/metaspatial/$out/packages" blender -b --factory-startup --python-use-system-env \
+        --python-exit-code 1 -P headless/train.py -- --config headless/configs/tiny.toml --run "$out/run" --workers 1 \
+        --set steps=1 --set rollout.tasks=1 --set rollout.group=2 --set show_every=0
+    [ -s "$out/run/checkpoint-000001/model.safetensors" ] || { echo "train.py wrote no checkpoint" >&2; exit 1; }
+fi
 echo "generate.py works in $(in_blender blender --version | head -n 1)"

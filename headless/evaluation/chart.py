@@ -15,7 +15,7 @@ COLOURS = ("#1f5fa8", "#c2571a", "#3f7f3f", "#7a4fa0")
 
 @dataclass(frozen=True)
 class Line:
-    """Values at x = 1, 2, …, with the ends of their intervals; None where there is none."""
+    """Values at places along x, with the ends of their intervals; None where there is none."""
 
     label: str
     values: Sequence[float | None]
@@ -25,8 +25,9 @@ class Line:
     dashed: bool = False
 
 
-def line_chart(title: str, lines: Sequence[Line], least: float) -> str:
-    """An SVG element: lines with their intervals as bands, over whole numbers; the axis spans `least` or more."""
+def line_chart(title: str, lines: Sequence[Line], least: float, places: Sequence[str] = ()) -> str:
+    """An SVG element: lines with their intervals as bands; the axis spans `least` or more. `places` are named below,
+    by their numbers from 1 where no names are given."""
     count = max((len(line.values) for line in lines), default=0)
     known = [v for line in lines for side in (line.values, line.low, line.high) for v in side if v is not None]
     if not known or not count:
@@ -48,9 +49,9 @@ def line_chart(title: str, lines: Sequence[Line], least: float) -> str:
         y = place(0, tick).split(",")[1]
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 5}" y="{float(y) + 4:.1f}" text-anchor="end" fill="#666">{tick:g}</text>')
-    for k in range(count):
+    for k, name in enumerate(places or range(1, count + 1)):
         x = place(k, low).split(",")[0]
-        parts.append(f'<text x="{x}" y="{HEIGHT - 9}" text-anchor="middle" fill="#666">{k + 1}</text>')
+        parts.append(f'<text x="{x}" y="{HEIGHT - 9}" text-anchor="middle" fill="#666">{name}</text>')
     for line in lines:
         parts += _drawn(line, place)
     return "\n".join([*parts, "</svg>"])

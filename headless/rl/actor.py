@@ -88,8 +88,8 @@ class Actor(Protocol):
         """The model as the run began with it, to stay close to."""
         ...
 
-    def save(self, folder: Path) -> None:
-        """Write what `load` reads."""
+    def save(self, folder: Path, main: bool = True) -> None:
+        """Write what `load` reads. Where several processes learn together all call this, and `main` writes."""
         ...
 
     def load(self, folder: Path) -> None:

@@ -49,6 +49,21 @@ def turn_advantages(
     advantage of R_1, the outcome of the whole episode. `divide_by_deviation` divides by the group's unbiased standard
     deviation at that turn plus `STEADY` (GRPO, arXiv 2402.03300; Dr. GRPO, arXiv 2503.20783, does not).
     """
+    above, deviations = _standing(returns, played, groups, credit)
+    return (above / (deviations + STEADY) if divide_by_deviation else above) * played
+
+
+def turn_deviations(
+    returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, credit: Credit = "turn"
+) -> torch.Tensor:
+    """What `turn_advantages` divides by, (B, T)."""
+    return _standing(returns, played, groups, credit)[1] + STEADY
+
+
+def _standing(
+    returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, credit: Credit
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far each return is above its baseline, and the deviation of those that are in the baseline; (B, T) both."""
     if credit == "episode":
         returns = returns[:, :1].expand_as(returns)
         played_in_baseline = played[:, :1].expand_as(played)
@@ -57,11 +72,9 @@ def turn_advantages(
     present = played_in_baseline.to(returns.dtype)  # (B, T)
     member = (groups[:, None] == groups[None, :]).to(returns.dtype)  # (B, B)
     count = member @ present  # (B, T) episodes of the row's group at that turn
-    advantages = returns - (member @ (returns * present)) / count.clamp(min=1)
-    if divide_by_deviation:
-        variance = (member @ (advantages.square() * present)) / (count - 1).clamp(min=1)
-        advantages = advantages / (variance.sqrt() + STEADY)
-    return advantages * played
+    above = returns - (member @ (returns * present)) / count.clamp(min=1)
+    variance = (member @ (above.square() * present)) / (count - 1).clamp(min=1)
+    return above, variance.sqrt()
 
 
 def flat_groups(returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor) -> list[int]:

@@ -29,6 +29,7 @@ from metaspatial_addon.policy.local import load_model, load_processor
 from .budget import Budget
 from .config import LoraConfig
 from .sampler import SlotCache
+from .sharding import gathered
 from .trajectory import Prompt
 
 LANGUAGE_LAYERS = r".*\.language_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
@@ -171,9 +172,11 @@ class ChatActor:
         with self.model.disable_adapter():
             yield self
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, main: bool = True) -> None:
         """The adapter as peft writes it, which peft and vLLM load; its base is named in adapter_config.json."""
-        self.model.save_pretrained(folder)
+        state = {name: gathered(p.detach()) for name, p in self.model.named_parameters() if p.requires_grad}
+        if main:
+            self.model.save_pretrained(folder, state_dict=state)
 
     def load(self, folder: Path) -> None:
         peft.set_peft_model_state_dict(self.model, load_file(folder / "adapter_model.safetensors", str(self.device)))

@@ -13,7 +13,7 @@ from .clock import Clock
 from .config import TrainConfig
 from .learner import Row
 from .rollouts import Episode, play
-from .run import open_actor, open_environments, optimiser_of
+from .run import open_accelerator, open_actor, open_environments
 from .step import Trainer, learn, settings_of
 
 
@@ -24,7 +24,7 @@ def check(config: TrainConfig) -> None:
     actor = open_actor(config)
     task, _ = make_task("train", config.seed, 0)
     with open_environments(config) as environments:
-        trainer = Trainer(config, actor, optimiser_of(actor.model, config), environments)
+        trainer = Trainer(config, actor, environments, open_accelerator(config))
         for _ in range(2):  # the first time furniture is loaded and memory laid out
             clock = Clock()
             episode = Episode(task, 0, (config.seed, 0))
@@ -32,7 +32,7 @@ def check(config: TrainConfig) -> None:
             if episode.fault or not episode.scores:
                 raise cli.CommandError(f"the episode has no result: {episode.fault or 'rollout.context is too short'}")
             trajectory = episode.trajectory
-            row = Row(trajectory, torch.ones(rollout.turns), np.ones(len(trajectory), np.float32))
+            row = Row(trajectory, torch.ones(rollout.turns), np.zeros(len(trajectory), np.float32))
             with clock("update"):
                 tally, norm = learn(trainer, [row], 0)
     count = sum(p.numel() for p in actor.model.parameters() if p.requires_grad)

@@ -13,10 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
 
-from .actor import Actor
+from .step import Trainer
 
 STATE, OPTIMISER = "training.json", "optimiser.pt"
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,26 @@ class Progress:
     reward: float = 0.0
 
 
-def save(folder: Path, actor: Actor, optimiser: torch.optim.Optimizer, progress: Progress, keep: int) -> None:
-    """Write a checkpoint; of the older ones the newest `keep` and the one of the highest reward stay."""
+def save(folder: Path, trainer: Trainer, progress: Progress) -> None:
+    """Write a checkpoint; of the older ones the newest `keep` and the one of the highest reward stay.
+
+    Where several processes learn together, all must call this, and the first writes.
+    """
     beside, final = folder / "checkpoint.part", folder / f"checkpoint-{progress.step:06d}"
-    shutil.rmtree(beside, ignore_errors=True)
-    actor.save(beside)
-    torch.save(optimiser.state_dict(), beside / OPTIMISER)
+    main = trainer.accelerator.is_main_process
+    if main:
+        shutil.rmtree(beside, ignore_errors=True)
+    state = get_optimizer_state_dict(trainer.learning, trainer.optimiser, options=WHOLE)
+    trainer.actor.save(beside, main)
+    if not main:
+        return
+    torch.save(state, beside / OPTIMISER)
     (beside / STATE).write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     os.replace(beside, final)
     whole = checkpoints(folder)
     best = max(whole, key=lambda path: read_progress(path).reward)
-    for old in whole[:-keep]:
+    for old in whole[: -trainer.config.keep]:
         if old != best:
             shutil.rmtree(old)
 
@@ -53,8 +67,7 @@ def read_progress(checkpoint: Path) -> Progress:
     return Progress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
 
 
-def load(checkpoint: Path, actor: Actor, optimiser: torch.optim.Optimizer) -> Progress:
-    """Put weights and optimiser back as they were."""
-    actor.load(checkpoint)
-    optimiser.load_state_dict(torch.load(checkpoint / OPTIMISER, weights_only=True))
-    return read_progress(checkpoint)
+def load_optimiser(checkpoint: Path, trainer: Trainer) -> None:
+    """Put the optimiser back as it was; the actor's own `load` does so with the weights."""
+    state = torch.load(checkpoint / OPTIMISER, weights_only=True)
+    set_optimizer_state_dict(trainer.learning, trainer.optimiser, state, options=WHOLE)

@@ -93,8 +93,9 @@ class CompactActor:
             self._reference = CompactActor(self.folder)
         yield self._reference
 
-    def save(self, folder: Path) -> None:
-        write_model(self.model, folder, self.sees_images)
+    def save(self, folder: Path, main: bool = True) -> None:
+        if main:
+            write_model(self.model, folder, self.sees_images)
 
     def load(self, folder: Path) -> None:
         loaded = type(self.model).from_pretrained(folder, dtype=torch.float32)

@@ -76,30 +76,32 @@ class RewardConfig:
 class CreditConfig:
     """Each turn is worth its discounted return (`credit` "turn") or the episode's ("episode").
 
-    Tokens that tell the pose of an item at fault weigh `fault_weight`, other tokens 1.
+    Tokens that tell the pose of an item at fault lose `fault_penalty` of reward, see `coordinates.py`.
     """
 
     credit: Literal["turn", "episode"] = "turn"
     discount: float = 0.5
-    fault_weight: float = 1.0
+    fault_penalty: float = 0.0
 
 
 @dataclass(frozen=True)
 class LearnerConfig:
     """AdamW on the whole batch, `passes` times a step, in microbatches of up to `microbatch_tokens`.
 
-    The rate rises over `warmup_steps` and falls to 0 over the last `decay_steps`. `bf16` computes in it; weights stay
-    float32.
+    The rate rises over `warmup_steps` and falls to 0 over the last `decay` share of all steps. `bf16` computes in it;
+    weights stay float32. `shard` spreads weights and optimiser over the processes of torchrun (FSDP) instead of
+    keeping them whole in each.
     """
 
     learning_rate: float = 1e-4
     warmup_steps: int = 5
-    decay_steps: int = 0
+    decay: float = 0.0
     weight_decay: float = 0.0
     gradient_norm: float = 1.0
     passes: int = 1
     microbatch_tokens: int = 4096
     bf16: bool = False
+    shard: bool = False
 
 
 @dataclass(frozen=True)
@@ -238,13 +240,15 @@ def _check(config: TrainConfig, source: str) -> None:
                          loss.clip_high)  # fmt: skip
     if loss.importance_cap < 1:
         raise InputError(source, "loss.importance_cap", "at least 1", loss.importance_cap)
-    if learner.decay_steps > config.steps:
-        raise InputError(source, "learner.decay_steps", f"at most steps ({config.steps})", learner.decay_steps)
+    if learner.decay > 1:
+        raise InputError(source, "learner.decay", "at most 1, a share of all steps", learner.decay)
     begins = [stage.step for stage in config.reward.stages]
     if begins != sorted(set(begins)):
         raise InputError(source, "reward.stages", "each at a later step than the one before", begins)
     if config.rendering == "compact" and config.lora.rank:
         raise InputError(source, "lora.rank", "0 for the compact rendering: all weights learn", config.lora.rank)
+    if config.rendering == "compact" and learner.shard:
+        raise InputError(source, "learner.shard", "false for the compact rendering: its model is small", True)
     if config.rendering == "full" and not config.lora.rank:
         raise InputError(source, "lora.rank", "at least 1 for the full rendering: adapters learn", config.lora.rank)
     if config.rendering == "full" and rollout.pictures and not config.reward.render:

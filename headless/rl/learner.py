@@ -5,8 +5,9 @@ Shapes: b rows, L tokens, N chosen tokens in all rows, P pictures, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,17 +17,19 @@ from .actor import Actor, allowed_mask, choice_logprobs
 from .advantages import spread_over_tokens
 from .trajectory import Trajectory
 
+Result = TypeVar("Result")
+
 CHUNK = 1024
 """Tokens whose probabilities over the whole vocabulary are held at once; what more there are is computed twice."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A trajectory to learn from: what each of its turns is worth (T,), and how much each token weighs (L,)."""
+    """A trajectory to learn from: what each of its turns is worth (T,), and each token beyond its turn (L,)."""
 
     trajectory: Trajectory
     advantages: torch.Tensor
-    weights: np.ndarray
+    beyond: np.ndarray
 
     def __len__(self) -> int:
         return len(self.trajectory)
@@ -43,7 +46,6 @@ class Microbatch:
     pictures: list[bytes]
     sampler: torch.Tensor
     advantages: torch.Tensor
-    weights: torch.Tensor
 
     @classmethod
     def of(cls, rows: Sequence[Row], pad: int) -> Microbatch:
@@ -51,20 +53,20 @@ class Microbatch:
         ids = torch.full(size, pad)
         mask = torch.zeros(size, dtype=torch.bool)
         turns = torch.full(size, -1)
-        sampler, weights = torch.zeros(size), torch.ones(size)
+        sampler, beyond = torch.zeros(size), torch.zeros(size)
         for k, row in enumerate(rows):
             trajectory, length = row.trajectory, len(row)
             ids[k, :length] = torch.tensor(trajectory.ids)
             mask[k, :length] = torch.from_numpy(trajectory.chosen())
             turns[k, :length] = torch.tensor(trajectory.turns)
             sampler[k, :length] = torch.tensor(trajectory.logprobs)
-            weights[k, :length] = torch.from_numpy(row.weights)
+            beyond[k, :length] = torch.from_numpy(row.beyond)
         allowed = [
             allowed for row in rows for allowed in row.trajectory.allowed if allowed is not None and len(allowed) > 1
         ]
         pictures = [picture for row in rows for picture in row.trajectory.pictures]
         advantages = spread_over_tokens(torch.stack([row.advantages for row in rows]), turns)
-        return cls(ids, mask, allowed, pictures, sampler, advantages, weights)
+        return cls(ids, mask, allowed, pictures, sampler, advantages + beyond)
 
 
 def logprobs_of(actor: Actor, batch: Microbatch, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,6 +83,19 @@ def logprobs_of(actor: Actor, batch: Microbatch, temperature: float) -> tuple[to
         chosen.append(found[0])
         entropy.append(found[1])
     return torch.zeros(batch.mask.shape).masked_scatter(batch.mask, torch.cat(chosen).cpu()), torch.cat(entropy).cpu()
+
+
+class Learning(torch.nn.Module):
+    """Whatever is done with the model, as one module: it is wrapped where several processes learn together, and then
+    has to be called through. `learning(logprobs_of, batch, temperature)` is `logprobs_of(actor, batch, temperature)`.
+    """
+
+    def __init__(self, actor: Actor):
+        super().__init__()
+        self.model, self._actor = actor.model, actor
+
+    def forward(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        return call(self._actor, *arguments)
 
 
 def _choice(

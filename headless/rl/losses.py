@@ -53,7 +53,6 @@ class Tokens:
 
     `mask` is 1 where the model chose and 0 elsewhere. Log-probabilities: `new` of the weights that learn, `old` of
     those at the start of the batch, `sampler` as they were sampled with, `reference` of the model to stay close to.
-    `weights` multiply the surrogate.
     """
 
     new: torch.Tensor
@@ -62,7 +61,6 @@ class Tokens:
     advantages: torch.Tensor
     sampler: torch.Tensor | None = None
     reference: torch.Tensor | None = None
-    weights: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def policy_loss(tokens: Tokens, settings: LossSettings, batch: BatchSize) -> tup
     """The microbatch's share of the loss, and what to watch.
 
     l = -min(rho A, clip(rho, 1 - low, 1 + high) A), with rho = exp(new - old) a token; for gspo one rho a row,
-    exp(mean of new - old over its tokens). Then l is weighted, beta k3 is added, and it is summed up:
+    exp(mean of new - old over its tokens). Then beta k3 is added, and it is summed up:
 
         grpo, gspo   mean over rows of the mean over a row's tokens
         dr_grpo      sum over tokens / (rows x longest)
@@ -92,8 +90,6 @@ def policy_loss(tokens: Tokens, settings: LossSettings, batch: BatchSize) -> tup
     ratio = shift.exp()  # (b, L) or (b, 1)
     clipped = ratio.clamp(1 - settings.clip_low, 1 + settings.clip_high)
     each = -torch.minimum(ratio * advantages, clipped * advantages)  # (b, L)
-    if tokens.weights is not None:
-        each = each * tokens.weights
     if tokens.sampler is not None:
         each = each * importance(tokens.old, tokens.sampler, settings)
     watched_kl = 0.0

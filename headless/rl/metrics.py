@@ -77,6 +77,16 @@ class TokenTally:
         self.gap += gap.abs().sum().item()
         self.largest_gap = max(self.largest_gap, gap.abs().max().item())
 
+    @classmethod
+    def together(cls, parts: Sequence[TokenTally]) -> TokenTally:
+        """The sums of processes that learnt from parts of one batch; `tokens` is the whole batch's in each."""
+        found = cls(parts[0].tokens)
+        for part in parts:
+            for name in ("loss", "clipped_low", "clipped_high", "kl", "entropy", "gap"):
+                setattr(found, name, getattr(found, name) + getattr(part, name))
+            found.largest_gap = max(found.largest_gap, part.largest_gap)
+        return found
+
     def means(self) -> dict[str, float]:
         count = max(self.tokens, 1)
         return {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
 
 from headless import cli
 from metaspatial_addon.layout.compact import CompactRendering
@@ -30,39 +31,73 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
     """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError.
 
     Environments work in this process, in `workers` of their own, or in that many actors of the Ray cluster at `ray`.
+    Of several processes that torchrun started each has its environments, and the first alone writes.
     """
+    accelerator = open_accelerator(config)
     earlier = checkpoint.checkpoints(folder)
     if earlier and not resume:
         raise cli.CommandError(f"--run {folder}: it holds {earlier[-1].name}: add --resume, or choose another folder")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # adapters begin with random numbers
     actor = open_actor(config)
-    optimiser = optimiser_of(actor.model, config)
-    done = checkpoint.load(earlier[-1], actor, optimiser) if earlier else checkpoint.Progress()
+    if earlier:
+        actor.load(earlier[-1])
+    done = checkpoint.read_progress(earlier[-1]) if earlier else checkpoint.Progress()
     cli.output_folder(str(folder))
-    write_config(config, folder / "config.toml")
-    settings = record_settings(config)
-    with (
-        metrics.Log(folder, done.step) as log,
-        TurnLog(folder, done.step, rendering_of(config), settings) as records,
-        Showing(folder, log) as showing,
-        open_environments(config, workers, ray, folder) as environments,
-    ):
-        trainer = Trainer(config, actor, optimiser, environments, done.drawn, records)
-        began, rewards = time.monotonic(), []
-        for number in range(done.step, config.steps):
-            figures = train_step(trainer, number)
+    first = accelerator.process_index * workers
+    with open_environments(config, workers, ray, folder, first) as environments:
+        trainer = Trainer(config, actor, environments, accelerator, done.drawn)
+        if earlier:
+            checkpoint.load_optimiser(earlier[-1], trainer)
+        if accelerator.is_main_process:
+            write_config(config, folder / "config.toml")
+            with (
+                metrics.Log(folder, done.step) as log,
+                TurnLog(folder, done.step, rendering_of(config), record_settings(config)) as trainer.records,
+                Showing(folder, log) as showing,
+            ):
+                _take_steps(trainer, done.step, folder, log, showing)
+        else:
+            _take_steps(trainer, done.step, folder)
+    accelerator.end_training()
+
+
+def _take_steps(
+    trainer: Trainer, done: int, folder: Path, log: metrics.Log | None = None, showing: Showing | None = None
+) -> None:
+    """The steps after `done`. The first process alone has a log and shows; all have a part in a checkpoint."""
+    config, began, rewards = trainer.config, time.monotonic(), []
+    for number in range(done, config.steps):
+        figures = train_step(trainer, number)
+        rewards.append(figures["reward/last"])
+        if log is not None:
             log.write(number + 1, figures)
-            rewards.append(figures["reward/last"])
-            seconds = (time.monotonic() - began) / (number + 1 - done.step)
+            seconds = (time.monotonic() - began) / (number + 1 - done)
             cli.progress(progress_line(number + 1, config.steps, figures, seconds))
-            if (number + 1) % config.save_every == 0 or number + 1 == config.steps:
-                progress = checkpoint.Progress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
-                checkpoint.save(folder, actor, optimiser, progress, config.keep)
-                rewards = []
+        if (number + 1) % config.save_every == 0 or number + 1 == config.steps:
+            progress = checkpoint.Progress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
+            checkpoint.save(folder, trainer, progress)
+            rewards = []
+        if showing is not None and trainer.records is not None:
             if config.show_every and (number == 0 or (number + 1) % config.show_every == 0):
-                showing.begin(number + 1, records.group)
+                showing.begin(number + 1, trainer.records.group)
             showing.look()
+
+
+def open_accelerator(config: TrainConfig) -> Accelerator:
+    """Tells the processes that learn together apart, where torchrun started several. Raises CommandError."""
+    # The embedded model lives on the CPU. Without pictures the vision tower has no part in the loss.
+    on_cpu = config.rendering == "compact" or not torch.cuda.is_available()
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(cpu=on_cpu, kwargs_handlers=[unused])
+    if config.learner.shard and accelerator.num_processes == 1:
+        raise cli.CommandError("learner.shard: there is one process to spread a model over: start several by torchrun")
+    if config.rollout.tasks % accelerator.num_processes:
+        raise cli.CommandError(
+            f"rollout.tasks: expected a multiple of the {accelerator.num_processes} processes, "
+            f"got {config.rollout.tasks}"
+        )
+    return accelerator
 
 
 def open_actor(config: TrainConfig) -> Actor:
@@ -88,9 +123,10 @@ def record_settings(config: TrainConfig) -> dict[str, Any]:
 
 
 def open_environments(
-    config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None
+    config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None, first: int = 0
 ) -> InProcess | Pool:
-    """Where the run's episodes are played; a context manager. Logs of worker processes go to the folder `logs`."""
+    """Where the run's episodes are played; a context manager. Logs of worker processes go to the folder `logs`, under
+    numbers from `first`."""
     pixels = 0 if config.rendering == "compact" else config.rollout.pixels
     if not workers:
         return InProcess(rendering_of(config), pixels, config.threads)
@@ -100,7 +136,7 @@ def open_environments(
 
         ray_pool.connect(ray)
         return Pool(lambda number: ray_pool.RayWorker(place), workers)
-    return Pool(lambda number: ProcessWorker(place, (logs or Path()) / f"worker_{number}.log"), workers)
+    return Pool(lambda number: ProcessWorker(place, (logs or Path()) / f"worker_{first + number}.log"), workers)
 
 
 def merge_last(config: TrainConfig, folder: Path) -> None:
@@ -114,12 +150,6 @@ def merge_last(config: TrainConfig, folder: Path) -> None:
 
     merge(config.model, last[-1], folder / "merged")
     cli.progress(f"{last[-1].name} merged in {folder / 'merged'}")
-
-
-def optimiser_of(model: torch.nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW for what learns; its rate is set at each step."""
-    learning = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.AdamW(learning, betas=(0.9, 0.99), weight_decay=config.learner.weight_decay)
 
 
 def progress_line(step: int, steps: int, figures: dict[str, float], seconds: float) -> str:

@@ -6,36 +6,67 @@ Shapes: B episodes, T turns at most, b rows of a microbatch, L tokens.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
 
 from headless.taskgen.make import make_task
 
 from . import metrics
 from .actor import Actor
-from .advantages import discounted_returns, flat_groups, hold_last, turn_advantages
+from .advantages import discounted_returns, flat_groups, hold_last, turn_advantages, turn_deviations
 from .clock import Clock
 from .config import TrainConfig
+from .coordinates import coordinate_advantages
 from .environments import Environments, EpisodeSettings
-from .learner import Microbatch, Row, logprobs_of
+from .learner import Learning, Microbatch, Row, logprobs_of
 from .losses import DIVIDES_BY_DEVIATION, BatchSize, Tokens, policy_loss
 from .records import TurnLog
 from .rollouts import Episode, Sampling, play
+from .sharding import gathered, shard, whole
 from .trajectory import microbatches
 
 
 @dataclass
 class Trainer:
-    """What a step works with. `drawn` counts the tasks drawn so far; `records` takes down every turn, if given."""
+    """What a step works with. `drawn` counts the tasks drawn so far; `records` takes down every turn, if given.
+
+    Where several processes learn together, each plays its share of the tasks; then all know all episodes, and each
+    learns from its share of these. Together they do what one would, but for the order of sums.
+    """
 
     config: TrainConfig
     actor: Actor
-    optimiser: torch.optim.Optimizer
     environments: Environments
+    accelerator: Accelerator
     drawn: int = 0
     records: TurnLog | None = None
+
+    def __post_init__(self) -> None:
+        self.learning: torch.nn.Module = Learning(self.actor)
+        if self.config.learner.shard:
+            shard(self.learning, self.actor.device, self.ranks)
+        else:
+            self.learning = self.accelerator.prepare(self.learning)
+        # AdamW for what learns; its rate is set at each step.
+        self.optimiser = torch.optim.AdamW(
+            self.parameters(), betas=(0.9, 0.99), weight_decay=self.config.learner.weight_decay
+        )
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """What learns."""
+        return [p for p in self.learning.parameters() if p.requires_grad]
+
+    @property
+    def rank(self) -> int:
+        return self.accelerator.process_index
+
+    @property
+    def ranks(self) -> int:
+        return self.accelerator.num_processes
 
 
 @dataclass(frozen=True)
@@ -69,13 +100,13 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
     # What each turn is worth: its discounted return over the group's mean at the same turn, (B, T).
     played = Played.of(episodes, config.rollout.turns)
     returns = discounted_returns(played.rewards, config.credit.discount)
-    advantages = turn_advantages(
-        returns, played.played, played.groups, config.credit.credit, DIVIDES_BY_DEVIATION[config.loss.kind]
-    )
-    rows = [
-        Row(episode.trajectory, advantages[k], fault_weights(actor, episode, config.credit.fault_weight))
-        for k, episode in enumerate(episodes)
-    ]
+    credit, divides = config.credit.credit, DIVIDES_BY_DEVIATION[config.loss.kind]
+    advantages = turn_advantages(returns, played.played, played.groups, credit, divides)
+
+    # What the coordinates of each item are worth beyond that, by the item's own faults.
+    scale = turn_deviations(returns, played.played, played.groups, credit) if divides else torch.ones_like(returns)
+    beyond = coordinate_advantages(actor, episodes, config.credit.fault_penalty, scale.numpy())
+    rows = [Row(episode.trajectory, advantages[k], beyond[k]) for k, episode in enumerate(episodes)]
 
     # Learn: the whole batch, microbatch by microbatch, `passes` times.
     for group in trainer.optimiser.param_groups:
@@ -115,10 +146,11 @@ def settings_of(config: TrainConfig, number: int, actor: Actor) -> tuple[Episode
 
 
 def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], int, float]:
-    """The step's episodes, how many more a fault of the machine cost, and the share of groups without variance.
+    """The step's episodes, of all processes; how many more a fault of the machine cost; and the share of groups
+    without variance.
 
     An episode that failed is left out of its group; groups of the last try stay as they are. Raises RuntimeError where
-    nothing is left.
+    fewer are left than there are processes.
     """
     config, rollout = trainer.config, trainer.config.rollout
     settings, sampling = settings_of(config, number, trainer.actor)
@@ -129,14 +161,14 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
         if not missing:
             break
         flight = []
-        for _ in range(missing):
-            task, _ = make_task("train", config.seed, trainer.drawn)
-            flight += [
-                Episode(task, trainer.drawn, (config.seed, number, trainer.drawn, member))
-                for member in range(rollout.group)
-            ]
-            trainer.drawn += 1
-        play(trainer.actor, trainer.environments, flight, settings, sampling, clock)
+        for drawn in range(trainer.drawn + trainer.rank, trainer.drawn + missing, trainer.ranks):
+            task, _ = make_task("train", config.seed, drawn)
+            flight += [Episode(task, drawn, (config.seed, number, drawn, member)) for member in range(rollout.group)]
+        trainer.drawn += missing
+        with torch.no_grad(), whole(trainer.learning):
+            trainer.learning(play, trainer.environments, flight, settings, sampling, clock)
+        with clock("waiting"):
+            flight = sorted(gather_object(flight), key=lambda episode: episode.group)
         if trainer.records is not None:
             with clock("record"):
                 trainer.records.write(number + 1, flight, settings)
@@ -149,10 +181,10 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
         met, flat_met = met + missing, flat_met + len(flat)
         last = attempt == rollout.resample
         kept += [episode for episode in healthy if last or episode.group not in flat]
-    if not kept:
+    if len(kept) < trainer.ranks:
         raise RuntimeError(
-            f"no episode of step {number + 1} has a result: {faults} failed, and the others began with more tokens "
-            f"than rollout.context ({rollout.context}) has room for beside rollout.answer_tokens"
+            f"{len(kept) or 'no'} episode of step {number + 1} has a result: {faults} failed, and the others began "
+            f"with more tokens than rollout.context ({rollout.context}) has room for beside rollout.answer_tokens"
         )
     return kept, faults, flat_met / met
 
@@ -160,41 +192,52 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
 def learn(trainer: Trainer, rows: list[Row], number: int) -> tuple[metrics.TokenTally, float]:
     """Move the weights; sums over the tokens of the last pass, and the gradient's norm before it was clipped.
 
+    Of the `rows`, those of all processes, each process learns from its share, and gradients are added up.
+
     Raises RuntimeError where the gradient is not finite; the weights then stay.
     """
     config, actor = trainer.config, trainer.actor
     learner = config.learner
-    parameters = [p for p in actor.model.parameters() if p.requires_grad]
     size = BatchSize(len(rows), sum(int(row.trajectory.chosen().sum()) for row in rows))
+    mine = rows[trainer.rank :: trainer.ranks]
     packed = [
-        Microbatch.of([rows[k] for k in index], actor.pad)
-        for index in microbatches([len(row) for row in rows], learner.microbatch_tokens)
+        Microbatch.of([mine[k] for k in index], actor.pad)
+        for index in microbatches([len(row) for row in mine], learner.microbatch_tokens)
     ]
+    # Processes keep step, or one would wait for a layer that another no longer asks for: who has fewer microbatches
+    # runs the last one again, for nothing.
+    own = len(packed)
+    packed += packed[-1:] * (max(gather_object([own])) - own)
     start: list[torch.Tensor] = []  # (b, L) log-probabilities at the weights of the first pass, which played
     reference: list[torch.Tensor | None] = []  # (b, L)
     for once in range(learner.passes):
         tally = metrics.TokenTally(size.tokens)
         for k, batch in enumerate(packed):
-            with torch.autocast(actor.device.type, torch.bfloat16, enabled=learner.bf16):
-                new, entropy = logprobs_of(actor, batch, config.rollout.temperature)  # (b, L)
-                if once == 0:
-                    start.append(new.detach())
-                    reference.append(reference_logprobs(trainer, batch))
-            tokens = Tokens(new, start[k], batch.mask, batch.advantages, batch.sampler, reference[k], batch.weights)
-            loss, watched = policy_loss(tokens, config.loss, size)
-            loss.backward()
+            waits = nullcontext() if k == len(packed) - 1 else trainer.accelerator.no_sync(trainer.learning)
+            with waits:  # gradients are exchanged once a pass
+                with torch.autocast(actor.device.type, torch.bfloat16, enabled=learner.bf16):
+                    new, entropy = trainer.learning(logprobs_of, batch, config.rollout.temperature)  # (b, L)
+                    if once == 0:
+                        start.append(new.detach())
+                        reference.append(reference_logprobs(trainer, batch))
+                tokens = Tokens(new, start[k], batch.mask, batch.advantages, batch.sampler, reference[k])
+                loss, watched = policy_loss(tokens, config.loss, size)
+                # Exchanged gradients are means, and these losses are parts of one.
+                (loss * (trainer.ranks if k < own else 0)).backward()
+            if k >= own:
+                continue
             tally.loss += loss.item()
             tally.clipped_low += watched.clipped_low
             tally.clipped_high += watched.clipped_high
             tally.kl += watched.kl
             tally.entropy += entropy.sum().item()
             tally.add_gap((start[k] - batch.sampler)[batch.mask])
-        norm = torch.nn.utils.clip_grad_norm_(parameters, learner.gradient_norm).item()
+        norm = gathered(torch.nn.utils.clip_grad_norm_(trainer.parameters(), learner.gradient_norm)).item()
         if not math.isfinite(norm):
             raise RuntimeError(f"step {number + 1}: the gradient is {norm}; the last checkpoint is whole")
         trainer.optimiser.step()
         trainer.optimiser.zero_grad(set_to_none=True)
-    return tally, norm
+    return metrics.TokenTally.together(gather_object([tally])), norm
 
 
 @torch.no_grad()
@@ -203,27 +246,13 @@ def reference_logprobs(trainer: Trainer, batch: Microbatch) -> torch.Tensor | No
     if not trainer.config.loss.kl:
         return None
     with trainer.actor.reference() as reference:
-        return logprobs_of(reference, batch, trainer.config.rollout.temperature)[0]
-
-
-def fault_weights(actor: Actor, episode: Episode, weight: float) -> np.ndarray:
-    """(L,) `weight` for tokens that tell the pose of an item which that turn left at fault, else 1."""
-    trajectory = episode.trajectory
-    weights = np.ones(len(trajectory), np.float32)
-    if weight == 1.0:
-        return weights
-    turns = np.array(trajectory.turns)
-    for turn, score in enumerate(episode.scores):
-        places = np.flatnonzero(turns == turn)
-        faulty = metrics.at_fault(score.evidence)
-        items = actor.poses([trajectory.ids[k] for k in places], episode.task)
-        weights[[k for k, item in zip(places, items, strict=True) if item in faulty]] = weight
-    return weights
+        call = trainer.learning if reference is trainer.actor else Learning(reference)
+        return call(logprobs_of, batch, trainer.config.rollout.temperature)[0]
 
 
 def learning_rate(config: TrainConfig, number: int) -> float:
-    """Warm-up, a plateau, and a linear fall to 0 over the last `decay_steps`."""
+    """Warm-up, a plateau, and a linear fall to 0 over the last `decay` share of all steps."""
     learner = config.learner
     rise = (number + 1) / max(learner.warmup_steps, 1)
-    fall = (config.steps - number) / max(learner.decay_steps, 1)
+    fall = (config.steps - number) / max(config.steps * learner.decay, 1)
     return learner.learning_rate * min(rise, 1.0, fall)

@@ -17,13 +17,14 @@ RENDERING = CompactRendering()
 class PaperEnvironments:
     """Plays on paper: `worth(task, answer, turn)` is the reward. Says after each turn that the first item floats.
 
-    An episode listed in `over` ends after that many turns, one in `broken` fails in that turn (from 1).
+    An episode listed in `over` ends after that many turns, one in `broken` fails in that turn (from 1), and in those
+    in `sound` nothing floats.
     """
 
     apart = False
 
-    def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None):
-        self.worth, self.over, self.broken = worth, over or {}, broken or {}
+    def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None, sound=()):
+        self.worth, self.over, self.broken, self.sound = worth, over or {}, broken or {}, sound
         self.episodes: dict[int, list] = {}
         self.told: list[tuple[int, Told]] = []
 
@@ -41,9 +42,10 @@ class PaperEnvironments:
         if self.broken.get(episode) == turn:
             self.told.append((episode, Told(done=True, fault="the lights went out")))
             return
-        evidence = Evidence(unsupported=(Unsupported(task.movable[0].id, 0.3),))
+        floating = () if episode in self.sound else (Unsupported(task.movable[0].id, 0.3),)
+        evidence = Evidence(unsupported=floating)
         score = Score(task.id, "ok", self.worth(task, answer, turn), {"format": 1.0}, evidence, {
-            "items": len(task.items), "colliding": 0, "outside": 0, "unsupported": 1, "unstable": 0,
+            "items": len(task.items), "colliding": 0, "outside": 0, "unsupported": len(floating), "unstable": 0,
         })  # fmt: skip
         shown = RENDERING.pictures(task, layout) if settings.pictures else ()
         message = RENDERING.feedback(task, layout, score.to_json(), shown)

@@ -23,7 +23,7 @@ def at_home(checkout, monkeypatch):
 def test_the_shipped_configuration_is_the_one_of_the_proof():
     config = read_config(str(TINY))
     rollout = config.rollout
-    assert (config.steps, rollout.tasks, rollout.group, rollout.turns) == (150, 4, 8, 3)
+    assert (config.steps, rollout.tasks, rollout.group, rollout.turns) == (200, 4, 8, 3)
     assert config.reward.render and rollout.pictures and config.credit.credit == "turn"
 
 
@@ -58,7 +58,7 @@ def test_a_resolved_file_reads_back_as_the_same(tmp_path):
         ("credit.credit=token", "credit.credit: expected one of turn, episode"),
         ("credit.discount=1.5", "credit.discount: expected at most 1"),
         ("learner.passes=0", "learner.passes: expected at least 1"),
-        ("learner.decay_steps=151", "learner.decay_steps: expected at most steps (150)"),
+        ("learner.decay=1.5", "learner.decay: expected at most 1, a share of all steps, got 1.5"),
         ("reward.stages=3", "reward.stages: expected a list of tables"),
         ("reward.stages=[{step=1}, {stap=1}]", "reward.stages[1].stap: expected one of step, weights"),
         ("reward.stages=[{step=5}, {step=5}]", "reward.stages: expected each at a later step"),

@@ -27,7 +27,7 @@ def tokens(seed=0, **changes) -> Tokens:
     mask[-1] = 0
     made = Tokens(
         new=(old + drawn(0.3)).requires_grad_(), old=old, mask=mask, advantages=drawn(1.0), sampler=old + drawn(0.5),
-        reference=old + drawn(0.3), weights=1 + drawn(1.0).abs(),
+        reference=old + drawn(0.3),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -43,15 +43,15 @@ def by_hand(made: Tokens, settings: LossSettings) -> float:
         own = [t for t in range(LENGTH) if made.mask[b, t]]
         row = 0.0
         for t in own:
-            new, old, sampler, reference, advantage, weight = (
+            new, old, sampler, reference, advantage = (
                 x[b, t].item()
-                for x in (made.new, made.old, made.sampler, made.reference, made.advantages, made.weights)
+                for x in (made.new, made.old, made.sampler, made.reference, made.advantages)
             )
             ratio = math.exp(new - old)
             if settings.kind == "gspo":
                 ratio = math.exp(sum((made.new[b, u] - made.old[b, u]).item() for u in own) / len(own))
             low, high = 1 - settings.clip_low, 1 + settings.clip_high
-            one = -min(ratio * advantage, min(max(ratio, low), high) * advantage) * weight
+            one = -min(ratio * advantage, min(max(ratio, low), high) * advantage)
             if abs(old - sampler) > settings.gap_threshold:
                 one *= min(math.exp(old - sampler), settings.importance_cap)
             distance = math.exp(reference - new) - (reference - new) - 1
@@ -94,7 +94,7 @@ def test_microbatches_add_up_to_the_batch(kind):
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_step_against_the_gradient_makes_what_was_good_likelier(kind):
     """On the policy that sampled, before any clip: the gradient of a token's log-probability has -A's sign."""
-    made = tokens(sampler=None, reference=None, weights=None)
+    made = tokens(sampler=None, reference=None)
     if kind == "gspo":  # its ratio is the row's, so its gradient is of the row's sum
         made = replace(made, advantages=made.advantages[:, :1].expand(-1, LENGTH))
     made = replace(made, old=made.new.detach())
@@ -145,18 +145,6 @@ def test_only_gaps_beyond_the_threshold_are_corrected_up_to_the_cap():
         made = Tokens(old.clone().requires_grad_(), old, mask, torch.ones(1, 6), sampler=old - gaps)
         loss, _ = policy_loss(made, LossSettings("dapo"), BatchSize(1, 1))
         assert loss.item() == pytest.approx(-expected)
-
-
-def test_weights_of_tokens_scale_their_gradients():
-    made = tokens(sampler=None, reference=None, weights=None)
-    made = replace(made, old=made.new.detach())
-    policy_loss(made, LossSettings(), batch_of(made))[0].backward()
-    plain = made.new.grad.clone()
-    made.new.grad = None
-    weights = torch.ones(ROWS, LENGTH, dtype=torch.float64)
-    weights[0, 2], weights[1, 3] = 3.0, 0.0
-    policy_loss(replace(made, weights=weights), LossSettings(), batch_of(made))[0].backward()
-    torch.testing.assert_close(made.new.grad, plain * weights)
 
 
 def test_all_losses_agree_where_they_must():

@@ -11,15 +11,17 @@ from tests.rl.paper import PaperEnvironments
 
 torch = pytest.importorskip("torch")
 
+from accelerate import Accelerator  # noqa: E402
+
 from headless.pretraining.export import write_model  # noqa: E402
 from headless.pretraining.model import ModelShape, build  # noqa: E402
 from headless.rl import learner, step  # noqa: E402
 from headless.rl.clock import Clock  # noqa: E402
 from headless.rl.compact import CompactActor  # noqa: E402
 from headless.rl.config import CreditConfig, LearnerConfig, RolloutConfig, TrainConfig  # noqa: E402
+from headless.rl.coordinates import coordinate_advantages  # noqa: E402
 from headless.rl.losses import LossSettings  # noqa: E402
-from headless.rl.run import optimiser_of  # noqa: E402
-from headless.rl.step import Trainer, fault_weights, gather, learning_rate, train_step  # noqa: E402
+from headless.rl.step import Trainer, gather, learning_rate, train_step  # noqa: E402
 from headless.rl.trajectory import Trajectory  # noqa: E402
 from metaspatial_addon.layout import vocabulary as v  # noqa: E402
 
@@ -40,7 +42,8 @@ def worth(task, answer, turn) -> float:
 def trainer(folder, environments=None, **changes) -> Trainer:
     config = replace(TrainConfig(model=str(folder), steps=100, rollout=FREE), **changes)
     actor = CompactActor(folder)
-    return Trainer(config, actor, optimiser_of(actor.model, config), environments or PaperEnvironments(worth))
+    environments = environments or PaperEnvironments(worth)
+    return Trainer(config, actor, environments, Accelerator(cpu=True))
 
 
 @pytest.fixture(scope="module")
@@ -184,18 +187,23 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_the_weights_are_spoil
     assert all(torch.equal(a, b) for a, b in zip(before, made.actor.model.parameters(), strict=True))
 
 
-def test_poses_of_items_at_fault_weigh_more(small_model):
-    made = trainer(small_model)
-    episode = gather(made, 0, Clock())[0][0]
-    trajectory: Trajectory = episode.trajectory
-    assert (fault_weights(made.actor, episode, 1.0) == 1).all()
-    weights = fault_weights(made.actor, episode, 3.0)
-    floating = episode.task.movable[0].id  # so say the environments on paper
-    heavy = [v.TOKENS[trajectory.ids[k]] for k in np.flatnonzero(weights == 3)]
-    text = "".join(heavy)
-    assert set(weights.tolist()) == {1.0, 3.0} and text.count('"yaw"') == text.count('"z"') >= 1
-    pose = next(pose for i, pose in said_poses(episode).items() if i == floating)
-    assert heavy[0] == f'","yaw":{pose.yaw:.0f}' and heavy[1] == f',"x":{pose.x:.2f}'
+def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_model):
+    made = trainer(small_model, PaperEnvironments(worth, sound={0, 3, 5}))
+    episodes = gather(made, 0, Clock())[0]
+    scale = np.full((len(episodes), 2), 0.5)
+    assert not any(found.any() for found in coordinate_advantages(made.actor, episodes, 0.0, scale))
+    found = coordinate_advantages(made.actor, episodes, 0.1, scale)
+    for k, (episode, advantages) in enumerate(zip(episodes, found, strict=True)):
+        trajectory: Trajectory = episode.trajectory
+        first = np.flatnonzero((np.array(trajectory.turns) == 0) & (advantages != 0))
+        told = [v.TOKENS[trajectory.ids[place]] for place in first]
+        floating = episode.task.movable[0].id  # so say the environments on paper, of all but the sound episodes
+        pose = said_poses(episode)[floating]
+        assert told[:2] == [f'","yaw":{pose.yaw:.0f}', f',"x":{pose.x:.2f}'] and len(told) == 4
+        # Of the first group's four episodes two are at fault, of the second's three.
+        share = 2 / 4 if episode.group == 0 else 3 / 4
+        fault = k not in (0, 3, 5)
+        assert advantages[first] == pytest.approx(-0.1 * (fault - share) / 0.5)
 
 
 def said_poses(episode):
@@ -207,7 +215,7 @@ def said_poses(episode):
 
 
 def test_the_rate_rises_stays_and_falls():
-    config = TrainConfig(steps=10, learner=LearnerConfig(1.0, warmup_steps=4, decay_steps=2))
+    config = TrainConfig(steps=10, learner=LearnerConfig(1.0, warmup_steps=4, decay=0.2))
     rates = [learning_rate(config, number) for number in range(10)]
     assert rates == [0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 0.5]
     assert learning_rate(TrainConfig(learner=LearnerConfig(1.0, warmup_steps=0)), 149) == 1.0

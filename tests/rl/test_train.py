@@ -23,7 +23,7 @@ from metaspatial_addon.policy.builtin import BuiltinPolicy  # noqa: E402
 ROOT = Path(__file__).parents[2]
 SMALL = (
     "steps=5", "save_every=1", "keep=9", "rollout.tasks=1", "rollout.group=2", "rollout.turns=2",
-    "learner.learning_rate=1e-3", "learner.warmup_steps=2", "show_every=0",
+    "learner.learning_rate=1e-3", "learner.warmup_steps=2", "learner.decay=0", "show_every=0",
 )  # fmt: skip
 
 
