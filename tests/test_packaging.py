@@ -69,6 +69,7 @@ def test_the_zip_holds_nothing_that_belongs_to_development(archive: zipfile.ZipF
         "__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "CHANGELOG.md", "metaspatial_addon", "assets",
     }
     assert not [name for name in archive.namelist() if name.startswith("assets/") and name.endswith(".py")]
+    assert not [name for name in archive.namelist() if name.startswith("assets/models/taught/")]
 
 
 def test_a_missing_system_library_is_named_with_its_package() -> None:

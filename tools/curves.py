@@ -50,7 +50,10 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
     runs = {folder.name: read_run(folder) for folder in options.runs}
-    steps = len(next(iter(next(iter(runs.values())).values())))
+    lengths = {len(figures) for run in runs.values() for figures in run.values()}
+    steps = min(lengths)
+    if len(lengths) > 1 or steps < 2 * STRETCHES:
+        sys.exit(f"curves.py: expected runs of one length, of {2 * STRETCHES} steps at least; got {sorted(lengths)}")
     ends = [str(part[-1] + 1) for part in np.array_split(np.arange(steps), STRETCHES)]
     charts = []
     for number, (title, (name, factor, least)) in enumerate(CURVES.items()):

@@ -39,8 +39,8 @@ if [ "$suite" = trixie ]; then
     # The chroot may not trust this machine's package registry: what else training needs is fetched from out here.
     # torch itself is Debian's, so whatever asks for it comes without what it asks for.
     fetch() {
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --python-version 3.13 \
-            --only-binary=:all: --target "$out/packages" "$@"
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade \
+            --python-version 3.13 --only-binary=:all: --target "$out/packages" "$@"
     }
     fetch "$(.venv/bin/python tools/requirement.py transformers)" "$(.venv/bin/python tools/requirement.py tensorboard)"
     fetch --no-deps "$(.venv/bin/python tools/requirement.py accelerate)"

@@ -19,12 +19,15 @@ from .step import Trainer, learn, settings_of
 
 def check(config: TrainConfig) -> None:
     """Print what a step will take. The model on disk stays as it is. Raises CommandError."""
+    accelerator = open_accelerator(config)
+    if accelerator.num_processes > 1:
+        raise cli.CommandError("--check: start it in one process")
     torch.set_num_threads(config.threads)
     rollout = config.rollout
     actor = open_actor(config)
     task, _ = make_task("train", config.seed, 0)
     with open_environments(config) as environments:
-        trainer = Trainer(config, actor, environments, open_accelerator(config))
+        trainer = Trainer(config, actor, environments, accelerator)
         for _ in range(2):  # the first time furniture is loaded and memory laid out
             clock = Clock()
             episode = Episode(task, 0, (config.seed, 0))

@@ -43,7 +43,9 @@ def save(folder: Path, trainer: Trainer, progress: Progress) -> None:
     main = trainer.accelerator.is_main_process
     if main:
         shutil.rmtree(beside, ignore_errors=True)
-    state = get_optimizer_state_dict(trainer.learning, trainer.optimiser, options=WHOLE)
+    state = trainer.optimiser.state_dict()
+    if trainer.config.learner.shard:
+        state = get_optimizer_state_dict(trainer.learning, trainer.optimiser, options=WHOLE)
     trainer.actor.save(beside, main)
     if not main:
         return
@@ -70,4 +72,7 @@ def read_progress(checkpoint: Path) -> Progress:
 def load_optimiser(checkpoint: Path, trainer: Trainer) -> None:
     """Put the optimiser back as it was; the actor's own `load` does so with the weights."""
     state = torch.load(checkpoint / OPTIMISER, weights_only=True)
-    set_optimizer_state_dict(trainer.learning, trainer.optimiser, state, options=WHOLE)
+    if trainer.config.learner.shard:
+        set_optimizer_state_dict(trainer.learning, trainer.optimiser, state, options=WHOLE)
+    else:
+        trainer.optimiser.load_state_dict(state)

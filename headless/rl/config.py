@@ -124,7 +124,7 @@ class TrainConfig:
     never.
     """
 
-    model: str = "assets/models/tiny"
+    model: str = "assets/models/taught"
     rendering: Literal["compact", "full"] = "compact"
     seed: int = 1
     steps: int = 150
@@ -238,6 +238,9 @@ def _check(config: TrainConfig, source: str) -> None:
     if loss.kind == "gspo" and loss.clip_high > 0.05:
         raise InputError(source, "loss.clip_high", "some 4e-4 for gspo, whose ratio is a mean over the episode",
                          loss.clip_high)  # fmt: skip
+    if loss.kind == "gspo" and config.credit.fault_penalty:
+        raise InputError(source, "credit.fault_penalty", "0 for gspo, which has one ratio for all tokens of an answer",
+                         config.credit.fault_penalty)  # fmt: skip
     if loss.importance_cap < 1:
         raise InputError(source, "loss.importance_cap", "at least 1", loss.importance_cap)
     if learner.decay > 1:

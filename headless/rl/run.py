@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+from accelerate.utils import KwargsHandler
 
 from headless import cli
 from metaspatial_addon.layout.compact import CompactRendering
@@ -25,6 +28,9 @@ from .pool_worker import Place
 from .records import TurnLog
 from .showing import Showing
 from .step import Trainer, train_step
+
+LONGEST_WAIT = timedelta(hours=2)
+"""Of one process for another."""
 
 
 def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "") -> None:
@@ -59,7 +65,7 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
                 _take_steps(trainer, done.step, folder, log, showing)
         else:
             _take_steps(trainer, done.step, folder)
-    accelerator.end_training()
+        trainer.close()
 
 
 def _take_steps(
@@ -88,8 +94,12 @@ def open_accelerator(config: TrainConfig) -> Accelerator:
     """Tells the processes that learn together apart, where torchrun started several. Raises CommandError."""
     # The embedded model lives on the CPU. Without pictures the vision tower has no part in the loss.
     on_cpu = config.rendering == "compact" or not torch.cuda.is_available()
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = Accelerator(cpu=on_cpu, kwargs_handlers=[unused])
+    handlers: list[KwargsHandler] = [DistributedDataParallelKwargs(find_unused_parameters=True)]
+    if "LOCAL_RANK" in os.environ:
+        # A process may wait while another's workers are replaced. On CPUs, a torch that knows MPI would ask that, which
+        # knows nothing of what torchrun started.
+        handlers.append(InitProcessGroupKwargs(backend="gloo" if on_cpu else "nccl", timeout=LONGEST_WAIT))
+    accelerator = Accelerator(cpu=on_cpu, kwargs_handlers=handlers)
     if config.learner.shard and accelerator.num_processes == 1:
         raise cli.CommandError("learner.shard: there is one process to spread a model over: start several by torchrun")
     if config.rollout.tasks % accelerator.num_processes:

@@ -5,6 +5,7 @@ Shapes: B episodes, T turns at most, b rows of a microbatch, L tokens.
 
 from __future__ import annotations
 
+import gc
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -59,6 +60,14 @@ class Trainer:
     def parameters(self) -> list[torch.nn.Parameter]:
         """What learns."""
         return [p for p in self.learning.parameters() if p.requires_grad]
+
+    def close(self) -> None:
+        """Part from the other processes. The wrapped model goes first: were it the last to hold on to the process
+        group, taking that down could wait for ever, for a thread of the group's that waits for Python."""
+        del self.learning
+        self.accelerator.free_memory()
+        gc.collect()
+        self.accelerator.end_training()
 
     @property
     def rank(self) -> int:
@@ -183,8 +192,9 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
         kept += [episode for episode in healthy if last or episode.group not in flat]
     if len(kept) < trainer.ranks:
         raise RuntimeError(
-            f"{len(kept) or 'no'} episode of step {number + 1} has a result: {faults} failed, and the others began "
-            f"with more tokens than rollout.context ({rollout.context}) has room for beside rollout.answer_tokens"
+            f"step {number + 1}: {len(kept)} episodes have a result, and each of {trainer.ranks} processes needs one: "
+            f"{faults} failed, and any others began with more tokens than rollout.context ({rollout.context}) has room "
+            "for beside rollout.answer_tokens"
         )
     return kept, faults, flat_met / met
 
@@ -194,7 +204,7 @@ def learn(trainer: Trainer, rows: list[Row], number: int) -> tuple[metrics.Token
 
     Of the `rows`, those of all processes, each process learns from its share, and gradients are added up.
 
-    Raises RuntimeError where the gradient is not finite; the weights then stay.
+    Raises RuntimeError where the gradient is not finite; that pass then leaves the weights.
     """
     config, actor = trainer.config, trainer.actor
     learner = config.learner
@@ -214,7 +224,7 @@ def learn(trainer: Trainer, rows: list[Row], number: int) -> tuple[metrics.Token
         tally = metrics.TokenTally(size.tokens)
         for k, batch in enumerate(packed):
             waits = nullcontext() if k == len(packed) - 1 else trainer.accelerator.no_sync(trainer.learning)
-            with waits:  # gradients are exchanged once a pass
+            with waits:  # gradients are exchanged once a pass; those of a sharded model, with each microbatch
                 with torch.autocast(actor.device.type, torch.bfloat16, enabled=learner.bf16):
                     new, entropy = trainer.learning(logprobs_of, batch, config.rollout.temperature)  # (b, L)
                     if once == 0:

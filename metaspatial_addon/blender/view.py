@@ -26,8 +26,6 @@ HALF_FIELD = 1.0
 """Tangent of half the field of view: 90 degrees, what one takes in without turning the head much."""
 LOOK_DOWN = math.radians(12)
 PLACES = 3
-LOOMING = 0.05
-"""Most of a frame that one item can fill: what stands right before the eye makes no room fuller."""
 _RAYS = 500
 """Most rays an item and picture; an item that would need more is sampled on a coarser grid."""
 
@@ -51,7 +49,7 @@ def measure_view(studio: Studio, stage: Stage, task: Task) -> ViewMeasure:
             studio.aim(tuple(place), turn)
             ids = studio.take_ids(PIXELS)
             areas = np.bincount(ids.ravel(), minlength=len(bodies) + 1)[1:] / ids.size
-            fills.append(float(areas.clip(max=LOOMING).sum()))
+            fills.append(float(areas.clip(max=ViewMeasure.LOOMING).sum()))
             left, right = (float((half > 0).sum()) for half in np.array_split(ids, 2, axis=1))
             balances.append(1 - abs(left - right) / (left + right) if left + right else 0.0)
             for number, body in enumerate(bodies, 1):

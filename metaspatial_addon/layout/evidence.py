@@ -78,7 +78,12 @@ class RelationScore:
 @dataclass(frozen=True)
 class ViewMeasure:
     """What renders show: per item the share of its pixels seen from eye height against the item alone, and that seen
-    from in front of it; how much of the frame the items fill and how evenly, both in [0, 1]."""
+    from in front of it; how much of the frame the items fill and how evenly, both in [0, 1].
+
+    What stands right before the eye makes no room fuller: one item fills `LOOMING` of the frame at most.
+    """
+
+    LOOMING: ClassVar[float] = 0.05
 
     visible: dict[str, float]
     fronts: dict[str, float]

@@ -40,7 +40,7 @@ UNREACHED_FLOOR = 0.5
 SEEN = 0.5
 """Share of an item that is enough for it to count as seen."""
 FILLED = 0.2
-"""Share of the frame that is enough for it to count as filled."""
+"""Share of the frame that is enough for it to count as filled; less where few items cannot fill as much."""
 
 MEASURED = ("format", "collision", "bounds", "support", "access", "relations")
 
@@ -142,4 +142,5 @@ def view_term(view: ViewMeasure) -> float:
     for a frame that is filled and balanced."""
     seen = [min(share / SEEN, 1.0) for shares in (view.visible, view.fronts) for share in shares.values()]
     mean = sum(seen) / len(seen) if seen else 1.0
-    return 0.6 * mean + 0.2 * min(view.fill / FILLED, 1.0) + 0.2 * view.balance
+    filled = max(min(FILLED, ViewMeasure.LOOMING * len(view.visible)), ViewMeasure.LOOMING)
+    return 0.6 * mean + 0.2 * min(view.fill / filled, 1.0) + 0.2 * view.balance

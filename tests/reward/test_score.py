@@ -152,6 +152,8 @@ def test_view_and_judge_are_separate_terms():
     assert view_term(hidden) == view_term(turned_away) < view_term(VIEW) == pytest.approx(1.0)
     assert view_term(replace(VIEW, balance=0.2)) < view_term(VIEW)
     assert view_term(ViewMeasure({}, {}, 0.0, 0.0)) == pytest.approx(0.6)
+    alone = {IDS[0]: 1.0}  # one item can fill no more of the frame, and that is enough
+    assert view_term(ViewMeasure(alone, alone, ViewMeasure.LOOMING, 1.0)) == pytest.approx(1.0)
 
 
 def test_fewer_items_make_a_fault_weigh_more():

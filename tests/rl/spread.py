@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from headless.rl import checkpoint
 from headless.rl.chat import ChatActor
@@ -64,23 +65,24 @@ def main(model: str, folder: Path, steps: int, shard: bool) -> None:
     config = TrainConfig(
         model, "full", steps=steps, rollout=RolloutConfig(tasks=2, group=5, turns=2, pictures=False, answer_tokens=16),
         loss=LossSettings("dapo", kl=0.05), lora=LoraConfig(rank=4, recompute=True),
-        learner=LearnerConfig(1e-2, warmup_steps=1, microbatch_tokens=1, shard=shard),
+        learner=LearnerConfig(1e-2, warmup_steps=1, passes=2, microbatch_tokens=1, shard=shard),
     )  # fmt: skip
     accelerator = open_accelerator(config)
     torch.manual_seed(config.seed)
     actor, earlier = ChatActor(model, config.lora), checkpoint.checkpoints(folder)
-    done = 0
+    done = checkpoint.Progress()
     if earlier:
         actor.load(earlier[-1])
-        done = checkpoint.read_progress(earlier[-1]).step
-    trainer = Trainer(config, actor, Letters(), accelerator, drawn=2 * done)
+        done = checkpoint.read_progress(earlier[-1])
+    trainer = Trainer(config, actor, Letters(), accelerator, done.drawn)
+    assert all(isinstance(weights, DTensor) is shard for weights in trainer.learning.parameters())
     if earlier:
         checkpoint.load_optimiser(earlier[-1], trainer)
-    figures = [train_step(trainer, number) for number in range(done, steps)]
+    figures = [train_step(trainer, number) for number in range(done.step, steps)]
     checkpoint.save(folder, trainer, checkpoint.Progress(steps, trainer.drawn))
     if accelerator.is_main_process:
         (folder / f"figures-{steps}.json").write_text(json.dumps(figures))
-    accelerator.end_training()
+    trainer.close()
 
 
 if __name__ == "__main__":

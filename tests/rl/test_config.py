@@ -29,6 +29,7 @@ def test_the_shipped_configuration_is_the_one_of_the_proof():
 
 def test_a_resolved_file_reads_back_as_the_same(tmp_path):
     changes = ["steps=7", "loss.kind=gspo", "loss.clip_low=3e-4", "loss.clip_high=4e-4", "reward.weights.view=0"]
+    changes += ["credit.fault_penalty=0"]
     config = read_config(str(TINY), changes)
     assert config.steps == 7 and config.loss.kind == "gspo" and config.reward.weights.view == 0
     write_config(config, tmp_path / "config.toml")
@@ -52,6 +53,7 @@ def test_a_resolved_file_reads_back_as_the_same(tmp_path):
         ("rollout.context=200", "rollout.answer_tokens: expected less than rollout.context (200)"),
         ("loss.kind=ppo", "loss.kind: expected one of grpo, dr_grpo, dapo, gspo, got 'ppo'"),
         ("loss.kind=gspo", "loss.clip_high: expected some 4e-4 for gspo"),
+        ("loss={kind='gspo', clip_high=0.05, clip_low=0.01}", "credit.fault_penalty: expected 0 for gspo"),
         ("loss.clip_high=0.1", "loss.clip_high: expected at least loss.clip_low (0.2), got 0.1"),
         ("loss.clip_low=1", "loss.clip_low: expected a number between 0 and 1"),
         ("loss.importance_cap=0.5", "loss.importance_cap: expected at least 1"),

@@ -156,7 +156,7 @@ def test_episodes_that_failed_are_left_out_and_counted(small_model):
     assert faults == 2 and [e.group for e in episodes] == [0, 0, 0, 1, 1, 1]
     assert train_step(made, 0)["episodes/infra_faults"] == 2
     lost = trainer(small_model, PaperEnvironments(worth, broken=dict.fromkeys(range(8), 1)))
-    with pytest.raises(RuntimeError, match="step 1 .* 8 failed"):
+    with pytest.raises(RuntimeError, match="step 1: 0 episodes have a result.* 8 failed"):
         train_step(lost, 0)
 
 

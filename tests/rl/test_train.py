@@ -106,6 +106,13 @@ def test_a_run_that_was_stopped_goes_on_bit_by_bit(run, small_model, tmp_path):
     assert rows(tmp_path) == rows(run) and weights(tmp_path) == weights(run) and turns(tmp_path) == turns(run)
 
 
+def test_a_run_goes_on_whose_vision_tower_never_saw_a_picture(small_model, tmp_path):
+    blind = ("--set", "rollout.pictures=false", "--set", "steps=1")
+    train.main(arguments(small_model, tmp_path, *blind))
+    train.main(arguments(small_model, tmp_path, *blind[:2], "--set", "steps=2", "--resume"))
+    assert [row["step"] for row in rows(tmp_path)] == [1, 2]
+
+
 def test_a_run_that_was_killed_while_it_saved_goes_on_bit_by_bit(run, small_model, tmp_path):
     dying = f"""
 import os, signal
