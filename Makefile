@@ -40,7 +40,7 @@ $(python): $(if $(PYTHON),FORCE)
 	@touch $@
 
 demo: .venv/.demo
-	$(python) headless/generate.py --task assets/tasks/demo.json --policy builtin --turns 3 --seed 7 --out out/demo
+	$(python) headless/generate.py --task assets/tasks/demo.json --policy builtin --turns 3 --seed 2 --out out/demo
 
 test: .venv/.test
 	$(python) -m pytest -n auto --dist loadfile -m "not slow"
