@@ -22,9 +22,10 @@ def shard(learning: torch.nn.Module, device: torch.device, processes: int) -> No
     stacks = [module for module in learning.modules() if isinstance(module, torch.nn.ModuleList)]
     for layer in (layer for stack in stacks for layer in stack):
         fully_shard(layer, mesh=mesh)
-    fully_shard(learning, mesh=mesh)
+    learning = fully_shard(learning, mesh=mesh)
     with torch.no_grad():
         learning(lambda actor: None)  # the first module that runs becomes the root: later, parts run by themselves
+    learning.reshard()
 
 
 @contextmanager
