@@ -100,16 +100,15 @@ class Actor(Protocol):
 def allowed_mask(allowed: Sequence[np.ndarray], vocabulary: int) -> torch.Tensor:
     """(N, V) bool, true for the ids that each of N tokens may be; (1, V) where all may be the same."""
     rows: dict[int, int] = {}
-    kinds: list[np.ndarray] = []  # without repeats: what came from other processes are copies
+    same: dict[bytes, int] = {}  # what came from other processes are copies
     for ids in allowed:
         if id(ids) not in rows:
-            same = (row for row, kind in enumerate(kinds) if np.array_equal(kind, ids))
-            rows[id(ids)] = row = next(same, len(kinds))
-            kinds += [ids] if row == len(kinds) else []
+            rows[id(ids)] = same.setdefault(ids.tobytes(), len(same))
     index = [rows[id(ids)] for ids in allowed]
-    table = np.zeros((len(kinds), vocabulary), bool)
-    for row, ids in enumerate(kinds):
-        table[row, ids] = True
+    table = np.zeros((len(same), vocabulary), bool)
+    for ids, row in zip(allowed, index, strict=True):
+        if not table[row].any():
+            table[row, ids] = True
     return torch.from_numpy(table if len(table) == 1 else table[index])
 
 

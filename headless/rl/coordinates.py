@@ -34,7 +34,7 @@ def coordinate_advantages(
     found = [np.zeros(len(episode.trajectory), np.float32) for episode in episodes]
     if not penalty:
         return found
-    places: list[dict[tuple[int, int, str], list[int]]] = [_pose_tokens(actor, episode) for episode in episodes]
+    places = [_pose_tokens(actor, episode) for episode in episodes]
     faults: dict[tuple[int, int, str], list[float]] = {}
     for episode, told in zip(episodes, places, strict=True):
         for key in told:
