@@ -5,6 +5,7 @@ Each is written beside its place and renamed, so that nobody meets half a file, 
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from .turns import is_room, runs
 
 log = logging.getLogger(__name__)
 
+_PATH_LENGTH = 1023  # bytes that a path may have in Blender, whose buffers hold one more
+
 
 def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
     """Write one scene with all it needs, pictures included, as a compressed .blend.
@@ -28,16 +31,15 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
     Pictures are packed and output paths reset in the open file too: for a process of our own, not the artist's.
     Raises OSError.
     """
-    write_scene(path, scene, compress=True)
-
-
-def write_scene(path: str | os.PathLike[str], scene: bpy.types.Scene, *, compress: bool) -> None:
-    """`save_blend`, compressed or not."""
     for image in bpy.data.images:
         _pack(image)
     _set_path(scene.render, "filepath", "//")
-    with _beside(path) as part:
-        bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=compress)
+    with _beside(path) as part, _full_paths() as paths:
+        bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
+        content = part.read_bytes()
+        for full, packed in paths.items():
+            content = content.replace(full, packed.ljust(len(full), b"\0"))
+        part.write_bytes(gzip.compress(content, 6))
 
 
 def export_glb(path: str | os.PathLike[str], turn: bpy.types.Collection, scene: bpy.types.Scene) -> None:
@@ -118,9 +120,27 @@ def _pack(image: bpy.types.Image) -> None:
 
 
 def _set_path(owner: bpy.types.bpy_struct, field: str, path: str) -> None:
-    """Set a path, and overwrite what a longer one before it leaves behind in Blender's buffer of 1,024 bytes."""
-    setattr(owner, field, "x" * 1023)
+    """Set a path, and overwrite what a longer one before it leaves behind in Blender's buffer."""
+    setattr(owner, field, "x" * _PATH_LENGTH)
     setattr(owner, field, path)
+
+
+@contextmanager
+def _full_paths() -> Iterator[dict[bytes, bytes]]:
+    """Give packed pictures paths that fill their buffers for a moment; what each stands for.
+
+    Blender copies what it writes, and its copy of a packed picture takes memory as it comes: behind a short path,
+    whatever this process had there before (a folder, a prompt, a key) would go into the file.
+    """
+    packed = [(part, part.filepath) for image in bpy.data.images for part in image.packed_files]
+    full = [f"//picture {number} ".ljust(_PATH_LENGTH, "x") for number in range(len(packed))]
+    try:
+        for (part, _), path in zip(packed, full, strict=True):
+            part.filepath = path
+        yield {path.encode(): before.encode() for path, (_, before) in zip(full, packed, strict=True)}
+    finally:
+        for part, before in packed:
+            _set_path(part, "filepath", before)
 
 
 @contextmanager
