@@ -7,6 +7,7 @@ another one with the whole episode, which is replayed there: environments are de
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
 from collections.abc import Callable
@@ -210,19 +211,32 @@ class Pool:
     def _next_turn(self, seat: _Seat) -> _Turn | None:
         """Wait for a turn that the seat's worker is to play; None when the pool is closed.
 
-        First come those of episodes that it knows; of these, the task whose room stands on its stage.
+        First come those of episodes that it knows; of these, the task whose room stands on its stage. With none left
+        it takes over what would wait for longer elsewhere.
         """
         with self._changed:
             while not self._closing:
                 late = time.monotonic() - _TAKE_OVER
                 mine = [turn for turn in self._due if turn.home in (None, seat) or turn.since < late]
-                if mine:
-                    turn = min(mine, key=lambda turn: (turn.home is not seat, turn.task is not seat.task))
+                if turns := mine or self._left_waiting():
+                    turn = min(turns, key=lambda turn: (turn.home is not seat, turn.task is not seat.task))
                     self._due.remove(turn)
                     turn.home, seat.task = seat, turn.task
                     return turn
                 self._changed.wait(_TAKE_OVER / 5)
         return None
+
+    def _left_waiting(self) -> list[_Turn]:
+        """Turns that others will come to later than an idle worker is done with them, which plays again what the
+        episode said before: the turns in front of them are more than those. Beginnings stay where they were dealt."""
+        ahead = collections.Counter[int]()
+        found = []
+        for turn in self._due:
+            if turn.home is not None and turn.home.ready:
+                if ahead[turn.home.number] > len(turn.said) > 0:
+                    found.append(turn)
+                ahead[turn.home.number] += 1
+        return found
 
     def _played(self, worker: Worker, turn: _Turn) -> Told:
         request = Request(turn.key, self._oldest, turn.task, turn.settings, turn.said)

@@ -28,7 +28,8 @@ _LOOK_EVERY = 0.1  # seconds between looks whether the process still lives
 def worker_command() -> list[str]:
     """The command that starts a worker: this Blender, headless, or this Python where bpy is a module of it."""
     bpy = sys.modules.get("bpy")
-    return [*client.worker_command(bpy.app.binary_path if bpy else "")[:-1], str(MAIN)]
+    blender, *options, _ = client.worker_command(bpy.app.binary_path if bpy else "")
+    return [blender, *(["--threads", "1", *options] if options else []), str(MAIN)]
 
 
 class ProcessWorker(client.Worker):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,7 +63,8 @@ class PoolWorker:
         from metaspatial_addon.layout.rendering import FullRendering
         from metaspatial_addon.worker.jobs import memory_mb
 
-        from .in_process import InProcess
+        with _one_core():
+            from .in_process import InProcess  # loads bpy
 
         rendering = CompactRendering() if place.rendering == "compact" else FullRendering()
         worker = cls(InProcess(rendering, place.pixels, threads=1).__enter__())
@@ -102,6 +104,21 @@ class PoolWorker:
         [(_, told)] = self._environments.collect()
         self._answered[key] = answered
         return told
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Blender, as it is loaded, counts the cores that it may use and later has as many task threads. In a process that
+    shares the machine with others like it they only spin: a third of a worker's time went there."""
+    if not hasattr(os, "sched_setaffinity"):  # Linux has it
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _watch_memory(held_mb: Callable[[], int], most_mb: int) -> None:

@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Studio:
         self.scene = self._own(bpy.data.scenes.new(PREFIX + "scene"))
         self.camera = self._add("camera", bpy.data.cameras.new(PREFIX + "camera"))
         self.scene.camera = self.camera
+        self._eyes: list[bpy.types.Object] = []
         self._sun = self._add("sun", bpy.data.lights.new(PREFIX + "sun", "SUN"))
         self._sun.data.energy, self._sun.data.angle, self._sun.data.color = 2.3, 0.2, (1.0, 0.92, 0.80)
         self._fill = self._add("fill", bpy.data.lights.new(PREFIX + "fill", "SUN"))
@@ -96,22 +97,28 @@ class Studio:
             view.exposure += WORKBENCH_LIFT
         self.scene.cycles.pixel_filter_type, self.scene.cycles.filter_width = "BLACKMAN_HARRIS", 1.5
         self.scene.view_layers[0].material_override = None
-        taken = self._render(engine, pixels, samples)
+        (taken,) = self._render(engine, pixels, samples)
         return without_grain(taken) if engine == "CYCLES" else taken
 
-    def take_ids(self, pixels: int) -> np.ndarray:
-        """(pixels, pixels) int32: the pass index of the object seen at each pixel's middle, 0 where there is none."""
+    def take_ids(self, views: Sequence[tuple[np.ndarray, np.ndarray]], pixels: int) -> list[np.ndarray]:
+        """(pixels, pixels) int32 for each view: the pass index of the object seen at each pixel's middle, 0 where there
+        is none. A view is a place (3,) and a turn (3, 3) as `aim` takes them.
+
+        All are rendered in one go, as the views of a scene in stereo are: to begin a render takes Cycles longer than
+        to take so small a picture.
+        """
         self.scene.world = None
         view = self.scene.view_settings
         view.view_transform, view.look, view.exposure, view.gamma = "Raw", "None", 0.0, 1.0
         self.scene.cycles.pixel_filter_type, self.scene.cycles.filter_width = "BOX", 0.01
         self.scene.view_layers[0].material_override = self._ids
-        coded = self._render("CYCLES", pixels, samples=1).astype(np.int32)
-        return coded[:, :, 0] + 256 * coded[:, :, 1]
+        with self._seeing(views) as names:
+            coded = self._render("CYCLES", pixels, 1, names)
+        return [picture[:, :, 0] + 256 * picture[:, :, 1].astype(np.int32) for picture in coded]
 
-    def aim(self, place: tuple[float, float, float], turn: np.ndarray) -> None:
+    def aim(self, place: Sequence[float], turn: np.ndarray) -> None:
         """Put the camera somewhere; `turn` (3, 3) has its right, up and backward directions as columns."""
-        self.camera.matrix_world = Matrix.Translation(place) @ Matrix(turn.tolist()).to_4x4()
+        _aim(self.camera, place, turn)
 
     def finish(self, material: bpy.types.Material | None) -> bpy.types.Material | None:
         """What a part of the stage's walls wears in pictures: None to keep its own."""
@@ -128,21 +135,45 @@ class Studio:
     def floor_finish(self, room_type: str) -> bpy.types.Material:
         return self._tiles if room_type.lower().startswith(_TILED) else self._planks
 
-    def _render(self, engine: str, pixels: int, samples: int) -> np.ndarray:
+    @contextmanager
+    def _seeing(self, views: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[list[str]]:
+        """Render with an eye for each view in place of the camera; what Blender adds to the names of their files."""
+        render = self.scene.render
+        while len(self._eyes) < len(views):
+            eye = self._stand("eye", self.camera.data)
+            self._eyes.append(eye)
+            view = render.views.new(eye.name)
+            view.file_suffix = eye.name.removeprefix(PREFIX)  # by which Blender finds the view's camera, too
+        eyes = self._eyes[:len(views)]
+        for eye, (place, turn) in zip(eyes, views, strict=True):
+            _aim(eye, place, turn)
+        for view in render.views:
+            view.use = view.name in [eye.name for eye in eyes]
+        self.scene.camera, render.use_multiview = eyes[0], True
+        try:
+            yield [render.views[eye.name].file_suffix for eye in eyes]
+        finally:
+            self.scene.camera, render.use_multiview = self.camera, False
+
+    def _render(self, engine: str, pixels: int, samples: int, names: Sequence[str] = ("",)) -> list[np.ndarray]:
+        """(pixels, pixels, 3) uint8 each; `names` are what Blender adds to the file's for each view."""
         render = self.scene.render
         render.engine = engine
         render.resolution_x = render.resolution_y = pixels
         self.scene.cycles.samples = samples
         self.scene.eevee.taa_render_samples = samples
-        picture = Path(self._folder.name) / "picture.bmp"
-        render.filepath = str(picture)
+        folder = Path(self._folder.name)
+        render.filepath = str(folder / "picture.bmp")
         with _quiet():
             bpy.ops.render.render(write_still=True, scene=self.scene.name)
-        if not picture.is_file():
-            raise RuntimeError("Blender's render wrote no picture")
-        pixels = _read_bmp(picture.read_bytes())
-        picture.unlink()
-        return pixels
+        pictures = []
+        for name in names:
+            path = folder / f"picture{name}.bmp"
+            if not path.is_file():
+                raise RuntimeError("Blender's render wrote no picture")
+            pictures.append(_read_bmp(path.read_bytes()))
+            path.unlink()
+        return pictures
 
     def _settings(self, threads: int | None) -> None:
         scene = self.scene
@@ -150,6 +181,7 @@ class Studio:
         render.resolution_percentage = 100
         render.image_settings.file_format, render.image_settings.color_mode = "BMP", "RGB"
         render.use_file_extension = False
+        render.views_format = "MULTIVIEW"
         render.use_compositing = render.use_sequencer = False
         render.dither_intensity = 0.0
         if threads:
@@ -171,7 +203,10 @@ class Studio:
         return block
 
     def _add(self, name: str, data: bpy.types.ID) -> bpy.types.Object:
-        object_ = self._own(bpy.data.objects.new(PREFIX + name, self._own(data)))
+        return self._stand(name, self._own(data))
+
+    def _stand(self, name: str, data: bpy.types.ID) -> bpy.types.Object:
+        object_ = self._own(bpy.data.objects.new(PREFIX + name, data))
         self.scene.collection.objects.link(object_)
         return object_
 
@@ -277,6 +312,10 @@ def _quiet() -> Iterator[None]:
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
+
+
+def _aim(camera: bpy.types.Object, place: Sequence[float], turn: np.ndarray) -> None:
+    camera.matrix_world = Matrix.Translation(place) @ Matrix(turn.tolist()).to_4x4()
 
 
 def _read_bmp(data: bytes) -> np.ndarray:

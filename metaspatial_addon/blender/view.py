@@ -45,9 +45,8 @@ def measure_view(studio: Studio, stage: Stage, task: Task) -> ViewMeasure:
     fronts = dict(best)
     fills, balances = [], []
     with studio.showing([*stage.room.all, *(body.object for body in bodies)]):
-        for place, turn in standing_places(task.room, bodies):
-            studio.aim(tuple(place), turn)
-            ids = studio.take_ids(PIXELS)
+        views = standing_places(task.room, bodies)
+        for (place, turn), ids in zip(views, studio.take_ids(views, PIXELS), strict=True):
             areas = np.bincount(ids.ravel(), minlength=len(bodies) + 1)[1:] / ids.size
             fills.append(float(areas.clip(max=ViewMeasure.LOOMING).sum()))
             left, right = (float((half > 0).sum()) for half in np.array_split(ids, 2, axis=1))

@@ -122,11 +122,31 @@ def test_every_object_is_told_apart(kit):
     stage.place(layout)
     body = stage.bodies["a"]
     renderer.studio.camera.data.type, renderer.studio.camera.data.ortho_scale = "ORTHO", 2.0
-    renderer.studio.aim((2, 1.5, 10), np.eye(3))
+    above = (np.array([2, 1.5, 10]), np.eye(3))
     for number in (1, 2, 127, 128, 254, 255, 256, 257, 700):
         body.object.pass_index = number
         with renderer.studio.showing([body.object]):
-            assert np.all(renderer.studio.take_ids(16) == number)
+            (taken,) = renderer.studio.take_ids([above], 16)
+            assert np.all(taken == number)
+
+
+def test_views_taken_at_once_are_those_taken_one_by_one(kit):
+    stage, renderer = kit
+    some_task, layout = furnished("U")
+    stage.open(some_task)
+    stage.place(layout)
+    for number, body in enumerate(stage.placed, 1):
+        body.object.pass_index = number
+    views = standing_places(some_task.room, stage.placed)
+    assert len(views) == 3
+    with renderer.studio.showing([*stage.room.all, *(body.object for body in stage.placed)]):
+        at_once = renderer.studio.take_ids(views, 64)
+        alone = [renderer.studio.take_ids([view], 64)[0] for view in views]
+        pair = renderer.studio.take_ids(views[:2], 64)
+    assert all(np.array_equal(a, b) for a, b in zip(at_once, alone, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(pair, alone[:2], strict=True))
+    assert not np.array_equal(alone[0], alone[1]) and not np.array_equal(alone[1], alone[2])
+    assert renderer.top_view(stage, some_task, layout, 64)  # with the one camera again
 
 
 @pytest.mark.parametrize("shape", SHAPES)

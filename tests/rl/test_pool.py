@@ -209,6 +209,37 @@ def test_episodes_of_a_worker_that_hangs_are_taken_over(staff, monkeypatch):
     assert pool.replaced == 0
 
 
+def test_an_idle_worker_takes_over_what_would_wait_longer_elsewhere(staff):
+    busy, go_on, moved = threading.Event(), threading.Event(), (0, 2, 4, 6, 8)
+
+    def fails(worker, request):
+        if request.key == 0 and request.said:
+            busy.set()
+            go_on.wait(20)
+
+    with Pool(hire(staff, fails), 2) as pool:
+        for episode in range(10):
+            pool.begin(episode, PAIRS[0][0], EpisodeSettings(2))
+        begun = {}
+        while len(begun) < 10:
+            begun |= dict(pool.collect())
+        at_first = {key for key, said in staff[0].played if not said}
+        pool.answer(0, answers(0)[0])
+        assert busy.wait(20)
+        for episode in moved[1:]:
+            pool.answer(episode, answers(0)[0])
+        told = {}
+        while len(told) < 2:
+            told |= dict(pool.collect())
+        # The worker of all these is busy with the first. Two turns wait for it, the others behind those.
+        assert at_first == set(moved) and set(told) == {6, 8}
+        go_on.set()
+        while len(told) < 5:
+            told |= dict(pool.collect())
+    assert set(told) == set(moved) and pool.replaced == 0
+    assert {key for key, said in staff[1].played if said} == {6, 8}
+
+
 def test_a_bug_in_a_worker_stops_the_run(staff):
     def fails(worker, request):
         raise WorkerBug("KeyError: 'sofa'")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -156,3 +157,14 @@ def test_the_command_of_a_worker(monkeypatch):
     assert worker_command()[-1] == main
     if not bpy.app.binary_path:
         assert worker_command() == [sys.executable, main]
+    monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(app=SimpleNamespace(binary_path="/opt/blender")))
+    command = worker_command()
+    assert command[:3] == ["/opt/blender", "--threads", "1"] and command[-2:] == ["-P", main] and "-b" in command
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux binds a process to cores")
+def test_a_worker_may_use_all_cores_again_once_blender_has_counted_one(hire):
+    with Pool(hire(), 1) as pool:
+        drive(pool, episodes=1)
+        (worker,) = hire.staff
+        assert os.sched_getaffinity(worker.pid) == os.sched_getaffinity(0)
