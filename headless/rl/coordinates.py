@@ -1,11 +1,12 @@
-"""Credit for coordinates: an item's own faults, told to the tokens of its own pose. Called by `step`.
+"""Credit for coordinates: what an answer does to an item's faults, told to the tokens of its pose. Called by `step`.
 
 The paper's second version (3D-SPO) multiplies the reward of the coordinate tokens of items that violate physics by a
 penalty before the group's baseline is taken. Here the penalty is subtracted, in units of the reward, and the baseline
-is that of the same item in the same turn: where an item is sound and others of the group fail with it, the tokens of
-its pose gain what theirs lose, whatever the rest of the room does. Like the turn's advantages it is divided by the
-deviation of the group's returns, which does not bound it: groups of nearly equal returns weigh most, and what keeps
-them in check is the clip of the gradient.
+is that of the same item in the first answers of the group: where an item is sound and others of the group fail with
+it, the tokens of its pose gain what theirs lose, whatever the rest of the room does.
+
+Later turns move a few items each, from layouts that differ. What counts there is what moving an item changed in its
+faults, and the baseline is that of all that the group moves in that turn: mending gains, moving what was sound loses.
 """
 
 from __future__ import annotations
@@ -14,40 +15,51 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metaspatial_addon.reward.score import Score
+
 from .actor import Actor
 from .metrics import at_fault
 from .rollouts import Episode
 
 RELATION = 0.5
 """Half a fault of physics: at the same weight the model mended relations and left collisions."""
+OUTSIDE = 1.0
+"""Beyond the fault of physics that it is: few items leave the room, and none of them can stay where it is."""
+LEAST_DEVIATION = 0.05
+"""A group's returns can be next to equal while its items' faults differ. Divided by their deviation alone the credit
+has no bound: the gradient's norm once went from 1 to 66."""
+
+_Key = tuple[int, int, str]  # group, turn (from 0), item
 
 
 def coordinate_advantages(
     actor: Actor, episodes: Sequence[Episode], penalty: float, scale: np.ndarray
 ) -> list[np.ndarray]:
-    """For each episode (L,): -penalty x (faults - the group's mean faults) / scale where a token tells an item's pose,
-    0 elsewhere and in answers that could not be used; `scale` (B, T) is what the turn's advantages were divided by.
+    """For each episode (L,): -penalty x (change - baseline) / max(scale, `LEAST_DEVIATION`) where a token tells an
+    item's pose, 0 elsewhere and in answers that could not be used; `scale` (B, T) is what the turn's advantages were
+    divided by.
 
-    An item's faults after that turn: 1 if physics finds fault with it, and `RELATION` if a relation that it is the
-    subject of does not hold. The paper's physics reward counts both.
+    The change is that of the item's faults in that turn, from none before the first. They are 1 if physics finds fault
+    with it, `OUTSIDE` more if it leaves the room, and `RELATION` if a relation that it is the subject of does not hold.
+    The paper's physics reward counts both physics and relations.
     """
     found = [np.zeros(len(episode.trajectory), np.float32) for episode in episodes]
     if not penalty:
         return found
     places = [_pose_tokens(actor, episode) for episode in episodes]
-    faults: dict[tuple[int, int, str], list[float]] = {}
+    changes: dict[_Key, list[float]] = {}
     for episode, told in zip(episodes, places, strict=True):
         for key in told:
-            faults.setdefault(key, []).append(_faults(episode, key))
+            changes.setdefault(_alike(key), []).append(_change(episode, key))
     for k, (episode, told) in enumerate(zip(episodes, places, strict=True)):
         for key, tokens in told.items():
-            excess = _faults(episode, key) - float(np.mean(faults[key]))
-            found[k][tokens] = -penalty * excess / scale[k, key[1]]
+            excess = _change(episode, key) - float(np.mean(changes[_alike(key)]))
+            found[k][tokens] = -penalty * excess / max(scale[k, key[1]], LEAST_DEVIATION)
     return found
 
 
-def _pose_tokens(actor: Actor, episode: Episode) -> dict[tuple[int, int, str], list[int]]:
-    """Places of the tokens that tell poses, by group, turn (from 0) and item."""
+def _pose_tokens(actor: Actor, episode: Episode) -> dict[_Key, list[int]]:
+    """Places of the tokens that tell poses."""
     trajectory, found = episode.trajectory, {}
     turns = np.array(trajectory.turns)
     for turn, score in enumerate(episode.scores):
@@ -60,8 +72,20 @@ def _pose_tokens(actor: Actor, episode: Episode) -> dict[tuple[int, int, str], l
     return found
 
 
-def _faults(episode: Episode, key: tuple[int, int, str]) -> float:
+def _alike(key: _Key) -> _Key:
+    """What a pose is compared with: the same item's in first answers, any item's later."""
+    group, turn, item = key
+    return (group, turn, "" if turn else item)
+
+
+def _change(episode: Episode, key: _Key) -> float:
     _, turn, item = key
-    evidence = episode.scores[turn].evidence
+    usable = [score for score in episode.scores[:turn] if score.status == "ok"]
+    return _faults(episode.scores[turn], item) - (_faults(usable[-1], item) if usable else 0.0)
+
+
+def _faults(score: Score, item: str) -> float:
+    evidence = score.evidence
+    outside = any(found.id == item for found in evidence.outside)
     fails = any(relation.subject == item for relation in evidence.unsatisfied)
-    return (item in at_fault(evidence)) + RELATION * fails
+    return (item in at_fault(evidence)) + OUTSIDE * outside + RELATION * fails

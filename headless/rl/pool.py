@@ -228,12 +228,13 @@ class Pool:
 
     def _left_waiting(self) -> list[_Turn]:
         """Turns that others will come to later than an idle worker is done with them, which plays again what the
-        episode said before: the turns in front of them are more than those. Beginnings stay where they were dealt."""
+        episode said before: those in front of them, and the one that is played now, are more. Beginnings stay where
+        they were dealt."""
         ahead = collections.Counter[int]()
         found = []
         for turn in self._due:
             if turn.home is not None and turn.home.ready:
-                if ahead[turn.home.number] > len(turn.said) > 0:
+                if ahead[turn.home.number] >= len(turn.said) > 0:
                     found.append(turn)
                 ahead[turn.home.number] += 1
         return found

@@ -149,9 +149,9 @@ class Studio:
             _aim(eye, place, turn)
         for view in render.views:
             view.use = view.name in [eye.name for eye in eyes]
-        self.scene.camera, render.use_multiview = eyes[0], True
+        self.scene.camera, render.use_multiview = eyes[0], len(eyes) > 1  # of one view alone some versions add nothing
         try:
-            yield [render.views[eye.name].file_suffix for eye in eyes]
+            yield [render.views[eye.name].file_suffix for eye in eyes] if len(eyes) > 1 else [""]
         finally:
             self.scene.camera, render.use_multiview = self.camera, False
 

@@ -17,14 +17,14 @@ RENDERING = CompactRendering()
 class PaperEnvironments:
     """Plays on paper: `worth(task, answer, turn)` is the reward. Says after each turn that the first item floats.
 
-    An episode listed in `over` ends after that many turns, one in `broken` fails in that turn (from 1), and in those
-    in `sound` nothing floats.
+    An episode listed in `over` ends after that many turns, one in `broken` fails in that turn (from 1). In those
+    listed in `sound` nothing floats from that turn on.
     """
 
     apart = False
 
-    def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None, sound=()):
-        self.worth, self.over, self.broken, self.sound = worth, over or {}, broken or {}, sound
+    def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None, sound=None):
+        self.worth, self.over, self.broken, self.sound = worth, over or {}, broken or {}, sound or {}
         self.episodes: dict[int, list] = {}
         self.told: list[tuple[int, Told]] = []
 
@@ -42,7 +42,8 @@ class PaperEnvironments:
         if self.broken.get(episode) == turn:
             self.told.append((episode, Told(done=True, fault="the lights went out")))
             return
-        floating = () if episode in self.sound else (Unsupported(task.movable[0].id, 0.3),)
+        floats = turn < self.sound.get(episode, turn + 1)
+        floating = (Unsupported(task.movable[0].id, 0.3),) if floats else ()
         evidence = Evidence(unsupported=floating)
         score = Score(task.id, "ok", self.worth(task, answer, turn), {"format": 1.0}, evidence, {
             "items": len(task.items), "colliding": 0, "outside": 0, "unsupported": len(floating), "unstable": 0,

@@ -23,7 +23,7 @@ def at_home(checkout, monkeypatch):
 def test_the_shipped_configuration_is_the_one_of_the_proof():
     config = read_config(str(TINY))
     rollout = config.rollout
-    assert (config.steps, rollout.tasks, rollout.group, rollout.turns) == (200, 4, 8, 3)
+    assert (config.steps, rollout.tasks, rollout.group, rollout.turns) == (300, 4, 8, 3)
     assert config.reward.render and rollout.pictures and config.credit.credit == "turn"
 
 

@@ -188,7 +188,7 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_the_weights_are_spoil
 
 
 def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_model):
-    made = trainer(small_model, PaperEnvironments(worth, sound={0, 3, 5}))
+    made = trainer(small_model, PaperEnvironments(worth, sound={0: 1, 3: 1, 5: 1}))
     episodes = gather(made, 0, Clock())[0]
     scale = np.full((len(episodes), 2), 0.5)
     assert not any(found.any() for found in coordinate_advantages(made.actor, episodes, 0.0, scale))
@@ -204,6 +204,33 @@ def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_
         share = 2 / 4 if episode.group == 0 else 3 / 4
         fault = k not in (0, 3, 5)
         assert advantages[first] == pytest.approx(-0.1 * (fault - share) / 0.5)
+
+
+def test_coordinates_of_later_turns_gain_by_what_moving_an_item_mends(blank_model):
+    made = trainer(blank_model, PaperEnvironments(worth, sound=dict.fromkeys(range(8), 2)))
+    episodes = gather(made, 0, Clock())[0]
+    found = coordinate_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 0.5))
+    moves = {0: [], 1: []}  # by group: (tokens' advantages, change of faults) of each item that turn 2 moves
+    for episode, advantages in zip(episodes, found, strict=True):
+        trajectory, floating = episode.trajectory, episode.task.movable[0].id
+        second = np.flatnonzero(np.array(trajectory.turns) == 1)
+        names = made.actor.poses([trajectory.ids[place] for place in second], episode.task)
+        for item in dict.fromkeys(name for name in names if name):
+            tokens = [place for place, name in zip(second, names, strict=True) if name == item]
+            moves[episode.group].append((advantages[tokens], -float(item == floating)))
+    changes = {change for told in moves.values() for _, change in told}
+    assert changes == {-1.0, 0.0}, "some of those moved had floated, some had not"
+    for told in moves.values():
+        baseline = np.mean([change for _, change in told])
+        for advantages, change in told:
+            assert advantages == pytest.approx(-0.1 * (change - baseline) / 0.5, abs=1e-6)
+
+
+def test_the_credit_of_coordinates_is_bounded_where_returns_hardly_differ(small_model):
+    made = trainer(small_model, PaperEnvironments(worth, sound={0: 1, 5: 1}))
+    episodes = gather(made, 0, Clock())[0]
+    found = coordinate_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 1e-4))
+    assert max(np.abs(advantages).max() for advantages in found) == pytest.approx(0.1 * 3 / 4 / 0.05)
 
 
 def said_poses(episode):
