@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
@@ -19,6 +20,7 @@ from headless.rl.pool import Patience, Pool  # noqa: E402
 from headless.rl.pool_worker import Place  # noqa: E402
 from metaspatial_addon.layout.compact import CompactRendering  # noqa: E402
 from tests.rl.pools import PAIRS, drive  # noqa: E402
+from tests.worker.waiting import wait_gone  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -51,11 +53,22 @@ def test_actors_on_two_nodes_tell_what_this_process_would(cluster, expected):
 
 
 def test_a_node_that_is_lost_midway_changes_nothing(cluster, expected):
+    workers = []
+
+    def start(number):
+        workers.append(ray_pool.RayWorker(PLACE))
+        return workers[-1]
+
+    def place(actor):
+        return ray.get_runtime_context().get_node_id(), os.getpid()
+
     def lose(told):
         if told == 9:
             cluster.remove_node(cluster.second, allow_graceful=False)
+            wait_gone(pids[cluster.second.node_id])  # an actor outlives its node by a moment, and would answer
 
-    with Pool(lambda number: ray_pool.RayWorker(PLACE), 2, Patience(start=60)) as pool:
+    with Pool(start, 2, Patience(start=60)) as pool:
+        pids = dict(ray.get([worker._actor.__ray_call__.remote(place) for worker in workers]))
         assert drive(pool, render=True, after=lose) == expected
         assert pool.replaced == 1 and pool.faults == 0
         cluster.add_node(**NODE)  # its worker comes back as soon as there is room
