@@ -76,7 +76,7 @@ class RewardConfig:
 class CreditConfig:
     """Each turn is worth its discounted return (`credit` "turn") or the episode's ("episode").
 
-    Tokens that tell the pose of an item at fault lose `fault_penalty` of reward, see `coordinates.py`.
+    Tokens that tell an item's pose lose `fault_penalty` of reward for a fault that it gets, see `coordinates.py`.
     """
 
     credit: Literal["turn", "episode"] = "turn"

@@ -60,6 +60,15 @@ def hire(staff, fails=lambda worker, request: None):
     return start
 
 
+def begin(pool, episodes, turns):
+    """Begin that many of one task, and wait until all have."""
+    for episode in range(episodes):
+        pool.begin(episode, PAIRS[0][0], EpisodeSettings(turns))
+    begun = {}
+    while len(begun) < episodes:
+        begun |= dict(pool.collect())
+
+
 @pytest.fixture(scope="module")
 def expected():
     return drive(PaperEnvironments(worth))
@@ -170,11 +179,7 @@ def test_no_turn_waits_for_the_slowest(staff):
             go_on.wait(20)
 
     with Pool(hire(staff, fails), 2) as pool:
-        for episode in range(2):
-            pool.begin(episode, PAIRS[0][0], EpisodeSettings(3))
-        begun = {}
-        while len(begun) < 2:
-            begun |= dict(pool.collect())
+        begin(pool, 2, turns=3)
         assert staff[0].played != [] != staff[1].played  # dealt out evenly
         pool.answer(0, answers(0)[0])
         for turn in range(2):
@@ -193,11 +198,7 @@ def test_episodes_of_a_worker_that_hangs_are_taken_over(staff, monkeypatch):
             go_on.wait(20)
 
     with Pool(hire(staff, fails), 2) as pool:
-        for episode in range(4):
-            pool.begin(episode, PAIRS[0][0], EpisodeSettings(2))
-        begun = {}
-        while len(begun) < 4:
-            begun |= dict(pool.collect())
+        begin(pool, 4, turns=2)
         for episode in range(4):
             pool.answer(episode, answers(0)[0])
         told = {}
@@ -218,11 +219,7 @@ def test_an_idle_worker_takes_over_what_would_wait_longer_elsewhere(staff):
             go_on.wait(20)
 
     with Pool(hire(staff, fails), 2) as pool:
-        for episode in range(10):
-            pool.begin(episode, PAIRS[0][0], EpisodeSettings(2))
-        begun = {}
-        while len(begun) < 10:
-            begun |= dict(pool.collect())
+        begin(pool, 10, turns=2)
         at_first = {key for key, said in staff[0].played if not said}
         pool.answer(0, answers(0)[0])
         assert busy.wait(20)
