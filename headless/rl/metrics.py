@@ -20,6 +20,10 @@ from .rollouts import Episode, chosen_tokens
 COUNTS = ("colliding", "outside", "unsupported", "unstable")
 FILE = "metrics.jsonl"
 
+_NEVER = 10**8
+"""Seconds. TensorBoard's thread would wake now and then: it is flushed after each step, and sleeps while Blender works
+(`metaspatial_addon/blender/settle.py` says why)."""
+
 
 def of_episodes(episodes: Sequence[Episode], turns: int) -> dict[str, float]:
     """Means by turn over the episodes that played it: `reward/turn_1`, `terms/collision/turn_1`, and so on.
@@ -134,7 +138,7 @@ class Log:
             beside.write_text("".join(kept), encoding="utf-8")
             os.replace(beside, path)
         self._file = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(self.folder), purge_step=self.done + 1)
+        self._board = SummaryWriter(str(self.folder), purge_step=self.done + 1, flush_secs=_NEVER)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -148,6 +152,7 @@ class Log:
         self._file.flush()
         for name, value in figures.items():
             self._board.add_scalar(name, value, step)
+        self._board.flush()
 
     def picture(self, step: int, name: str, png: Path) -> None:
         """Show a picture in TensorBoard."""

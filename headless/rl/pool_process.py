@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from metaspatial_addon.worker import client
 
 from .environments import Told
 from .pool import WorkerBug, WorkerLost
-from .pool_worker import GREW, Place, Request
+from .pool_worker import Place, Request
 
 MAIN = Path(__file__).resolve().with_name("pool_main.py")
 
@@ -33,7 +35,7 @@ def worker_command() -> list[str]:
 
 
 class ProcessWorker(client.Worker):
-    """A worker process; what it prints goes to the end of the file `log`."""
+    """A worker process; what it prints goes to the end of the file `log`. Its memory is watched from here."""
 
     def __init__(self, place: Place, log: Path, command: Sequence[str] = ()):
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -57,17 +59,23 @@ class ProcessWorker(client.Worker):
             try:
                 message = self._said.get(timeout=_LOOK_EVERY)
             except queue.Empty:
+                message = None
+            if self._held_mb() > self._place.memory_mb:
+                raise WorkerLost(f"it grew past {self._place.memory_mb} MB")
+            if message is None:
                 if not self.alive:
-                    raise WorkerLost(self._end_in_words()) from None
+                    raise WorkerLost(f"it ended with code {self.returncode}, see {self._log}")
                 if time.monotonic() > deadline:
-                    raise WorkerLost(f"it did not answer in {seconds:g} s") from None
+                    raise WorkerLost(f"it did not answer in {seconds:g} s")
                 continue
             if message["type"] == "bug":
                 raise WorkerBug(message["content"])
             if message["type"] != "hello":
                 return message
 
-    def _end_in_words(self) -> str:
-        if self.returncode == GREW:
-            return f"it grew past {self._place.memory_mb} MB"
-        return f"it ended with code {self.returncode}, see {self._log}"
+    def _held_mb(self) -> float:
+        """Resident memory of the process; 0 when it is gone."""
+        try:
+            return psutil.Process(self.pid).memory_info().rss / 2**20
+        except psutil.Error:
+            return 0.0

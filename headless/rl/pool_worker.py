@@ -1,15 +1,14 @@
 """What a worker of the pool does, wherever it lives: plays one turn after the other, each request complete in itself.
 
 An episode that it does not know, since another worker played it, is played again from its task and answers. Used by
-`pool_main` in a process and by `ray_pool` in a Ray actor; imports bpy, and no torch.
+`pool_main` in a process and by `ray_pool` in a Ray actor; imports bpy, and no torch. No thread may run Python while it
+plays, not even to watch its memory: Blender's operators let go of Python's lock, and look up their context without it.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -18,15 +17,10 @@ from metaspatial_addon.layout.task import Task
 
 from .environments import Environments, EpisodeSettings, Told
 
-GREW = 75
-"""Exit code of a worker that has ended itself because it held too much memory."""
-
-_LOOK_EVERY = 0.25  # seconds
-
 
 @dataclass(frozen=True)
 class Place:
-    """What a worker plays with: as `InProcess`, one thread. It ends itself when it holds more than `memory_mb`."""
+    """What a worker plays with: as `InProcess`, one thread. It is ended when it holds more than `memory_mb`."""
 
     rendering: Literal["compact", "full"]
     pixels: int = 0
@@ -61,16 +55,12 @@ class PoolWorker:
         """With real physics and renders, in a process that nothing else works in."""
         from metaspatial_addon.layout.compact import CompactRendering
         from metaspatial_addon.layout.rendering import FullRendering
-        from metaspatial_addon.worker.jobs import memory_mb
 
         with _one_core():
             from .in_process import InProcess  # loads bpy
 
         rendering = CompactRendering() if place.rendering == "compact" else FullRendering()
-        worker = cls(InProcess(rendering, place.pixels, threads=1).__enter__())
-        watch = (memory_mb, place.memory_mb)
-        threading.Thread(target=_watch_memory, args=watch, name="memory watch", daemon=True).start()
-        return worker
+        return cls(InProcess(rendering, place.pixels, threads=1).__enter__())
 
     def play(self, request: Request) -> Told:
         """What the environment says to the last answer, or to the beginning. A fault's episode is forgotten."""
@@ -119,10 +109,3 @@ def _one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
-
-
-def _watch_memory(held_mb: Callable[[], int], most_mb: int) -> None:
-    """Thread: end the process when it holds too much."""
-    while held_mb() <= most_mb:
-        time.sleep(_LOOK_EVERY)
-    os._exit(GREW)

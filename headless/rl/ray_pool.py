@@ -4,10 +4,12 @@ a Python with bpy in which Ray runs.
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 import ray.exceptions
 
@@ -26,13 +28,22 @@ class _Actor:
     """Lives in a Ray worker process."""
 
     def __init__(self, place: Place):
+        self._place = place
         self._worker = PoolWorker.in_place(place)
 
     def ready(self) -> None:
         """Answers when the actor is there."""
+        self._end_if_grown()
 
     def play(self, request: Request) -> Told:
-        return self._worker.play(request)
+        told = self._worker.play(request)
+        self._end_if_grown()
+        return told
+
+    def _end_if_grown(self) -> None:
+        """What grows within a turn is for Ray's own memory monitor."""
+        if psutil.Process().memory_info().rss / 2**20 > self._place.memory_mb:
+            os._exit(1)
 
 
 def connect(address: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from accelerate.utils import KwargsHandler
+from tqdm import tqdm
 
 from headless import cli
 from metaspatial_addon.layout.compact import CompactRendering
@@ -112,6 +113,7 @@ def open_accelerator(config: TrainConfig) -> Accelerator:
 
 def open_actor(config: TrainConfig) -> Actor:
     """The model that the run begins with."""
+    tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
     if config.rendering == "compact":
         return CompactActor(config.model)
     from .chat import ChatActor  # needs peft and pillow

@@ -14,7 +14,7 @@ Every scene, object and mesh of the run is removed when it ends.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -199,13 +199,22 @@ def _scratch_scene(centre: np.ndarray) -> Iterator[_World]:
     members = bpy.data.collections.new(_PREFIX + "bodies")
     world = _World(scene, members, centre)
     try:
-        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-            bpy.ops.rigidbody.world_add()
+        _call(bpy.ops.rigidbody.world_add, scene)
         scene.rigidbody_world.collection = members
         scene.rigidbody_world.substeps_per_frame = SUBSTEPS
         scene.rigidbody_world.point_cache.frame_start = 1
         scene.rigidbody_world.point_cache.frame_end = FRAMES + 1
         yield world
     finally:
+        # The world before its bodies: Blender takes a body that goes out of the first world it finds, and that may be
+        # one of another scene, which breaks.
+        _call(bpy.ops.rigidbody.world_remove, scene)
         bpy.data.batch_remove([*world.made, members])
         bpy.data.scenes.remove(scene)
+
+
+def _call(operator: Callable[[], object], scene: bpy.types.Scene) -> None:
+    """An operator lets go of Python's lock, and looks up an overridden context without it: a thread that runs Python
+    just then may end the process. So none does while layouts are measured."""
+    with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        operator()

@@ -241,8 +241,10 @@ def _short(source: str | Path) -> str:
 def load_model(model: str, *, adapter: str | Path | None = None, device: str | None = None) -> Any:
     """The model in evaluation mode on its device, with the adapter on top if there is one."""
     import torch
+    from tqdm import tqdm
     from transformers import AutoModelForImageTextToText, GenerationConfig
 
+    tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     loaded: Any = AutoModelForImageTextToText.from_pretrained(model, dtype="auto")

@@ -216,3 +216,24 @@ def test_the_users_rigid_bodies_stay_as_they_are(stage):
         assert len(bpy.data.objects) + len(bpy.data.meshes) + len(bpy.data.scenes) == blocks
     finally:
         bpy.ops.rigidbody.world_remove()
+
+
+def test_bodies_of_another_simulated_world_fall_on(stage):
+    """Its scene comes before all others in Blender's order, and goes away afterwards as scenes do."""
+    scene, members = bpy.data.scenes.new("A"), bpy.data.collections.new("mine")
+    with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        bpy.ops.rigidbody.world_add()
+    scene.rigidbody_world.collection = members
+    bodies = [bpy.data.objects.new(f"mine {k}", solids.box(1, 1, 1)) for k in range(6)]
+    for k, body in enumerate(bodies):
+        body.location = (3 * k, 0, 5)
+        scene.collection.objects.link(body)
+        members.objects.link(body)
+    for frame in range(1, 21):
+        scene.frame_set(frame)
+        if frame in (5, 10):
+            assert unstable(stage, lamp=(solids.lamp(), (4, 2), "floor")).keys() == {"lamp"}
+    depsgraph = scene.view_layers[0].depsgraph
+    fallen = {round(5 - body.evaluated_get(depsgraph).matrix_world.translation.z, 4) for body in bodies}
+    bpy.data.batch_remove([scene, *bodies, members])
+    assert len(fallen) == 1 and 2 < fallen.pop() < 4

@@ -168,3 +168,13 @@ def test_a_worker_may_use_all_cores_again_once_blender_has_counted_one(hire):
         drive(pool, episodes=1)
         (worker,) = hire.staff
         assert os.sched_getaffinity(worker.pid) == os.sched_getaffinity(0)
+
+
+@pytest.mark.parametrize("opened", [
+    "from headless.rl.pool_worker import Place, PoolWorker; PoolWorker.in_place(Place('compact'))",
+    "from headless.rl import run, config; run.open_actor(config.read_config('headless/configs/tiny.toml'))",
+])  # fmt: skip
+def test_nothing_runs_beside_blender(opened):
+    """Neither in a worker nor in a trainer: a thread that wakes while an operator looks around may end the process."""
+    lines = f"import os, threading; {opened}; os._exit(10 + threading.active_count())"
+    assert subprocess.run([sys.executable, "-c", lines], cwd=ROOT, check=False).returncode == 11
