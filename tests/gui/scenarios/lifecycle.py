@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from tests.gui.session import Bench, until
+from tests.gui.session import Bench, Session, until
 from tests.gui.studio import Studio
 
 TIMES = 50
@@ -18,9 +19,9 @@ def enable_fifty_times(bench: Bench) -> str:
     session = studio.session
     first = session.ask("traces")
     session.ask("reload", times=10, timeout=120)
-    warm = session.ask("traces")
+    warm = _traces_at_rest(session)
     session.ask("reload", times=TIMES - 10, timeout=240)
-    last = session.ask("traces")
+    last = _traces_at_rest(session)
     growth = last.pop("megabytes") - warm.pop("megabytes")
     first.pop("megabytes")
     assert warm == last == first, f"{first}\n{last}"
@@ -51,6 +52,15 @@ def remove(bench: Bench) -> str:
     assert not left, left
     session.picture("removed")
     return f"no class, property, handler, timer, process; none of its {len(files)} files"
+
+
+def _traces_at_rest(session: Session) -> dict:
+    """With the least memory of five seconds: of 1.2 GB some 15 MB come and go while Blender draws and cleans up."""
+    looks = []
+    for _ in range(5):
+        time.sleep(1)
+        looks.append(session.ask("traces"))
+    return min(looks, key=lambda look: look["megabytes"])
 
 
 def our_files(home: Path) -> list[str]:
