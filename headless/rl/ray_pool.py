@@ -9,7 +9,6 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 import ray.exceptions
 
@@ -42,7 +41,9 @@ class _Actor:
 
     def _end_if_grown(self) -> None:
         """What grows within a turn is for Ray's own memory monitor."""
-        if psutil.Process().memory_info().rss / 2**20 > self._place.memory_mb:
+        from metaspatial_addon.worker.jobs import memory_mb  # imports bpy, which is loaded by now
+
+        if memory_mb() > self._place.memory_mb:
             os._exit(1)
 
 
