@@ -59,7 +59,7 @@ test-slow: .venv/.test
 
 # TRL in an environment of its own, without bpy: the losses are held to it.
 test-trl: .venv-trl/.test
-	.venv-trl/bin/python -m pytest tests/rl/test_trl.py
+	.venv-trl/bin/python -m pytest tests/headless/rl/test_trl.py
 
 .venv-trl/.test: pyproject.toml
 	@tools/make_venv.sh .venv-trl 3.11

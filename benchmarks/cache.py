@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 import torch
 from common import ROOT, clean_rooms, side_by_side
 
-from headless.rl.compact import CompactActor
+from headless.rl.data import Prompt, Trajectory
+from headless.rl.policies.compact import CompactActor
 from headless.rl.sampler import Sampler
-from headless.rl.trajectory import Prompt, Trajectory
-from metaspatial_addon.blender.stage import Stage
-from metaspatial_addon.layout.compact import CompactRendering
-from metaspatial_addon.layout.conversation import Conversation, Message
-from metaspatial_addon.layout.task import Layout, Task
-from metaspatial_addon.scorer import Scorer
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.core.conversation import Conversation, Message
+from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.episode.scorer import Scorer
+from metaspatial_addon.prompts.compact import CompactRendering
 
 TASKS, GROUP, TURNS = 4, 8, 4
 RENDERING = CompactRendering()
@@ -85,9 +85,7 @@ def time_cache(rounds: int = 5) -> Times:
     with Stage() as stage:
         kept = sample(actor, episodes, True, Scorer(stage))
     assert kept == sample(actor, episodes, False), "both ways must write the same tokens"
-    ours, other = side_by_side(
-        [lambda: sample(actor, episodes, True), lambda: sample(actor, episodes, False)], rounds
-    )  # fmt: skip
+    ours, other = side_by_side([lambda: sample(actor, episodes, True), lambda: sample(actor, episodes, False)], rounds)
     return Times(ours, other, sum(map(len, kept)) / len(kept))
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from headless.taskgen.make import make_task  # noqa: E402
-from metaspatial_addon.layout.task import Layout, Pose, Task  # noqa: E402
+from headless.taskgen.make import make_task
+from metaspatial_addon.core.task import Layout, Pose, Task
 
 ITEMS = 12
 Placed = tuple[Task, Layout]
@@ -39,12 +39,14 @@ def thrown_in(task: Task, seed: int) -> Layout:
         task.id,
         {
             item.id: Pose(
-                rng.uniform(min(xs), max(xs)), rng.uniform(min(ys), max(ys)), rng.uniform(*heights[item.mount]),
+                rng.uniform(min(xs), max(xs)),
+                rng.uniform(min(ys), max(ys)),
+                rng.uniform(*heights[item.mount]),
                 rng.choice((0.0, 90.0, 180.0, 270.0, rng.uniform(0, 360))),
             )
             for item in task.movable
         },
-    )  # fmt: skip
+    )
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from common import Placed, seconds
 
-from metaspatial_addon.layout.task import Task, task_from_json, task_to_json
+from metaspatial_addon.core.task import Task, task_from_json, task_to_json
 
 
 def time_fresh(room: Placed, render: bool, rounds: int = 3) -> float:
     """Median seconds of a fresh process for a layout of that room."""
-    from metaspatial_addon.layout.task import layout_to_json
+    from metaspatial_addon.core.task import layout_to_json
 
     task, layout = room
     with tempfile.TemporaryDirectory() as name:
@@ -43,7 +43,7 @@ def _as_files(task: Task, folder: Path) -> Task:
 
     import bpy
 
-    from metaspatial_addon.blender.stage import Stage
+    from metaspatial_addon.blender.physics.stage import Stage
 
     with Stage() as stage:
         stage.open(task)
@@ -65,10 +65,10 @@ def main(job_file: Path) -> None:
     """One layout in this process, from nothing to a saved file."""
     import bpy
 
-    from metaspatial_addon.blender.measure import measure
-    from metaspatial_addon.blender.render import Renderer
-    from metaspatial_addon.blender.stage import Stage
-    from metaspatial_addon.layout.task import layout_from_json
+    from metaspatial_addon.blender.physics.measure import measure
+    from metaspatial_addon.blender.physics.stage import Stage
+    from metaspatial_addon.blender.rendering.render import Renderer
+    from metaspatial_addon.core.task import layout_from_json
 
     job = json.loads(job_file.read_text())
     task, layout = task_from_json(job["task"]), layout_from_json(job["layout"])

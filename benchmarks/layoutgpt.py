@@ -14,9 +14,9 @@ from pathlib import Path
 
 from common import ROOT
 
-from metaspatial_addon.blender.measure import measure
-from metaspatial_addon.blender.stage import Stage
-from metaspatial_addon.layout.task import Item, Layout, Pose, Room, Task, wrap_degrees
+from metaspatial_addon.blender.physics.measure import measure
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task, wrap_degrees
 
 DATA = ROOT.parent / "shared" / "data" / "layoutgpt"
 FILES = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from common import Placed, resident, thrown_in
 
-from metaspatial_addon.blender.measure import measure
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.render import Renderer
-from metaspatial_addon.blender.stage import Stage
+from metaspatial_addon.blender.physics.measure import measure
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.blender.rendering.render import Renderer
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from common import clean_rooms, thrown_in
 
-from headless.rl.environments import Environments, EpisodeSettings
-from headless.rl.pool import Pool
-from headless.rl.pool_process import ProcessWorker
-from headless.rl.pool_worker import Place
-from metaspatial_addon.layout.compact import CompactTask
-from metaspatial_addon.layout.task import Task
+from headless.rl.envs.base import Environments, EpisodeSettings
+from headless.rl.envs.pool import Pool
+from headless.rl.envs.pool_worker import Place
+from headless.rl.envs.process import ProcessWorker
+from metaspatial_addon.core.task import Task
+from metaspatial_addon.prompts.compact import CompactTask
 
 TASKS, GROUP, TURNS = 4, 8, 2
 

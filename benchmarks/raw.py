@@ -14,8 +14,8 @@ import bpy
 from mathutils import Matrix
 from mathutils.bvhtree import BVHTree
 
-from metaspatial_addon.blender.body import Body
-from metaspatial_addon.blender.settle import FRAMES, SUBSTEPS
+from metaspatial_addon.blender.physics.body import Body
+from metaspatial_addon.blender.physics.settle import FRAMES, SUBSTEPS
 
 
 def raw_scoring(bodies: Sequence[Body]) -> None:
@@ -25,9 +25,7 @@ def raw_scoring(bodies: Sequence[Body]) -> None:
         pose = body.pose
         bm = bmesh.new()
         bm.from_mesh(body.shape.mesh)
-        bm.transform(
-            Matrix.Translation((pose.x, pose.y, pose.z)) @ Matrix.Rotation(math.radians(pose.yaw), 4, "Z")
-        )
+        bm.transform(Matrix.Translation((pose.x, pose.y, pose.z)) @ Matrix.Rotation(math.radians(pose.yaw), 4, "Z"))
         trees.append(BVHTree.FromBMesh(bm))
         bm.free()
     for k, tree in enumerate(trees):

@@ -1,6 +1,6 @@
 """Measures what the engine promises, each figure as a ratio beside what it is compared with in the same run.
 
-    python benchmarks/run.py        prints the tables and writes them to benchmarks/README.md
+python benchmarks/run.py        prints the tables and writes them to benchmarks/README.md
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-import cache  # noqa: E402
-import fresh  # noqa: E402
-import layoutgpt  # noqa: E402
-import memory  # noqa: E402
-import pool  # noqa: E402
-import scoring  # noqa: E402
-import speed  # noqa: E402
-from common import ITEMS, clean_rooms  # noqa: E402
+import bpy
+import cache
+import fresh
+import layoutgpt
+import memory
+import pool
+import scoring
+import speed
+from common import ITEMS, clean_rooms
 
 ROOMS, EPISODES = 6, 2000
 
@@ -36,7 +36,7 @@ somewhere, as an untrained model answers: the pairs that cross cost the time tha
 
 {table}
 
-*Scoring* is all of `blender/measure.py`: collisions, bounds, support, 60 frames of rigid body, and access and
+*Scoring* is all of `blender/physics/measure.py`: collisions, bounds, support, 60 frames of rigid body, and access and
 relations on top. The *raw calls* (`raw.py`) are what no scorer can do without: a world-space BVH tree for each item,
 the overlap of every pair, one ray down from each item, and a rigid-body world with the items' convex hulls, run for
 the same frames and steps. *Fresh process* (`fresh.py`) imports bpy and {items} .glb files, places them, measures the
@@ -63,26 +63,30 @@ def measured_rows() -> Iterator[tuple[str, str, str]]:
     for name, spoilt in (("clean", False), ("thrown in", True)):
         t = scoring.time_scoring(rooms, spoilt)
         yield (
-            f"scoring, {name}", "<= 1.5 x raw calls, <= 100 ms",
+            f"scoring, {name}",
+            "<= 1.5 x raw calls, <= 100 ms",
             f"{t.ours / t.raw:.2f} x ({_ms(t.ours)} against {_ms(t.raw)})",
-        )  # fmt: skip
+        )
         yield (
-            f"scoring and a {scoring.PIXELS} px, {scoring.SAMPLES}-sample Cycles render, {name}", "<= 1.3 x raw calls",
+            f"scoring and a {scoring.PIXELS} px, {scoring.SAMPLES}-sample Cycles render, {name}",
+            "<= 1.3 x raw calls",
             f"{t.ours_rendered / t.raw_rendered:.2f} x ({_ms(t.ours_rendered)} against {_ms(t.raw_rendered)})",
-        )  # fmt: skip
+        )
         if not spoilt:
             warm = t
     for name, render, ours, bar in (("", False, warm.ours, 6), (" with the render", True, warm.ours_rendered, 5)):
         other = fresh.time_fresh(rooms[0], render)
         yield (
-            f"against a fresh process for every layout{name}", f">= {bar} x faster",
+            f"against a fresh process for every layout{name}",
+            f">= {bar} x faster",
             f"{other / ours:.1f} x ({_ms(ours)} against {_ms(other)})",
-        )  # fmt: skip
+        )
     growth = memory.grow(rooms, EPISODES)
     yield (
-        f"{EPISODES:,} episodes in one process", "< 50 MB more, 0 data-blocks more",
+        f"{EPISODES:,} episodes in one process",
+        "< 50 MB more, 0 data-blocks more",
         f"{growth.megabytes:.1f} MB, {growth.blocks} data-blocks ({growth.left_over} left after closing)",
-    )  # fmt: skip
+    )
 
 
 def speed_rows() -> Iterator[tuple[str, str, str]]:
@@ -91,32 +95,38 @@ def speed_rows() -> Iterator[tuple[str, str, str]]:
     if rates.reference is not None:
         beside = f"{rates.ours / rates.reference:.1f} x the {rates.reference:.0f} of transformers"
     yield (
-        f"embedded model, an answer of {rates.tokens} tokens", ">= 100 tokens/s",
+        f"embedded model, an answer of {rates.tokens} tokens",
+        ">= 100 tokens/s",
         f"{rates.ours:.0f} tokens/s ({beside})",
-    )  # fmt: skip
+    )
     yield "tasks drawn by tasks.py", ">= 50 tasks/s", f"{speed.time_tasks():.0f} tasks/s"
 
 
 def training_rows() -> Iterator[tuple[str, str, str]]:
     sampled = cache.time_cache()
     yield (
-        f"a {cache.TURNS}-turn rollout with the cache kept", ">= 1.5 x faster than reading again",
+        f"a {cache.TURNS}-turn rollout with the cache kept",
+        ">= 1.5 x faster than reading again",
         f"{sampled.again / sampled.kept:.2f} x ({sampled.kept:.2f} s against {sampled.again:.2f} s)",
-    )  # fmt: skip
+    )
     flown = pool.time_pool()
     yield (
-        "environments: two workers against one", ">= 1.8 x the turns/s",
+        "environments: two workers against one",
+        ">= 1.8 x the turns/s",
         f"{flown.ratio:.2f} x ({flown.turns / flown.two[0]:.1f} turns/s against {flown.turns / flown.one[0]:.1f})",
-    )  # fmt: skip
+    )
 
 
 def layoutgpt_rows() -> Iterator[tuple[str, str, str, str, str]]:
     for name in layoutgpt.FILES:
         s = layoutgpt.score_file(name)
         yield (
-            f"{name}: {s.scenes} scenes", f"{s.items:,}", f"{s.colliding:.1%}", f"{s.outside:.1%}",
+            f"{name}: {s.scenes} scenes",
+            f"{s.items:,}",
+            f"{s.colliding:.1%}",
+            f"{s.outside:.1%}",
             f"{s.free_of_both:.1%}",
-        )  # fmt: skip
+        )
 
 
 def _ms(seconds: float) -> str:
@@ -148,9 +158,14 @@ def main() -> None:
         layouts = _table(head, layoutgpt_rows())
         print("", layouts, sep="\n", file=shown, flush=True)
     text = EXPLAINED.format(
-        items=ITEMS, episodes=f"{EPISODES:,}", flight=cache.TASKS * cache.GROUP, turns=cache.TURNS, machine=machine,
-        table=table, layouts=layouts,
-    )  # fmt: skip
+        items=ITEMS,
+        episodes=f"{EPISODES:,}",
+        flight=cache.TASKS * cache.GROUP,
+        turns=cache.TURNS,
+        machine=machine,
+        table=table,
+        layouts=layouts,
+    )
     Path(__file__).with_name("README.md").write_text(text, encoding="utf-8")
 
 

@@ -11,9 +11,9 @@ import bpy
 from common import Placed, side_by_side, thrown_in
 from raw import raw_scoring
 
-from metaspatial_addon.blender.measure import measure
-from metaspatial_addon.blender.render import Renderer, frame_room
-from metaspatial_addon.blender.stage import Stage
+from metaspatial_addon.blender.physics.measure import measure
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.blender.rendering.render import Renderer, frame_room
 
 PIXELS, SAMPLES = 128, 4
 

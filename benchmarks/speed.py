@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from common import seconds, side_by_side
 
 from headless.taskgen.make import make_task
-from metaspatial_addon.episode import rendering_of
-from metaspatial_addon.layout.conversation import Conversation
-from metaspatial_addon.policy.builtin import DEFAULT_MODEL, BuiltinPolicy, Prompt
+from metaspatial_addon.core.conversation import Conversation
+from metaspatial_addon.episode.env import rendering_of
+from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy, Prompt
 
 SEED = 9
 ROUNDS = 5

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.policy.base import PolicyError
 
 ENGINES = ("auto", "cycles", "eevee", "workbench")

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli, policies  # noqa: E402
-from headless.evaluation.ledger import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run  # noqa: E402
-from headless.evaluation.measures import MEASURES  # noqa: E402
-from headless.evaluation.measuring import Measured, Plan, best_row, measure_all, plans_for, turn_row  # noqa: E402
-from metaspatial_addon.episode import LayoutEnv, rendering_of  # noqa: E402
-from metaspatial_addon.layout.errors import InputError  # noqa: E402
-from metaspatial_addon.layout.task import Layout, Task, layout_from_json, task_from_json  # noqa: E402
-from metaspatial_addon.policy.base import Policy  # noqa: E402
+from headless import cli, policies
+from headless.evaluation.metrics import MEASURES
+from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
+from headless.evaluation.runner import Measured, Plan, best_row, measure_all, plans_for, turn_row
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
+from metaspatial_addon.episode.env import LayoutEnv, rendering_of
+from metaspatial_addon.policy.base import Policy
 
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
     from headless.evaluation.report import Report
-    from metaspatial_addon.blender.render import Renderer
-    from metaspatial_addon.blender.stage import Stage
+    from metaspatial_addon.blender.physics.stage import Stage
+    from metaspatial_addon.blender.rendering.render import Renderer
 
 INTERRUPTED = 130
 """Exit code of a run that Ctrl-C cut short; its report is of what was measured until then."""
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     plans = plans_for(args.samples, args.temperature, args.seeds)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own
     with ExitStack() as open_:
-        from metaspatial_addon.blender.stage import Stage
+        from metaspatial_addon.blender.physics.stage import Stage
 
         stage = open_.enter_context(Stage())
         renderer = open_.enter_context(_renderer(policy)) if args.pictures else None
@@ -76,9 +76,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
     parser.add_argument("--seeds", type=_seeds, default="0", help="of sampling, separated by commas")
     parser.add_argument(
-        "--no-pictures", dest="pictures", action="store_false",
+        "--no-pictures",
+        dest="pictures",
+        action="store_false",
         help="render nothing: no view term and no sheets; a model that needs renders sees none",
-    )  # fmt: skip
+    )
     parser.add_argument("--against", metavar="metrics.json", help="of an earlier run, to tell the differences to")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, report.html and pictures")
     args = parser.parse_args(arguments)
@@ -122,8 +124,8 @@ def read_pairs(path: str) -> list[tuple[Task, Layout]]:
 
 def _renderer(policy: Policy) -> Renderer:
     """What measures the view and, for a policy that sees renders, takes them."""
-    from headless.rl.in_process import SmallPictures
-    from metaspatial_addon.blender.render import Renderer
+    from headless.rl.envs.sync import SmallPictures
+    from metaspatial_addon.blender.rendering.render import Renderer
 
     if policy.sees_images and policy.rendering == "full":
         return Renderer()
@@ -156,16 +158,26 @@ def _report(
     gains = {row(plan.name, args.turns): turn_row(plan.name, 1) for plan in plans for row in last}
     return Report(
         settings={
-            "policy": name, "model": args.model, "tasks": f"{len(ledger.tasks)} of {args.tasks}",
-            "seeds": ", ".join(map(str, args.seeds)), "samples": args.samples, "temperature": args.temperature,
-            "turns": args.turns, "pictures": "yes" if args.pictures else "no", "against": args.against,
+            "policy": name,
+            "model": args.model,
+            "tasks": f"{len(ledger.tasks)} of {args.tasks}",
+            "seeds": ", ".join(map(str, args.seeds)),
+            "samples": args.samples,
+            "temperature": args.temperature,
+            "turns": args.turns,
+            "pictures": "yes" if args.pictures else "no",
+            "against": args.against,
             "interrupted": "yes" if measured.interrupted else None,
         },
-        rows=ledger.intervals(), by_seed=ledger.by_seed(), gains=ledger.gains(gains),
+        rows=ledger.intervals(),
+        by_seed=ledger.by_seed(),
+        gains=ledger.gains(gains),
         against={} if earlier is None else ledger.against(earlier.ledger),
-        plans=[plan.name for plan in plans], turns=args.turns,
-        failures=failures_of(measured.results), infra=measured.infra,
-    )  # fmt: skip
+        plans=[plan.name for plan in plans],
+        turns=args.turns,
+        failures=failures_of(measured.results),
+        infra=measured.infra,
+    )
 
 
 def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> dict[str, Any]:
@@ -185,7 +197,9 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
         "rows": {row: _json(intervals) for row, intervals in report.rows.items()},
         "by_seed": report.by_seed,
         "gains_over_turn_1": {name: _json(intervals) for name, intervals in report.gains.items()},
-        "against": None if args.against is None else {
+        "against": None
+        if args.against is None
+        else {
             "run": args.against,
             "rows": {
                 row: {name: versus.to_json() for name, versus in compared.items()}
@@ -193,7 +207,7 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
             },
         },
         "infra_faults": {name: len(failures) for name, failures in measured.infra.items()},
-    }  # fmt: skip
+    }
 
 
 def _json(intervals: Row) -> dict[str, Any]:

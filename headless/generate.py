@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, policies
-from headless.rl import replay
-from headless.rl.records import FILE as RECORD
-from headless.rl.records import Recorded, read_recorded
-from metaspatial_addon.episode import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.evidence import Evidence
-from metaspatial_addon.layout.task import Layout, Task, read_task, task_to_json, write_json
+from headless.rl.logs import replay
+from headless.rl.logs.records import FILE as RECORD
+from headless.rl.logs.records import Recorded, read_recorded
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
+from metaspatial_addon.episode.env import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
+from metaspatial_addon.episode.records import append_line, fault_names, mended, turn_record
 from metaspatial_addon.policy.base import Policy
-from metaspatial_addon.records import append_line, fault_names, mended, turn_record
-from metaspatial_addon.reward.weights import DEFAULT
+from metaspatial_addon.scoring.weights import DEFAULT
 
 if TYPE_CHECKING:
     import bpy
 
-    from metaspatial_addon.blender.snapshot import Snapshot
-    from metaspatial_addon.blender.stage import Stage
+    from metaspatial_addon.blender.physics.stage import Stage
+    from metaspatial_addon.blender.scene_io.scene_to_task import Snapshot
 
 OURS = re.compile(
     r"task\.json|layout\.json|turns\.jsonl|room_(top|view)\.png|turn_\d\d+_(top|view|shown_\d+)\.png"
@@ -61,20 +61,23 @@ def main(argv: list[str]) -> None:
     for old in earlier:
         old.unlink(missing_ok=True)
     with ExitStack() as held:
-        from metaspatial_addon.blender.stage import Stage
+        from metaspatial_addon.blender.physics.stage import Stage
 
         if source.snapshot is not None:
             held.callback(source.snapshot.free)  # after the stage, whose objects wear its meshes
         stage = held.enter_context(Stage())
         renderer = None
         if not args.no_pictures:
-            from metaspatial_addon.blender.render import Renderer
+            from metaspatial_addon.blender.rendering.render import Renderer
 
             renderer = held.enter_context(Renderer(args.engine))
         settings = {
-            "policy": policy.name, "turns": args.turns, "samples": args.samples, "temperature": args.temperature,
+            "policy": policy.name,
+            "turns": args.turns,
+            "samples": args.samples,
+            "temperature": args.temperature,
             "engine": None if renderer is None else renderer.engine,
-        }  # fmt: skip
+        }
         measured, weights = renderer, DEFAULT
         if recorded is not None:
             measured, weights = held.enter_context(replay.measuring(recorded, renderer)), recorded.weights
@@ -204,8 +207,8 @@ def _from_blend(args: argparse.Namespace) -> Source:
     """The scene of a .blend, which is now the open file. Raises InputError."""
     import bpy
 
-    from metaspatial_addon.blender.library import AssetLibrary
-    from metaspatial_addon.blender.snapshot import take_snapshot
+    from metaspatial_addon.blender.assets.library import AssetLibrary
+    from metaspatial_addon.blender.scene_io.scene_to_task import take_snapshot
 
     path = Path(args.blend)
     try:
@@ -223,9 +226,15 @@ def _from_blend(args: argparse.Namespace) -> Source:
     if args.collection is not None:
         chosen = _named(path, "collection", scene.collection.children_recursive, args.collection)
     snapshot = take_snapshot(
-        scene, floor=floor, size=args.size and tuple(args.size), collection=chosen, prompt=args.prompt,
-        room_type=args.room_type, height=args.height, library=AssetLibrary(),
-    )  # fmt: skip
+        scene,
+        floor=floor,
+        size=args.size and tuple(args.size),
+        collection=chosen,
+        prompt=args.prompt,
+        room_type=args.room_type,
+        height=args.height,
+        library=AssetLibrary(),
+    )
     for item_id, note in snapshot.notes.items():
         cli.progress(f"{item_id} stays where it is: {note}")
     return Source(snapshot.task, snapshot)
@@ -283,9 +292,9 @@ def _write_result(
     """The best layout, the scene with a collection a turn, and on request the best turn as glTF."""
     import bpy
 
-    from metaspatial_addon.blender import turns
-    from metaspatial_addon.blender.dressing import dress_scene
-    from metaspatial_addon.blender.export import export_glb, export_layout, save_blend
+    from metaspatial_addon.blender.rendering.presentation import dress_scene
+    from metaspatial_addon.blender.scene_io.blend_file import export_glb, export_layout, save_blend
+    from metaspatial_addon.blender.turns import turns
 
     task, snapshot = source.task, source.snapshot
     export_layout(folder / "layout.json", outcome.best.layout)
@@ -321,7 +330,7 @@ def _write_result(
 
 def _write_sheet(path: Path, outcome: Outcome) -> None:
     """The pictures of all turns on one page."""
-    from metaspatial_addon.blender.sheet import contact_sheet
+    from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 
     seen = [turn for turn in outcome.turns if turn.images]
     faults = [len(fault_names(turn.score.evidence)) for turn in seen]

@@ -29,7 +29,7 @@ def open_policy(args: argparse.Namespace) -> Policy:
         if getattr(args, name) is not None and args.policy not in kinds:
             raise CommandError(f"--{name} goes with --policy {kinds[0]}")
     if args.policy == "builtin":
-        from metaspatial_addon.policy.builtin import BuiltinPolicy
+        from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 
         return BuiltinPolicy(args.model) if args.model else BuiltinPolicy()
     if args.model is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli  # noqa: E402
+from headless import cli
 
 
 def main(arguments: list[str]) -> None:

@@ -18,9 +18,8 @@ from typing import BinaryIO, Literal, TextIO
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli
-from metaspatial_addon.layout.answer import Answer, read_answer
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import (
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import (
     Layout,
     Task,
     layout_from_json,
@@ -29,10 +28,11 @@ from metaspatial_addon.layout.task import (
     read_layout,
     read_task,
     task_from_json,
-)  # fmt: skip
-from metaspatial_addon.reward.score import Score
-from metaspatial_addon.reward.weights import DEFAULT, Weights
-from metaspatial_addon.scorer import InfraFault, Scorer
+)
+from metaspatial_addon.episode.scorer import InfraFault, Scorer
+from metaspatial_addon.prompts.answer import Answer, read_answer
+from metaspatial_addon.scoring.score import Score
+from metaspatial_addon.scoring.weights import DEFAULT, Weights
 
 PROGRESS_EVERY = 2.0
 """Seconds between two lines of progress."""
@@ -43,11 +43,11 @@ def main(argv: list[str]) -> None:
     weights = read_weights(args.weights)
     pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
     with cli.output(args.out) as out:
-        from metaspatial_addon.blender.stage import Stage
+        from metaspatial_addon.blender.physics.stage import Stage
 
         renderer = None
         if not args.no_render:
-            from metaspatial_addon.blender.render import Renderer
+            from metaspatial_addon.blender.rendering.render import Renderer
 
             renderer = Renderer(args.engine)
         with Stage() as stage:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli  # noqa: E402
-from headless.taskgen.make import ROOM_TYPES, SPLITS, make_task  # noqa: E402
-from metaspatial_addon.layout.task import layout_to_json, task_to_json  # noqa: E402
+from headless import cli
+from headless.taskgen.make import ROOM_TYPES, SPLITS, make_task
+from metaspatial_addon.core.task import layout_to_json, task_to_json
 
 
 def main(arguments: list[str]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from metaspatial_addon.layout.task import Item, Layout, Pose, Relation, Room, Task, read_json, wrap_degrees
+from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task, read_json, wrap_degrees
 
 _WALLS = {"B": "wall_0", "R": "wall_1", "T": "wall_2", "L": "wall_3"}
 _SIDES = {"left_of": "right_of", "right_of": "left_of", "in_front_of": "in_front_of", "behind_of": "behind"}
@@ -56,8 +56,9 @@ def r3l_task(path: str | Path) -> Task:
         f"{c['cluster_id'].replace('_', ' ')} with {', '.join(c['members'])}" for c in entities["clusters"]
     )
     room = Room(kind, ((0.0, 0.0), (width, 0.0), (width, depth), (0.0, depth)), 2.7)
-    return Task(f"r3l-{Path(path).stem}", f"A {kind} of {width:g} by {depth:g} m: {groups}.", room, items,
-                tuple(relations))
+    return Task(
+        f"r3l-{Path(path).stem}", f"A {kind} of {width:g} by {depth:g} m: {groups}.", room, items, tuple(relations)
+    )
 
 
 def r3l_layout(path: str | Path) -> Layout:

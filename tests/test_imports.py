@@ -14,11 +14,17 @@ ADDON = CHECKOUT / "metaspatial_addon"
 BLENDER_MODULES = {"bpy", "bmesh", "mathutils", "gpu", "bl_ui"}
 HEAVY_MODULES = BLENDER_MODULES | {"torch", "transformers", "peft", "PIL"}
 # The parts below the episode, and what each may import of the others.
-BELOW = {"layout": set(), "reward": {"layout"}, "policy": {"layout"}, "blender": {"layout"}}
+BELOW = {
+    "core": set(),
+    "prompts": {"core"},
+    "scoring": {"core"},
+    "policy": {"core", "prompts"},
+    "blender": {"core", "prompts"},
+}
+# What brings the parts below together.
+MIDDLE = {"episode"}
 # The parts above it, which nothing below them imports.
 ABOVE = {"worker", "ui"}
-# Modules beside episode.py bring the parts below together.
-MIDDLE = {path.stem for path in ADDON.glob("*.py")} - {"__init__"}
 
 
 def sources(part: str) -> list[Path]:
@@ -58,7 +64,7 @@ def test_imports_point_one_way(part: str) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("part", ["layout", "reward", "policy"])
+@pytest.mark.parametrize("part", ["core", "prompts", "scoring", "policy"])
 def test_these_parts_import_no_blender(part: str) -> None:
     wrong = {
         str(path.relative_to(CHECKOUT)): sorted(found)
@@ -69,10 +75,10 @@ def test_these_parts_import_no_blender(part: str) -> None:
 
 
 def test_relative_imports_are_resolved(tmp_path: Path) -> None:
-    tree = ast.parse("from ..layout.task import Task\nfrom . import weights\nimport bpy.types\n")
-    names = imported(ADDON / "reward" / "terms.py", tree)
-    assert "metaspatial_addon.layout.task" in names
-    assert "metaspatial_addon.reward.weights" in names
+    tree = ast.parse("from ..core.task import Task\nfrom . import weights\nimport bpy.types\n")
+    names = imported(ADDON / "scoring" / "terms.py", tree)
+    assert "metaspatial_addon.core.task" in names
+    assert "metaspatial_addon.scoring.weights" in names
     assert "bpy.types" in names
 
 
@@ -89,7 +95,7 @@ def test_the_addon_imports_without_blender() -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("part", ["layout", "reward", "policy"])
+@pytest.mark.parametrize("part", ["core", "prompts", "scoring", "policy"])
 def test_every_module_of_these_parts_imports_with_numpy_alone(part: str) -> None:
     modules = [
         ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__") for path in sources(part)

@@ -66,7 +66,13 @@ def test_the_zip_holds_the_addon_and_its_assets(archive: zipfile.ZipFile) -> Non
 def test_the_zip_holds_nothing_that_belongs_to_development(archive: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in archive.namelist()}
     assert tops <= {
-        "__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "CHANGELOG.md", "metaspatial_addon", "assets",
+        "__init__.py",
+        "blender_manifest.toml",
+        "LICENSE",
+        "README.md",
+        "CHANGELOG.md",
+        "metaspatial_addon",
+        "assets",
     }
     assert not [name for name in archive.namelist() if name.startswith("assets/") and name.endswith(".py")]
     assert not [name for name in archive.namelist() if name.startswith("assets/models/taught/")]
@@ -93,7 +99,10 @@ def find_python(*versions: str, **environment: str) -> subprocess.CompletedProce
     return subprocess.run(
         [CHECKOUT / "tools" / "find_python.sh", *versions],
         env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **environment},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

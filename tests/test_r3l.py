@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaspatial_addon.episode import LayoutEnv, play, rendering_of
-from metaspatial_addon.layout.evidence import RelationScore
-from metaspatial_addon.layout.geometry import OrientedBox
-from metaspatial_addon.layout.relations import relation_scores
-from metaspatial_addon.layout.task import task_from_json, task_to_json
-from metaspatial_addon.policy.builtin import BuiltinPolicy
+from metaspatial_addon.core.evidence import RelationScore
+from metaspatial_addon.core.geometry import OrientedBox
+from metaspatial_addon.core.relations import relation_scores
+from metaspatial_addon.core.task import task_from_json, task_to_json
+from metaspatial_addon.episode.env import LayoutEnv, play, rendering_of
+from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from tests.r3l import r3l_layout, r3l_task
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "r3l"
@@ -29,10 +29,15 @@ def test_problem_becomes_a_valid_task(name, items, corner):
 def test_relations_keep_their_meaning():
     task = r3l_task(DATA / "bedroom_0.json")
     found = {(r.subject, r.predicate, r.object) for r in task.relations}
-    assert {("bed-0", "against", "wall_2"), ("office-desk-0", "corner", "room"),
-            ("gaming-chair-0", "facing", "office-desk-0"), ("gaming-chair-0", "in_front_of", "office-desk-0"),
-            ("wardrobe-0", "left_of", "bed-0"), ("armchair-0", "near", "sectional-sofa-0"),
-            ("armchair-0", "facing", "coffee-table-0")} <= found
+    assert {
+        ("bed-0", "against", "wall_2"),
+        ("office-desk-0", "corner", "room"),
+        ("gaming-chair-0", "facing", "office-desk-0"),
+        ("gaming-chair-0", "in_front_of", "office-desk-0"),
+        ("wardrobe-0", "left_of", "bed-0"),
+        ("armchair-0", "near", "sectional-sofa-0"),
+        ("armchair-0", "facing", "coffee-table-0"),
+    } <= found
 
 
 def test_their_solution_satisfies_our_relations():
@@ -53,7 +58,7 @@ def test_their_solution_stands_in_the_room():
 @pytest.mark.parametrize("name", ["bedroom_0", "kitchen_12x9_detailed"])
 def test_the_embedded_model_plays_a_full_episode(name):
     pytest.importorskip("bpy")
-    from metaspatial_addon.blender.stage import Stage
+    from metaspatial_addon.blender.physics.stage import Stage
 
     task = r3l_task(DATA / f"{name}.json")
     policy = BuiltinPolicy()

@@ -30,7 +30,8 @@ def build(output: Path) -> Path:
     command = [sys.executable, "-I", str(blender_command())]
     subprocess.run(
         [*command, "build", "--source-dir", str(CHECKOUT), "--output-filepath", str(archive)],
-        check=True, stdin=subprocess.DEVNULL,
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     subprocess.run([*command, "validate", str(archive)], check=True, stdin=subprocess.DEVNULL)
     return archive

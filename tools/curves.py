@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless.evaluation.chart import COLOURS, HEIGHT, WIDTH, Line, line_chart  # noqa: E402
+from headless.evaluation.chart import COLOURS, HEIGHT, WIDTH, Line, line_chart
 
 STRETCHES = 10
 CURVES = {
@@ -69,8 +69,9 @@ def main() -> None:
     body = "\n".join(charts)
     options.out.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">\n'
-        f'<rect {size} fill="white"/>\n{body}\n{keys}\n</svg>\n', encoding="utf-8",
-    )  # fmt: skip
+        f'<rect {size} fill="white"/>\n{body}\n{keys}\n</svg>\n',
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

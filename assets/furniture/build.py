@@ -20,9 +20,9 @@ sys.path.insert(0, str(HERE))
 # Bytecode beside the sources would land in the packaged library.
 sys.dont_write_bytecode = True
 
-from pieces import BUILDERS, Piece  # noqa: E402
-from pieces.palette import material  # noqa: E402
-from pieces.previews import PreviewStudio  # noqa: E402
+from pieces import BUILDERS, Piece
+from pieces.palette import material
+from pieces.previews import PreviewStudio
 
 AUTHOR, LICENSE = "MetaSpatial", "CC0"
 # Catalog ids are derived from the room's name, so that a rebuild keeps them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from metaspatial_addon.layout.task import Layout, Pose, Task
+from metaspatial_addon.core.task import Layout, Pose, Task
 
 from .packer import packed_layout
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headless import cli
-from metaspatial_addon.blender.render import Renderer
-from metaspatial_addon.blender.sheet import contact_sheet
-from metaspatial_addon.blender.stage import Stage
-from metaspatial_addon.layout.task import Layout, Task
-from metaspatial_addon.records import fault_names
-from metaspatial_addon.scorer import InfraFault, Scorer, attempt
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
+from metaspatial_addon.blender.rendering.render import Renderer
+from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.episode.records import fault_names
+from metaspatial_addon.episode.scorer import InfraFault, Scorer, attempt
 
-from .measuring import PROGRESS_EVERY, Result
+from .runner import PROGRESS_EVERY, Result
 
 FOLDER = "pictures"
 PIXELS = 320
@@ -78,8 +78,10 @@ def picked(results: Sequence[Result], most: int = SHEET) -> dict[str, list[Resul
         return {"All": ranked} if ranked else {}
     middle = (len(ranked) - count) // 2
     return {
-        "Best": ranked[:count], "Middle": ranked[middle:middle + count], "Worst": ranked[len(ranked) - count:],
-    }  # fmt: skip
+        "Best": ranked[:count],
+        "Middle": ranked[middle : middle + count],
+        "Worst": ranked[len(ranked) - count :],
+    }
 
 
 def _merit(result: Result) -> tuple[bool, float, str]:

@@ -14,11 +14,11 @@ from itertools import product
 import numpy as np
 
 from headless.taskgen.lists import carriers
-from metaspatial_addon.layout.access import HEADROOM, keep_free
-from metaspatial_addon.layout.geometry import OrientedBox, Point, penetration, shared_area
-from metaspatial_addon.layout.polygon import contains, wall
-from metaspatial_addon.layout.relations import floor_middle
-from metaspatial_addon.layout.task import Item, Layout, Pose, Task
+from metaspatial_addon.core.access import HEADROOM, keep_free
+from metaspatial_addon.core.geometry import OrientedBox, Point, penetration, shared_area
+from metaspatial_addon.core.polygon import contains, wall
+from metaspatial_addon.core.relations import floor_middle
+from metaspatial_addon.core.task import Item, Layout, Pose, Task
 
 STEP = 0.1
 """Metres between two places that are tried along a wall or on a table."""

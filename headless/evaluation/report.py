@@ -7,24 +7,31 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from metaspatial_addon.records import fault_names
+from metaspatial_addon.episode.records import fault_names
 
 from .baselines import BASELINES
 from .bootstrap import Interval
 from .chart import COLOURS, Line, line_chart
 from .gallery import Failure, Gallery
-from .ledger import Row, Versus
-from .measures import MEASURES, Measure
-from .measuring import DEFAULT, best_row, rows_of, turn_row
+from .metrics import MEASURES, Measure
+from .results import Row, Versus
+from .runner import DEFAULT, best_row, rows_of, turn_row
 
 CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked", "relations", "usable")
 TABLES = {
     "Faults": (
-        "usable", "clean", "colliding_1cm", "colliding_5cm", "colliding_10cm", "outside", "unsupported", "unstable",
+        "usable",
+        "clean",
+        "colliding_1cm",
+        "colliding_5cm",
+        "colliding_10cm",
+        "outside",
+        "unsupported",
+        "unstable",
         "blocked",
     ),
     "Worth": ("relations", "view", "reward", "format", "coll", "cons", "seconds"),
-}  # fmt: skip
+}
 NAMED = {measure.name: measure for measure in MEASURES}
 
 EXPLAINED = """Below each value its 95 % bootstrap interval over tasks; one without width says that all tasks agree, not
@@ -67,9 +74,17 @@ class Report:
         """The whole file."""
         title = f"Layouts by {self.settings['policy']}"
         parts = [
-            f"<h1>{escape(title)}</h1>", self._settings(), self._tables(), self._against(), self._curves(),
-            self._sheets(), self._gains(), self._seeds(), self._failures(), self._infra(),
-        ]  # fmt: skip
+            f"<h1>{escape(title)}</h1>",
+            self._settings(),
+            self._tables(),
+            self._against(),
+            self._curves(),
+            self._sheets(),
+            self._gains(),
+            self._seeds(),
+            self._failures(),
+            self._infra(),
+        ]
         body = "\n".join(part for part in parts if part)
         head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
         return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.core.errors import InputError
 
 from .model import ModelShape
 

@@ -9,13 +9,13 @@ from random import Random
 import numpy as np
 
 from headless.taskgen.make import make_task
-from metaspatial_addon.layout import vocabulary as v
-from metaspatial_addon.layout.compact import CompactTask
-from metaspatial_addon.layout.plan import compact_top_view
-from metaspatial_addon.layout.task import Layout
-from metaspatial_addon.policy.vision import PICTURE_IDS, read_patches
+from metaspatial_addon.core.task import Layout
+from metaspatial_addon.policy.builtin.vision import PICTURE_IDS, read_patches
+from metaspatial_addon.prompts import vocabulary as v
+from metaspatial_addon.prompts.compact import CompactTask
+from metaspatial_addon.prompts.plan import compact_top_view
 
-from .spoil import faults, faulty_ids, spoil
+from .perturb import faults, faulty_ids, spoil
 
 FORCED_WEIGHT = 0.1  # of tokens that the grammar forces when the model is used: names, separators, extents
 _USER, _ASSISTANT = v.TOKEN_IDS["<|user|>"], v.TOKEN_IDS["<|assistant|>"]
@@ -59,7 +59,8 @@ def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | No
     shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
     return lesson_of(
         [(compact.question(), compact.statement(dict(spoilt.poses)), False), (told, compact.statement(edit), True)],
-        shown, chosen_names=True,
+        shown,
+        chosen_names=True,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from metaspatial_addon.layout import vocabulary as v
+from metaspatial_addon.prompts import vocabulary as v
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
@@ -29,9 +29,12 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer = Tokenizer(model)
     tokenizer.decoder = decoders.Fuse()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<|pad|>", eos_token="<|end|>",
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
         additional_special_tokens=[t for t in v.SPECIAL if t not in ("<|pad|>", "<|end|>")],
-        chat_template=CHAT_TEMPLATE, clean_up_tokenization_spaces=False,
+        chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
     )
     fast.save_pretrained(folder)
 
@@ -44,9 +47,17 @@ def write_model(model, folder: Path, pictures: bool = False) -> None:
     model.save_pretrained(folder)
     write_tokenizer(folder)
     processor = {
-        "image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2,
-        "min_pixels": 112 * 112, "max_pixels": 112 * 112, "do_rescale": True, "do_normalize": True, "do_resize": True,
-        "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "patch_size": 14,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "min_pixels": 112 * 112,
+        "max_pixels": 112 * 112,
+        "do_rescale": True,
+        "do_normalize": True,
+        "do_resize": True,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=1) + "\n", encoding="utf-8")
     (folder / "metaspatial.json").write_text(json.dumps({"pictures": pictures}) + "\n", encoding="utf-8")

@@ -20,14 +20,14 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.tensorboard import SummaryWriter
 
-from metaspatial_addon.layout import vocabulary as v
-from metaspatial_addon.policy.vision import FRAMES, MERGE, PATCH, PLACEHOLDER, SIDE, token_positions
+from metaspatial_addon.policy.builtin.vision import FRAMES, MERGE, PATCH, PLACEHOLDER, SIDE, token_positions
+from metaspatial_addon.prompts import vocabulary as v
 
 from .config import PretrainConfig
+from .dagger import read_lessons
 from .examples import Lesson, lessons
 from .export import write_model
 from .model import build
-from .own import read_lessons
 
 POOL = 16  # batches that are sorted by length together, so that little is padding
 
@@ -89,7 +89,8 @@ def lesson_loss(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, flo
     """Weighted cross-entropy over the tokens to be learnt, and the share of the weightiest that come first."""
     ids, weights = batch.ids, batch.weights
     hidden = model.model.language_model(
-        inputs_embeds=embedded(model, batch), position_ids=torch.from_numpy(token_positions(ids.numpy())),
+        inputs_embeds=embedded(model, batch),
+        position_ids=torch.from_numpy(token_positions(ids.numpy())),
         use_cache=False,
     ).last_hidden_state
     learnt = weights[:, 1:] > 0  # (B, T - 1)
@@ -160,8 +161,11 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
             seconds = time.monotonic() - began
             means = np.mean(window, axis=0)
             row = {
-                "step": step, "loss": round(float(means[0]), 4), "accuracy": round(float(means[1]), 4),
-                "gradient_norm": round(float(means[2]), 3), "tokens_per_second": round(seen / seconds),
+                "step": step,
+                "loss": round(float(means[0]), 4),
+                "accuracy": round(float(means[1]), 4),
+                "gradient_norm": round(float(means[2]), 3),
+                "tokens_per_second": round(seen / seconds),
                 "minutes": round(seconds / 60, 2),
             }
             log.write(json.dumps(row) + "\n")
@@ -169,8 +173,11 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
             for name in ("loss", "accuracy", "gradient_norm", "tokens_per_second"):
                 board.add_scalar(name, row[name], step)
             left = seconds / (step - first) * (config.steps - step) / 60
-            print(f"step {step}/{config.steps}  loss {row['loss']:.3f}  right {row['accuracy']:.1%}  "
-                  f"{row['tokens_per_second']} tokens/s  {left:.0f} min left", flush=True)
+            print(
+                f"step {step}/{config.steps}  loss {row['loss']:.3f}  right {row['accuracy']:.1%}  "
+                f"{row['tokens_per_second']} tokens/s  {left:.0f} min left",
+                flush=True,
+            )
             window = []
         if step % config.save_every == 0 or step == config.steps:
             _save(folder, step, model, tuned, config.pictures)
@@ -178,9 +185,7 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     board.close()
 
 
-def _save(
-    folder: Path, step: int, model: torch.nn.Module, tuned: list[torch.optim.Optimizer], pictures: bool
-) -> None:
+def _save(folder: Path, step: int, model: torch.nn.Module, tuned: list[torch.optim.Optimizer], pictures: bool) -> None:
     beside, final = folder / "checkpoint.part", folder / f"checkpoint-{step:06d}"
     shutil.rmtree(beside, ignore_errors=True)
     write_model(model, beside, pictures)

@@ -1,4 +1,4 @@
-"""From the rewards of a group's turns to what each token is worth. Called by `step`.
+"""From the rewards of a group's turns to what each token is worth. Called by `training_step`.
 
 Shapes: B episodes, T turns at most, L tokens. `groups` (B,) says of which task each episode is: a number, the same for
 all episodes of one group, whose size may differ where episodes were left out.

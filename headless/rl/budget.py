@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from metaspatial_addon.layout.conversation import Conversation
+from metaspatial_addon.core.conversation import Conversation
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import torch
 from headless import cli
 from headless.taskgen.make import make_task
 
-from . import metrics
-from .clock import Clock
 from .config import TrainConfig
 from .learner import Row
-from .rollouts import Episode, play
+from .logs import metrics
+from .logs.clock import Clock
+from .rollout import Episode, play
 from .run import open_accelerator, open_actor, open_environments
-from .step import Trainer, learn, settings_of
+from .training_step import Trainer, learn, settings_of
 
 
 def check(config: TrainConfig) -> None:

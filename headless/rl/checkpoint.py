@@ -19,7 +19,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
-from .step import Trainer
+from .training_step import Trainer
 
 STATE, OPTIMISER = "training.json", "optimiser.pt"
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)

@@ -12,9 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import read_json
-from metaspatial_addon.reward.weights import Weights
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import read_json
+from metaspatial_addon.scoring.weights import Weights
 
 from .losses import LossSettings
 
@@ -53,7 +53,7 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """`render` measures the view term by renders. `weights` are those of the terms, see `reward/weights.py`.
+    """`render` measures the view term by renders. `weights` are those of the terms, see `scoring/weights.py`.
 
     With `stages` they change: from one stage's step to the next's in a straight line, and not before the first or
     after the last. Stages at neighbouring steps make a leap.
@@ -211,24 +211,34 @@ def _check(config: TrainConfig, source: str) -> None:
     """Refuse what cannot work, alone or together."""
     rollout, loss, learner = config.rollout, config.loss, config.learner
     needed = [
-        ("steps", config.steps, 1), ("threads", config.threads, 1), ("save_every", config.save_every, 1),
-        ("keep", config.keep, 1), ("rollout.tasks", rollout.tasks, 1), ("rollout.turns", rollout.turns, 1),
+        ("steps", config.steps, 1),
+        ("threads", config.threads, 1),
+        ("save_every", config.save_every, 1),
+        ("keep", config.keep, 1),
+        ("rollout.tasks", rollout.tasks, 1),
+        ("rollout.turns", rollout.turns, 1),
         ("rollout.pixels", rollout.pixels, 28),
-        ("rollout.answer_tokens", rollout.answer_tokens, 2), ("loss.longest", loss.longest, 1),
-        ("learner.passes", learner.passes, 1), ("learner.microbatch_tokens", learner.microbatch_tokens, 1),
-    ]  # fmt: skip
+        ("rollout.answer_tokens", rollout.answer_tokens, 2),
+        ("loss.longest", loss.longest, 1),
+        ("learner.passes", learner.passes, 1),
+        ("learner.microbatch_tokens", learner.microbatch_tokens, 1),
+    ]
     for key, value, least in needed:
         if value < least:
             raise InputError(source, key, f"at least {least}", value)
-    for key, value in (("rollout.temperature", rollout.temperature), ("learner.learning_rate", learner.learning_rate),
-                       ("learner.gradient_norm", learner.gradient_norm)):  # fmt: skip
+    for key, value in (
+        ("rollout.temperature", rollout.temperature),
+        ("learner.learning_rate", learner.learning_rate),
+        ("learner.gradient_norm", learner.gradient_norm),
+    ):
         if value == 0:
             raise InputError(source, key, "a number above 0", value)
     if rollout.group < 2:
         raise InputError(source, "rollout.group", "at least 2: episodes are measured by each other", rollout.group)
     if rollout.answer_tokens >= rollout.context:
-        raise InputError(source, "rollout.answer_tokens", f"less than rollout.context ({rollout.context})",
-                         rollout.answer_tokens)  # fmt: skip
+        raise InputError(
+            source, "rollout.answer_tokens", f"less than rollout.context ({rollout.context})", rollout.answer_tokens
+        )
     if config.credit.discount > 1:
         raise InputError(source, "credit.discount", "at most 1", config.credit.discount)
     if not 0 < loss.clip_low < 1:
@@ -236,11 +246,16 @@ def _check(config: TrainConfig, source: str) -> None:
     if loss.clip_high < loss.clip_low:
         raise InputError(source, "loss.clip_high", f"at least loss.clip_low ({loss.clip_low})", loss.clip_high)
     if loss.kind == "gspo" and loss.clip_high > 0.05:
-        raise InputError(source, "loss.clip_high", "some 4e-4 for gspo, whose ratio is a mean over the episode",
-                         loss.clip_high)  # fmt: skip
+        raise InputError(
+            source, "loss.clip_high", "some 4e-4 for gspo, whose ratio is a mean over the episode", loss.clip_high
+        )
     if loss.kind == "gspo" and config.credit.fault_penalty:
-        raise InputError(source, "credit.fault_penalty", "0 for gspo, which has one ratio for all tokens of an answer",
-                         config.credit.fault_penalty)  # fmt: skip
+        raise InputError(
+            source,
+            "credit.fault_penalty",
+            "0 for gspo, which has one ratio for all tokens of an answer",
+            config.credit.fault_penalty,
+        )
     if loss.importance_cap < 1:
         raise InputError(source, "loss.importance_cap", "at least 1", loss.importance_cap)
     if learner.decay > 1:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from .actor import Actor, allowed_mask, choice_logprobs
 from .advantages import spread_over_tokens
-from .trajectory import Trajectory
+from .data import Trajectory
+from .policies.base import Actor, allowed_mask, choice_logprobs
 
 Result = TypeVar("Result")
 

@@ -1,4 +1,4 @@
-"""The policy-gradient losses: grpo, dr_grpo, dapo and gspo, as TRL 1.16 computes them (`tests/rl/test_trl.py`).
+"""The policy-gradient losses: grpo, dr_grpo, dapo and gspo, as TRL 1.16 computes them (held by `test_trl.py`).
 
 Shapes: b rows of a microbatch, L tokens. A batch is cut into microbatches whose losses add up to the batch's, so every
 mean is a sum over the microbatch divided by a count of the whole batch.

@@ -14,21 +14,22 @@ from accelerate.utils import KwargsHandler
 from tqdm import tqdm
 
 from headless import cli
-from metaspatial_addon.layout.compact import CompactRendering
-from metaspatial_addon.layout.rendering import FullRendering, Rendering
+from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.full import FullRendering, Rendering
 
-from . import checkpoint, metrics
-from .actor import Actor
-from .clock import PHASES
-from .compact import CompactActor
+from . import checkpoint
 from .config import TrainConfig, write_config
-from .in_process import InProcess
-from .pool import Pool
-from .pool_process import ProcessWorker
-from .pool_worker import Place
-from .records import TurnLog
-from .showing import Showing
-from .step import Trainer, train_step
+from .envs.pool import Pool
+from .envs.pool_worker import Place
+from .envs.process import ProcessWorker
+from .envs.sync import InProcess
+from .logs import metrics
+from .logs.clock import PHASES
+from .logs.gallery import Showing
+from .logs.records import TurnLog
+from .policies.base import Actor
+from .policies.compact import CompactActor
+from .training_step import Trainer, train_step
 
 LONGEST_WAIT = timedelta(hours=2)
 """Of one process for another."""
@@ -116,7 +117,7 @@ def open_actor(config: TrainConfig) -> Actor:
     tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
     if config.rendering == "compact":
         return CompactActor(config.model)
-    from .chat import ChatActor  # needs peft and pillow
+    from .policies.chat import ChatActor  # needs peft and pillow
 
     return ChatActor(config.model, config.lora)
 
@@ -129,9 +130,12 @@ def rendering_of(config: TrainConfig) -> Rendering:
 def record_settings(config: TrainConfig) -> dict[str, Any]:
     """What every line of the run's turns says of how it was played."""
     return {
-        "policy": config.model, "rendering": config.rendering, "temperature": config.rollout.temperature,
-        "pixels": 0 if config.rendering == "compact" else config.rollout.pixels, "engine": "cycles",
-    }  # fmt: skip
+        "policy": config.model,
+        "rendering": config.rendering,
+        "temperature": config.rollout.temperature,
+        "pixels": 0 if config.rendering == "compact" else config.rollout.pixels,
+        "engine": "cycles",
+    }
 
 
 def open_environments(
@@ -144,10 +148,10 @@ def open_environments(
         return InProcess(rendering_of(config), pixels, config.threads)
     place = Place(config.rendering, pixels)
     if ray:
-        from . import ray_pool  # needs ray
+        from .envs import ray_worker  # needs ray
 
-        ray_pool.connect(ray)
-        return Pool(lambda number: ray_pool.RayWorker(place), workers)
+        ray_worker.connect(ray)
+        return Pool(lambda number: ray_worker.RayWorker(place), workers)
     return Pool(lambda number: ProcessWorker(place, (logs or Path()) / f"worker_{first + number}.log"), workers)
 
 
@@ -158,7 +162,7 @@ def merge_last(config: TrainConfig, folder: Path) -> None:
         raise cli.CommandError(f"--run {folder}: it holds no checkpoint")
     if config.rendering == "compact":
         raise cli.CommandError(f"--merge: {last[-1]} is a whole model already, without an adapter")
-    from .chat import merge
+    from .policies.chat import merge
 
     merge(config.model, last[-1], folder / "merged")
     cli.progress(f"{last[-1].name} merged in {folder / 'merged'}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metaspatial_addon.layout.task import Opening, Room
+from metaspatial_addon.core.task import Opening, Room
 
 UNIT = 0.025
 DOOR_MARGIN = 2

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaspatial_addon.layout.task import Item, Pose, Relation
+from metaspatial_addon.core.task import Item, Pose, Relation
 
 from .floorplan import FRONT, UNIT, Floorplan, Solid, Wall, strips_before, units
 from .lists import carriers

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from metaspatial_addon.layout.access import measure_access
-from metaspatial_addon.layout.relations import relation_scores
-from metaspatial_addon.layout.task import Item, Layout, Pose, Room, Task
+from metaspatial_addon.core.access import measure_access
+from metaspatial_addon.core.relations import relation_scores
+from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 
 from .floorplan import Floorplan
 from .furnish import Furnisher

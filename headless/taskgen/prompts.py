@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from random import Random
 
-from metaspatial_addon.layout.task import Item, Relation, Room
+from metaspatial_addon.core.task import Item, Relation, Room
 
 MOODS = (
     "calm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from metaspatial_addon.layout.task import Opening, Room
+from metaspatial_addon.core.task import Opening, Room
 
 from .floorplan import UNIT
 

@@ -29,8 +29,20 @@ BEDS = ("double bed", "single bed", "bunk bed")
 SEATS = ("sofa", "loveseat", "armchair")
 RUN = ("fridge", "sink unit", "dishwasher", "stove", "kitchen counter")
 TOPS = (
-    "desk", "sideboard", "dresser", "console table", "tv stand", "dining table", "nightstand", "side table",
-    "coffee table", "kitchen counter", "kitchen island", "vanity table", "play table", "shoe rack",
+    "desk",
+    "sideboard",
+    "dresser",
+    "console table",
+    "tv stand",
+    "dining table",
+    "nightstand",
+    "side table",
+    "coffee table",
+    "kitchen counter",
+    "kitchen island",
+    "vanity table",
+    "play table",
+    "shoe rack",
 )
 
 ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
@@ -113,6 +125,13 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
 
 # Underside of what hangs on a wall, metres.
 WALL_HEIGHTS = {
-    "range hood": 1.6, "wall cabinet": 1.45, "bathroom cabinet": 1.4, "mirror": 1.1, "whiteboard": 0.9,
-    "picture": 1.4, "wall shelf": 1.5, "clock": 1.8, "towel rack": 1.0,
+    "range hood": 1.6,
+    "wall cabinet": 1.45,
+    "bathroom cabinet": 1.4,
+    "mirror": 1.1,
+    "whiteboard": 0.9,
+    "picture": 1.4,
+    "wall shelf": 1.5,
+    "clock": 1.8,
+    "towel rack": 1.0,
 }

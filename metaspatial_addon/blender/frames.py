@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..layout.task import Pose
+from ..core.task import Pose
 
 FRONTS = {"-Y": 0, "+X": 1, "+Y": 2, "-X": 3}
 """Local axes that an object's front may look along, as quarter turns counter-clockwise from -Y."""

@@ -82,8 +82,14 @@ def in_scene(scene: bpy.types.Scene) -> Iterator[bpy.types.Depsgraph]:
     """Operators act on `scene`, whatever the windows show; yields its evaluated dependency graph."""
     layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
     with bpy.context.temp_override(
-        scene=scene, view_layer=layer, collection=scene.collection, layer_collection=layer.layer_collection,
-        active_object=None, object=None, selected_objects=[], selected_editable_objects=[],
+        scene=scene,
+        view_layer=layer,
+        collection=scene.collection,
+        layer_collection=layer.layer_collection,
+        active_object=None,
+        object=None,
+        selected_objects=[],
+        selected_editable_objects=[],
     ):
         yield bpy.context.evaluated_depsgraph_get()
 
@@ -134,8 +140,11 @@ def join_parts(parts: list[bpy.types.Mesh], name: str) -> bpy.types.Mesh:
         objects = [bpy.data.objects.new("part", part) for part in parts]
         for part in objects:
             scene.collection.objects.link(part)
-        with in_scene(scene), bpy.context.temp_override(
-            active_object=objects[0], object=objects[0], selected_objects=objects, selected_editable_objects=objects
+        with (
+            in_scene(scene),
+            bpy.context.temp_override(
+                active_object=objects[0], object=objects[0], selected_objects=objects, selected_editable_objects=objects
+            ),
         ):
             bpy.ops.object.join()
         bpy.data.objects.remove(objects[0])

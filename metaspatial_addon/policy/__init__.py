@@ -1,0 +1,1 @@
+"""Who answers a conversation: the embedded model, a server, a local checkpoint."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ..layout.conversation import Conversation
+from ..core.conversation import Conversation
 
 
 class PolicyError(RuntimeError):

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, Literal
 
-from ..layout.conversation import Conversation, Message
+from ..core.conversation import Conversation, Message
 from .base import PolicyError, Reply
 
 KEY_VARIABLE = "METASPATIAL_API_KEY"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from ..layout.conversation import Conversation, Message
+from ..core.conversation import Conversation, Message
 from .base import PolicyError, Reply
 
 PACKAGES = '"torch==2.13.0" "transformers>=5.23,<5.24" "peft>=0.21.2,<0.22" "pillow>=11"'

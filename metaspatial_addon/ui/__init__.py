@@ -5,32 +5,32 @@ from __future__ import annotations
 import logging
 from types import ModuleType
 
-from . import (
-    chosen,
-    facts,
-    job,
-    operators_check,
-    operators_library,
-    operators_openings,
-    operators_run,
-    operators_setup,
-    operators_turns,
-    overlay,
-    panels,
-    panels_items,
-    panels_turns,
-    preferences,
-    properties,
-    recent,
-)
+from .operators import check, library, openings, run, setup
+from .operators import turns as turn_operators
+from .overlay import handler
+from .panels import items, main
+from .panels import turns as turn_panels
+from .state import item_cache, job, preferences, properties, recent, turn_cache
 
 log = logging.getLogger(__name__)
 
 # In the order of registration: what a module stands on comes before it.
 MODULES = (
-    properties, preferences, job, operators_setup, operators_check, operators_openings, operators_library,
-    operators_run, operators_turns, overlay, chosen, panels, panels_items, panels_turns,
-)  # fmt: skip
+    properties,
+    preferences,
+    job,
+    setup,
+    check,
+    openings,
+    library,
+    run,
+    turn_operators,
+    handler,
+    item_cache,
+    main,
+    items,
+    turn_panels,
+)
 
 _registered: list[ModuleType] = []
 
@@ -54,5 +54,5 @@ def unregister() -> None:
             module.unregister()
         except Exception:
             log.exception("MetaSpatial: %s could not be unregistered", module.__name__)
-    facts.forget()
+    turn_cache.forget()
     recent.forget_cache()

@@ -1,6 +1,6 @@
 """The window's end of the worker: a process, a queue of what it said, and a sure way to end it. No bpy in here.
 
-Nothing that the window calls waits: one thread reads the process's messages, another writes to it. Used by `ui/job.py`.
+Nothing that the window calls blocks: one thread reads the process's messages, another writes to it. For `ui.state.job`.
 """
 
 from __future__ import annotations
@@ -55,9 +55,13 @@ class Worker:
         try:
             with open(log, "ab") as errors:
                 self._process = subprocess.Popen(
-                    [*command, "--", str(log), self.temporary], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                    stderr=errors, env={**os.environ, **environment, **places}, **own_group,
-                )  # fmt: skip
+                    [*command, "--", str(log), self.temporary],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env={**os.environ, **environment, **places},
+                    **own_group,
+                )
         except OSError:
             os.rmdir(self.temporary)
             raise

@@ -16,21 +16,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..episode import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
-from ..layout.errors import InputError
-from ..layout.evidence import ViewMeasure
-from ..layout.task import Layout, Task, task_to_json
+from ..core.errors import InputError
+from ..core.evidence import ViewMeasure
+from ..core.task import Layout, Task, task_to_json
+from ..episode.env import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
+from ..episode.records import turn_record
+from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
-from ..records import turn_record
-from ..scorer import InfraFault, attempt
 from . import models, protocol
 
 if TYPE_CHECKING:
     import bpy
 
-    from ..blender.render import Renderer
-    from ..blender.snapshot import Snapshot
-    from ..blender.stage import Stage
+    from ..blender.physics.stage import Stage
+    from ..blender.rendering.render import Renderer
+    from ..blender.scene_io.scene_to_task import Snapshot
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -48,7 +48,7 @@ class Workshop:
 
     @cached_property
     def _stage(self) -> Stage:
-        from ..blender.stage import Stage
+        from ..blender.physics.stage import Stage
 
         return Stage()
 
@@ -91,25 +91,43 @@ class Workshop:
             # Of all that is open the stage goes first: its objects wear the snapshot's meshes.
             held.callback(self._stage.clear)
             held.callback(renderer.close)
-            self._say({
-                "type": "task", "job": request["job"], "task": task_to_json(snapshot.task),
-                "frame": [float(value) for value in snapshot.frame.flat],
-                "notes": dict(snapshot.notes), "left_out": list(snapshot.left_out),
-                "objects": {item_id: list(members.names) for item_id, members in snapshot.members.items()},
-            })  # fmt: skip
+            self._say(
+                {
+                    "type": "task",
+                    "job": request["job"],
+                    "task": task_to_json(snapshot.task),
+                    "frame": [float(value) for value in snapshot.frame.flat],
+                    "notes": dict(snapshot.notes),
+                    "left_out": list(snapshot.left_out),
+                    "objects": {item_id: list(members.names) for item_id, members in snapshot.members.items()},
+                }
+            )
             env = LayoutEnv(
-                self._stage, _Sized(renderer, request["pictures"]), rendering_of(policy), turns=turns,
+                self._stage,
+                _Sized(renderer, request["pictures"]),
+                rendering_of(policy),
+                turns=turns,
                 pictures=policy.sees_images,
-            )  # fmt: skip
+            )
             settings = {
-                "policy": policy.name, "turns": turns, "samples": request["samples"], "mode": request["mode"],
+                "policy": policy.name,
+                "turns": turns,
+                "samples": request["samples"],
+                "mode": request["mode"],
                 "engine": renderer.engine,
-            }  # fmt: skip
+            }
             standing = start or Layout(snapshot.task.id)
             for event in play(
-                env, policy, snapshot.task, request["seed"], request["samples"], None, snapshot.meshes, start,
+                env,
+                policy,
+                snapshot.task,
+                request["seed"],
+                request["samples"],
+                None,
+                snapshot.meshes,
+                start,
                 request["mode"] == "fix",
-            ):  # fmt: skip
+            ):
                 if isinstance(event, Progress):
                     self._progress(request, event.turn, event.turns, event.phase)
                 elif isinstance(event, Outcome):
@@ -123,7 +141,7 @@ class Workshop:
         return {"type": "done", "best": best, "failure": failure, "note": outcome.note, "memory": memory_mb()}
 
     def _find_assets(self, request: dict[str, Any]) -> dict[str, Any]:
-        from ..blender.assets import find_assets
+        from ..blender.assets.search import find_assets
 
         def progress(share: float) -> None:
             self._progress(request, 0, 0, "assets", share)
@@ -160,9 +178,16 @@ class Workshop:
     def _progress(
         self, request: Mapping[str, Any], turn: int, turns: int, phase: str, done: float | None = None
     ) -> None:
-        self._say({
-            "type": "progress", "job": request["job"], "turn": turn, "turns": turns, "phase": phase, "done": done,
-        })  # fmt: skip
+        self._say(
+            {
+                "type": "progress",
+                "job": request["job"],
+                "turn": turn,
+                "turns": turns,
+                "phase": phase,
+                "done": done,
+            }
+        )
 
     def _policy(self, wanted: Mapping[str, Any]) -> Policy:
         """The policy of a request; the last one is kept, and no other, since models are large."""
@@ -174,7 +199,7 @@ class Workshop:
 
     def _renderer(self, engine: str) -> Renderer:
         if engine not in self._renderers:
-            from ..blender.render import Renderer
+            from ..blender.rendering.render import Renderer
 
             self._renderers[engine] = Renderer(engine)
         return self._renderers[engine]
@@ -211,9 +236,9 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[Snapshot, Lay
     """The hand-over as a task, and the layout that it begins from. Raises InputError."""
     from mathutils import Matrix
 
-    from ..blender.handover import open_handover
-    from ..blender.openings import OpeningOptions
-    from ..blender.snapshot import ItemOptions, take_snapshot
+    from ..blender.scene_io.openings import OpeningOptions
+    from ..blender.scene_io.scene_export import open_handover
+    from ..blender.scene_io.scene_to_task import ItemOptions, take_snapshot
 
     scene = open_handover(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
 
@@ -246,9 +271,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[Snapshot, Lay
     return snapshot, None if request["mode"] == "generate" else snapshot.layout
 
 
-def _turn(
-    turn: Turn, record: Mapping[str, Any], snapshot: Snapshot, standing: Layout, folder: Path
-) -> dict[str, Any]:
+def _turn(turn: Turn, record: Mapping[str, Any], snapshot: Snapshot, standing: Layout, folder: Path) -> dict[str, Any]:
     """A turn's message; its two renders are files in the folder then."""
     pictures: dict[str, str | None] = {"top": None, "view": None}
     for kind in pictures:
@@ -259,11 +282,13 @@ def _turn(
     kept = {key: value for key, value in record.items() if key not in ("conversation", "samples")}
     objects = [
         {
-            "item": placed.id, "name": placed.object.name, "hidden": placed.hidden,
+            "item": placed.id,
+            "name": placed.object.name,
+            "hidden": placed.hidden,
             "matrix": [value for row in placed.matrix for value in row],
         }
         for placed in snapshot.placed(standing)
-    ]  # fmt: skip
+    ]
     return {"type": "turn", "number": turn.number, "record": kept, "objects": objects, **pictures}
 
 
@@ -285,9 +310,10 @@ def _memory_of_windows() -> int:
 
     class Counters(ctypes.Structure):  # PROCESS_MEMORY_COUNTERS
         _fields_ = (
-            ("size", wintypes.DWORD), ("faults", wintypes.DWORD),
+            ("size", wintypes.DWORD),
+            ("faults", wintypes.DWORD),
             *((name, ctypes.c_size_t) for name in ("peak", "resident", "a", "b", "c", "d", "paged", "most_paged")),
-        )  # fmt: skip
+        )
 
     counters = Counters(size=ctypes.sizeof(Counters))
     kernel = ctypes.WinDLL("kernel32")

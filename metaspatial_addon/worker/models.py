@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..episode import rendering_of
-from ..layout.conversation import Message
-from ..layout.png import write_png
-from ..layout.task import Item, Layout, Room, Task
+from ..core.conversation import Message
+from ..core.task import Item, Layout, Room, Task
+from ..episode.env import rendering_of
 from ..policy.base import Policy, PolicyError
+from ..prompts.png import write_png
 
 if TYPE_CHECKING:
     from ..policy.endpoint import EndpointPolicy
 
 TASK = Task(
-    "self-check", "A small study.", Room("study", ((0.0, 0.0), (3.0, 0.0), (3.0, 3.0), (0.0, 3.0)), 2.5),
+    "self-check",
+    "A small study.",
+    Room("study", ((0.0, 0.0), (3.0, 0.0), (3.0, 3.0), (0.0, 3.0)), 2.5),
     (Item("desk_1", "desk", (1.2, 0.6, 0.75)),),
-)  # fmt: skip
+)
 """What a model is tried with: one desk in an empty room."""
 
 SECONDS = 60.0
@@ -36,7 +38,7 @@ FEW_TOKENS = 8
 def open_policy(wanted: Mapping[str, Any]) -> Policy:
     """The policy of a request. Raises PolicyError and InputError."""
     if wanted["kind"] == "builtin":
-        from ..policy.builtin import BuiltinPolicy
+        from ..policy.builtin.policy import BuiltinPolicy
 
         return BuiltinPolicy()
     if wanted["kind"] == "server":
@@ -86,9 +88,13 @@ def check_server(wanted: Mapping[str, Any]) -> str:
     from ..policy.endpoint import EndpointPolicy
 
     policy = EndpointPolicy(
-        wanted["url"], wanted["model"], sees_images=wanted["sees_images"], tries=1, timeout=SECONDS,
+        wanted["url"],
+        wanted["model"],
+        sees_images=wanted["sees_images"],
+        tries=1,
+        timeout=SECONDS,
         max_new_tokens=FEW_TOKENS,
-    )  # fmt: skip
+    )
     question = "What do you see? Answer in one word."
     try:
         unseen = policy.prompt_tokens((Message("user", question),))

@@ -12,7 +12,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from ..layout.errors import InputError
+from ..core.errors import InputError
 
 VERSION = 1
 """Of this protocol. Window and worker come from one zip, so any other number is a broken installation."""
@@ -244,8 +244,11 @@ class Error(TypedDict):
 
 
 REQUESTS: Mapping[str, type] = {
-    "layout": LayoutRequest, "assets": AssetsRequest, "check": CheckRequest, "quit": Quit,
-}  # fmt: skip
+    "layout": LayoutRequest,
+    "assets": AssetsRequest,
+    "check": CheckRequest,
+    "quit": Quit,
+}
 
 
 _PLAIN = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaspatial_addon.layout.task import Item, Layout, Opening, Pose, Room, Task
+from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Room, Task
 
 SHAPES = {
     "square": ((0, 0), (4, 0), (4, 3), (0, 3)),

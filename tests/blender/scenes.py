@@ -18,8 +18,11 @@ def box_mesh(size, base=True) -> bpy.types.Mesh:
     low = 0 if base else -h / 2
     mesh = bpy.data.meshes.new("box")
     corners = [(-w / 2, -d / 2), (w / 2, -d / 2), (w / 2, d / 2), (-w / 2, d / 2)]
-    mesh.from_pydata([(x, y, low + z) for z in (0, h) for x, y in corners], [],
-                     [(0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)])
+    mesh.from_pydata(
+        [(x, y, low + z) for z in (0, h) for x, y in corners],
+        [],
+        [(0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)],
+    )
     return mesh
 
 

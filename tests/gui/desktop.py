@@ -18,8 +18,11 @@ class Desktop:
         with log.open("w") as output:
             self._server = subprocess.Popen(
                 ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "+extension", "GLX"],
-                pass_fds=[writing], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+                pass_fds=[writing],
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+            )
         os.close(writing)
         with os.fdopen(reading) as answer:
             number = answer.readline().strip()

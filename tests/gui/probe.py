@@ -71,9 +71,7 @@ def version() -> str:
 def places() -> dict[str, list[int]]:
     """Name of a region in the viewport -> x, y, width, height in pixels from the top left corner of the screen."""
     height = window().height
-    return {
-        each.type: [each.x, height - each.y - each.height, each.width, each.height] for each in viewport().regions
-    }
+    return {each.type: [each.x, height - each.y - each.height, each.width, each.height] for each in viewport().regions}
 
 
 @question
@@ -149,7 +147,7 @@ def flat(matrix: Any) -> list[float]:
 @question
 def job() -> dict[str, Any]:
     """What the extension's job is at, what it tells, and how long each tick of its timer took."""
-    current = our("ui.job").current
+    current = our("ui.state.job").current
     notice = current.notice
     return {
         "state": current.state,
@@ -162,9 +160,9 @@ def job() -> dict[str, Any]:
 @question
 def turns() -> list[dict[str, Any]]:
     """The turns of the newest run, in order: number, whether it is shown, how many copies it has."""
-    stored = our("blender.turns")
+    stored = our("blender.turns.turns")
     scene = window().scene
-    shown = our("blender.showing").shown(scene)
+    shown = our("blender.turns.turn_visibility").shown(scene)
     runs = stored.runs(scene)
     return [
         {"number": number, "shown": turn == shown, "copies": len(turn.all_objects)}

@@ -12,9 +12,15 @@ FURNITURE = Path(__file__).parents[2] / "assets" / "furniture" / "furniture.blen
 WIDTH, DEPTH = 4.2, 3.6
 """Metres of the room's floor, whose middle is the world's origin."""
 PIECES = (
-    "double_bed_oak", "nightstand_oak", "nightstand_oak", "wardrobe_oak", "desk_oak", "office_chair_black", "rug_beige",
+    "double_bed_oak",
+    "nightstand_oak",
+    "nightstand_oak",
+    "wardrobe_oak",
+    "desk_oak",
+    "office_chair_black",
+    "rug_beige",
     "table_lamp_ceramic",
-)  # fmt: skip
+)
 _APART = 0.3
 _CROWD_CELL = 1.5
 
@@ -52,9 +58,7 @@ def furnish(scene: bpy.types.Scene | None = None) -> list[bpy.types.Object]:
     return furniture
 
 
-def crowded(
-    scene: bpy.types.Scene | None = None, objects: int = 500, faces: int = 2_000_000
-) -> list[bpy.types.Object]:
+def crowded(scene: bpy.types.Scene | None = None, objects: int = 500, faces: int = 2_000_000) -> list[bpy.types.Object]:
     """A furnished room and, around it, so many objects with so many faces in all, each with a mesh of its own.
 
     The furniture stays selected; returns the objects around it.
@@ -74,7 +78,7 @@ def crowded(
     while len(made) < objects:
         ring += 1
         for i in range(-ring, ring + 1):
-            for j in (range(-ring, ring + 1) if abs(i) == ring else (-ring, ring)):
+            for j in range(-ring, ring + 1) if abs(i) == ring else (-ring, ring):
                 place = i * _CROWD_CELL, j * _CROWD_CELL
                 if len(made) < objects and (abs(place[0]) > WIDTH / 2 + 1 or abs(place[1]) > DEPTH / 2 + 4):
                     thing = bpy.data.objects.new(f"Crowd {len(made)}", mesh if not made else mesh.copy())

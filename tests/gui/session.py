@@ -43,8 +43,12 @@ class Session:
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
                 [*command, "-P", str(PROBE), "--", str(self._socket)],
-                env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=self.home,
-            )  # fmt: skip
+                env=environment,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=self.home,
+            )
         until(self._socket.exists, 60, "Blender's window comes up")
         until(lambda: self.ask("version"), 60, "Blender's window answers")
         desktop.click(WIDTH // 3, HEIGHT - 150)  # sends the splash screen away
@@ -112,9 +116,7 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 class Bench:
     """What a scenario has at hand: a desktop, a fresh profile, a folder for what it leaves, perhaps a model server."""
 
-    def __init__(
-        self, desktop: Desktop, profile: Path, folder: Path, server: tuple[str, str] | None
-    ) -> None:
+    def __init__(self, desktop: Desktop, profile: Path, folder: Path, server: tuple[str, str] | None) -> None:
         self.desktop = desktop
         self.profile = profile
         self.folder = folder

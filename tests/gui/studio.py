@@ -23,9 +23,12 @@ class Studio:
         self.desktop = bench.desktop
         self.session.ask("build", function=scene)
         settings = {
-            "scene.prompt": "A calm bedroom", "scene.seed": 7, "scene.randomise": False,
-            "preferences.picture_size": 256, **settings,
-        }  # fmt: skip
+            "scene.prompt": "A calm bedroom",
+            "scene.seed": 7,
+            "scene.randomise": False,
+            "preferences.picture_size": 256,
+            **settings,
+        }
         for path, value in settings.items():
             self.session.ask("assign", path=path, value=value)
         self.sidebar = Sidebar(self.session)

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from headless import cli
-from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.policy.base import PolicyError
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from headless import evaluate
-from headless.evaluation import measuring
+from headless.evaluation import runner
 from headless.taskgen.make import make_task
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import layout_to_json, task_to_json
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import layout_to_json, task_to_json
+from metaspatial_addon.episode.scorer import InfraFault, Scorer
 from metaspatial_addon.policy.base import PolicyError, Reply
-from metaspatial_addon.scorer import InfraFault, Scorer
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,7 +126,7 @@ def test_an_interrupt_keeps_whole_tasks(tmp_path, monkeypatch):
     tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
     write_tasks(tasks, 3)
     monkeypatch.setattr(evaluate.policies, "open_policy", lambda args: Fixed())
-    real, calls = measuring.play, []
+    real, calls = runner.play, []
 
     def pressed(*args):
         calls.append(1)
@@ -134,7 +134,7 @@ def test_an_interrupt_keeps_whole_tasks(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(measuring, "play", pressed)
+    monkeypatch.setattr(runner, "play", pressed)
     argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--no-pictures", "--out", str(out)]
     assert evaluate.main(argv) == evaluate.INTERRUPTED
     result = json.loads((out / "metrics.json").read_text())

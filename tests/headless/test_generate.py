@@ -18,21 +18,28 @@ pytest.importorskip("bpy")
 import bpy
 
 from headless import cli, generate, policies
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import layout_from_json, read_layout, read_task
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import layout_from_json, read_layout, read_task
 from metaspatial_addon.policy.base import Reply
 
 CHECKOUT = Path(__file__).parents[2]
 TASK = {
-    "schema": "metaspatial.task/1", "id": "study-1", "prompt": "A place to read.",
+    "schema": "metaspatial.task/1",
+    "id": "study-1",
+    "prompt": "A place to read.",
     "room": {"type": "study", "floor": [[0, 0], [4, 0], [4, 4], [0, 4]], "height": 2.5},
     "items": [
         {"id": "bed_1", "category": "bed", "size": [1, 2, 0.5]},
         {"id": "desk_1", "category": "desk", "size": [1.2, 0.6, 0.75]},
-        {"id": "shelf_1", "category": "shelf", "size": [0.8, 0.3, 1.8], "locked": True,
-         "pose": {"x": 0.2, "y": 0.5, "z": 0, "yaw": 90}},
+        {
+            "id": "shelf_1",
+            "category": "shelf",
+            "size": [0.8, 0.3, 1.8],
+            "locked": True,
+            "pose": {"x": 0.2, "y": 0.5, "z": 0, "yaw": 90},
+        },
     ],
-}  # fmt: skip
+}
 CROSSED = ["bed_1 2.6 2.5 0", "desk_1 2.2 2.5 0"]
 MENDED = ["desk_1 0.4 3 90"]
 RECORD = {"task": "study-1", "turn": 1, "conversation": [], "settings": {}}
@@ -80,8 +87,10 @@ def server():
 def command(*argv):
     return subprocess.run(
         [sys.executable, str(CHECKOUT / "headless" / "generate.py"), *map(str, argv)],
-        capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
 
 
 @pytest.fixture
@@ -113,8 +122,13 @@ def test_a_task_is_laid_out_turn_by_turn(server, task, tmp_path):
     done = command("--task", task, *server.options, "--no-pictures", "--seed", 5, "--out", out, "--export", "glb")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in out.iterdir()} == {
-        "task.json", "layout.json", "turns.jsonl", "scene.blend", "scene.glb", "turn_notes.png",
-    }  # fmt: skip
+        "task.json",
+        "layout.json",
+        "turns.jsonl",
+        "scene.blend",
+        "scene.glb",
+        "turn_notes.png",
+    }
     assert re.findall(r"turn (\d) of at most 3: (\w+)", done.stderr) == [
         (turn, phase) for turn in "123" for phase in ("model", "physics")
     ]
@@ -202,9 +216,14 @@ def test_pictures_are_written_and_shown(server, task, tmp_path):
     assert done.returncode == 0, done.stderr
     pictures = {path.name for path in out.glob("*.png")}
     assert pictures == {
-        "room_top.png", "room_view.png", "turn_01_top.png", "turn_01_view.png", "turn_02_top.png", "turn_02_view.png",
+        "room_top.png",
+        "room_view.png",
+        "turn_01_top.png",
+        "turn_01_view.png",
+        "turn_02_top.png",
+        "turn_02_view.png",
         "contact_sheet.png",
-    }  # fmt: skip
+    }
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     shown = [part for m in server.requests[1]["messages"] for part in m["content"] if isinstance(part, dict)]
     assert [part["type"] for part in shown].count("image_url") == 4
@@ -245,11 +264,14 @@ def test_samples_default_to_what_a_policy_costs():
 @pytest.mark.parametrize(
     ("names", "found"),
     [
-        (["Floor", "Bed"], "Floor"), (["living room FLOOR.001", "floorlamp"], "living room FLOOR.001"),
-        (["ground_floor"], "ground_floor"), (["Bed"], "there is none"), (["Floor", "Floor lamp"], "Floor, Floor lamp"),
+        (["Floor", "Bed"], "Floor"),
+        (["living room FLOOR.001", "floorlamp"], "living room FLOOR.001"),
+        (["ground_floor"], "ground_floor"),
+        (["Bed"], "there is none"),
+        (["Floor", "Floor lamp"], "Floor, Floor lamp"),
         ([], "there is none"),
     ],
-)  # fmt: skip
+)
 def test_the_floor_is_known_by_its_name(names, found):
     scene = SimpleNamespace(objects=[SimpleNamespace(name=name, type="MESH") for name in names])
     scene.objects.append(SimpleNamespace(name="Floor light", type="LIGHT"))

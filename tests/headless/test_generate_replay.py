@@ -13,15 +13,15 @@ pytest.importorskip("bpy")
 import bpy
 
 from headless import cli, generate
-from headless.rl.environments import EpisodeSettings
-from headless.rl.in_process import InProcess
-from headless.rl.records import FILE, TurnLog, read_recorded
-from headless.rl.replay import best_and_worst_first
+from headless.rl.envs.base import EpisodeSettings
+from headless.rl.envs.sync import InProcess
+from headless.rl.logs.records import FILE, TurnLog, read_recorded
+from headless.rl.logs.replay import best_and_worst_first
 from headless.taskgen.make import make_task
-from metaspatial_addon.layout.compact import CompactRendering, CompactTask
-from metaspatial_addon.layout.conversation import Message
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import Pose, read_layout, read_task
+from metaspatial_addon.core.conversation import Message
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import Pose, read_layout, read_task
+from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
 
 RUN = {"policy": "small", "rendering": "compact", "temperature": 1.0, "pixels": 0, "engine": "cycles"}
 PAIR = make_task("train", 4, 1)
@@ -118,8 +118,10 @@ def test_a_group_is_shown_best_and_worst_first(run, tmp_path, monkeypatch):
         names = sorted(name for name in there.collections if name.startswith("MetaSpatial"))
         wanted.collections = list(names)
     assert [re.sub(r"^.* · |\.\d+$", "", name) for name in names] == [
-        f"01 {ranked[0].name} (best)", f"02 {ranked[1].name} (worst)", f"03 {ranked[2].name}",
-    ]  # fmt: skip
+        f"01 {ranked[0].name} (best)",
+        f"02 {ranked[1].name} (worst)",
+        f"03 {ranked[2].name}",
+    ]
     for run_collection, episode in zip(wanted.collections, ranked, strict=True):
         kept = [json.loads(c["metaspatial_turn"]["record"]) for c in run_collection.children if "Turn" in c.name]
         assert [line["reward"] for line in kept] == [line["reward"] for line in episode.lines]

@@ -13,12 +13,12 @@ import pytest
 
 from headless import pretrain
 from headless.taskgen.make import make_task
-from metaspatial_addon.layout import vocabulary as v
-from metaspatial_addon.layout.compact import CompactRendering
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import Layout
-from metaspatial_addon.policy.builtin import BuiltinPolicy, Prompt
-from metaspatial_addon.policy.vision import PLACEHOLDER, read_patches
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import Layout
+from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, Prompt
+from metaspatial_addon.policy.builtin.vision import PLACEHOLDER, read_patches
+from metaspatial_addon.prompts import vocabulary as v
+from metaspatial_addon.prompts.compact import CompactRendering
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -164,7 +164,9 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 196)
     pixels = torch.stack([frame, frame], dim=2).reshape(len(frame), -1)
     logits = model(
-        input_ids=batch.ids, pixel_values=pixels, image_grid_thw=torch.tensor([[1, 8, 8]] * 3),
+        input_ids=batch.ids,
+        pixel_values=pixels,
+        image_grid_thw=torch.tensor([[1, 8, 8]] * 3),
         mm_token_type_ids=(batch.ids == PLACEHOLDER).int(),
     ).logits[:, :-1]
     each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), batch.ids[:, 1:], reduction="none")

@@ -12,20 +12,22 @@ import pytest
 pytest.importorskip("bpy")
 
 from headless import score
-from metaspatial_addon.layout.errors import InputError
-from metaspatial_addon.layout.task import task_from_json
-from metaspatial_addon.reward.weights import DEFAULT, Weights
-from metaspatial_addon.scorer import Scorer
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import task_from_json
+from metaspatial_addon.episode.scorer import Scorer
+from metaspatial_addon.scoring.weights import DEFAULT, Weights
 
 CHECKOUT = Path(__file__).parents[2]
 TASK = {
-    "schema": "metaspatial.task/1", "id": "study-1", "prompt": "",
+    "schema": "metaspatial.task/1",
+    "id": "study-1",
+    "prompt": "",
     "room": {"type": "study", "floor": [[0, 0], [4, 0], [4, 4], [0, 4]], "height": 2.5},
     "items": [
         {"id": "bed_1", "category": "bed", "size": [1, 2, 0.5]},
         {"id": "desk_1", "category": "desk", "size": [1.2, 0.6, 0.75]},
     ],
-}  # fmt: skip
+}
 CLEAN = [{"id": "bed_1", "x": 3, "y": 2.5, "z": 0, "yaw": 0}, {"id": "desk_1", "x": 1, "y": 3.7, "z": 0, "yaw": 0}]
 CROSSED = [CLEAN[0], {**CLEAN[1], "x": 2.6, "y": 2.5}]
 
@@ -83,9 +85,11 @@ def test_a_layout_of_other_items_than_the_task_has_is_a_model_fault(files, tmp_p
 def test_pairs_are_scored_in_order(files, tmp_path):
     other = {**TASK, "id": "study-2"}
     lines = [
-        {"task": TASK, "layout": layout(CROSSED)}, {"task": TASK, "answer": text(CLEAN)},
-        {"task": other, "answer": "no idea"}, {"task": TASK, "layout": layout(CROSSED), "name": "again"},
-    ]  # fmt: skip
+        {"task": TASK, "layout": layout(CROSSED)},
+        {"task": TASK, "answer": text(CLEAN)},
+        {"task": other, "answer": "no idea"},
+        {"task": TASK, "layout": layout(CROSSED), "name": "again"},
+    ]
     found = scores(["--pairs", files("pairs.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")], tmp_path)
     assert [f["task"] for f in found] == ["study-1", "study-1", "study-2", "study-1"]
     assert [f["status"] for f in found] == ["ok", "ok", "model_fault", "ok"]
@@ -142,20 +146,22 @@ def test_weights_of_a_file_and_the_preset(files, tmp_path):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1], "an object"), ({"colour": 1}, "colour: expected one of format"),
-        ({"view": "1"}, "view: expected a number"), ({"view": -1}, "weights.view"),
+        ([1], "an object"),
+        ({"colour": 1}, "colour: expected one of format"),
+        ({"view": "1"}, "view: expected a number"),
+        ({"view": -1}, "weights.view"),
         ({"view": float("nan")}, "weights.view"),
     ],
-)  # fmt: skip
+)
 def test_bad_weights_are_named(files, weights, message):
     with pytest.raises(InputError, match=message):
         score.read_weights(files("w.json", weights))
 
 
 def test_a_score_with_a_view_has_what_the_renderer_measured(files):
-    from metaspatial_addon.blender.stage import Stage
-    from metaspatial_addon.layout.answer import read_answer
-    from metaspatial_addon.layout.evidence import ViewMeasure
+    from metaspatial_addon.blender.physics.stage import Stage
+    from metaspatial_addon.core.evidence import ViewMeasure
+    from metaspatial_addon.prompts.answer import read_answer
 
     class Painter:
         def measure_view(self, stage, task, placed):

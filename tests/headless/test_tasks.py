@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from headless.pretraining.spoil import faults
+from headless.pretraining.perturb import faults
 from headless.taskgen.make import LEAST_ITEMS, MOST_ITEMS, ROOM_TYPES, SPLITS, make_task, task_seed
-from metaspatial_addon.layout.relations import relation_scores
-from metaspatial_addon.layout.task import layout_from_json, task_from_json, task_to_json
+from metaspatial_addon.core.relations import relation_scores
+from metaspatial_addon.core.task import layout_from_json, task_from_json, task_to_json
 
 ROOT = Path(__file__).parents[2]
 DRAWN = [make_task("validation", 21, index) for index in range(150)]

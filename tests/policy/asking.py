@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaspatial_addon.layout.conversation import Message
+from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.policy.base import PolicyError, Reply
 from metaspatial_addon.policy.endpoint import EndpointPolicy
 from tests.policy.servers import ScriptedServer

@@ -44,8 +44,11 @@ def serve(model: Path, home: Path) -> Iterator[ModelServer]:
     with (home / "server.log").open("w+") as log:
         process = subprocess.Popen(
             [command, "serve", "--port", str(port), "--host", "127.0.0.1"],
-            stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=_die_with_parent,
-        )  # fmt: skip
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            preexec_fn=_die_with_parent,
+        )
         try:
             until = time.monotonic() + 90
             while True:

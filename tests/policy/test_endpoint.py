@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from metaspatial_addon.layout.conversation import Message
+from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.policy.base import PolicyError, Reply
 from metaspatial_addon.policy.endpoint import EndpointPolicy
 from tests.policy.asking import HELLO, KEY, ask

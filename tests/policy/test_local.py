@@ -11,10 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="local models need torch")
 transformers = pytest.importorskip("transformers", reason="local models need transformers")
 
-from metaspatial_addon.layout.conversation import Conversation, Message  # noqa: E402
-from metaspatial_addon.policy import local  # noqa: E402
-from metaspatial_addon.policy.base import PolicyError  # noqa: E402
-from metaspatial_addon.policy.local import LocalPolicy, _Sampler  # noqa: E402
+from metaspatial_addon.core.conversation import Conversation, Message
+from metaspatial_addon.policy import local
+from metaspatial_addon.policy.base import PolicyError
+from metaspatial_addon.policy.local import LocalPolicy, _Sampler
 
 KINDS = ("qwen2_5_vl", "qwen3_vl", "smolvlm")
 TOKENS = 10

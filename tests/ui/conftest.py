@@ -8,8 +8,8 @@ import bpy
 import pytest
 
 import metaspatial_addon
-from metaspatial_addon.ui import job
-from tests.blender.arrivals import box
+from metaspatial_addon.ui.state import job
+from tests.blender.turns.arrivals import box
 from tests.ui.jobs import wait_until
 from tests.ui.recorded import RecordedWorker
 
@@ -19,8 +19,8 @@ def folder(tmp_path, monkeypatch):
     """Where the add-on's own files go."""
     kept = tmp_path / "kept"
     kept.mkdir()
-    for module in ("folders", "keys", "recent"):
-        monkeypatch.setattr(f"metaspatial_addon.ui.{module}.user_folder", lambda: kept)
+    for module in ("folders", "api_key", "recent"):
+        monkeypatch.setattr(f"metaspatial_addon.ui.state.{module}.user_folder", lambda: kept)
     monkeypatch.setattr(job, "log_path", lambda: kept / "worker.log")
     monkeypatch.delenv("METASPATIAL_API_KEY", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

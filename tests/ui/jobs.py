@@ -8,8 +8,8 @@ from pathlib import Path
 import bpy
 from mathutils import Matrix
 
-from metaspatial_addon.ui import job
-from tests.blender.arrivals import task_message, turn_message
+from metaspatial_addon.ui.state import job
+from tests.blender.turns.arrivals import task_message, turn_message
 from tests.ui.recorded import RecordedWorker
 
 MOVE = Matrix.Translation((3, 1, 0))

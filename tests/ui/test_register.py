@@ -12,14 +12,18 @@ import pytest
 
 import metaspatial_addon
 from metaspatial_addon import ui
-from metaspatial_addon.ui import job, properties
-from metaspatial_addon.ui.identifiers import ROOT, Lists, Menus, Operators, Panels
+from metaspatial_addon.ui.state import job, properties
+from metaspatial_addon.ui.state.identifiers import ROOT, Lists, Menus, Operators, Panels
 from tests.worker.waiting import our_threads, wait_gone, wait_until
 
 BASES = (
-    bpy.types.Operator, bpy.types.Panel, bpy.types.Menu, bpy.types.UIList, bpy.types.PropertyGroup,
+    bpy.types.Operator,
+    bpy.types.Panel,
+    bpy.types.Menu,
+    bpy.types.UIList,
+    bpy.types.PropertyGroup,
     bpy.types.AddonPreferences,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +43,8 @@ def registered() -> set[type]:
 def held() -> dict[str, Any]:
     """All that an add-on could leave behind, counted."""
     handlers = {
-        name: len(found) for name in dir(bpy.app.handlers)
-        if isinstance(found := getattr(bpy.app.handlers, name), list)
-    }  # fmt: skip
+        name: len(found) for name in dir(bpy.app.handlers) if isinstance(found := getattr(bpy.app.handlers, name), list)
+    }
     data = {name: len(found) for name in dir(bpy.data) if hasattr(found := getattr(bpy.data, name), "foreach_get")}
     return {
         "handlers": handlers,
@@ -127,7 +130,7 @@ def test_a_part_that_cannot_be_registered_leaves_nothing(monkeypatch: pytest.Mon
     def fail() -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(ui.panels, "register", fail)
+    monkeypatch.setattr(ui.items, "register", fail)
     with pytest.raises(RuntimeError, match="broken"):
         metaspatial_addon.register()
     assert held() == before
@@ -181,7 +184,7 @@ def test_nothing_but_settings_is_kept_on_scenes_and_objects() -> None:
 def test_identifiers_are_written_in_one_place() -> None:
     """Operators are named by the enumeration, so that a renamed one is missed nowhere."""
     names = identifiers()
-    for path in Path(properties.__file__).parent.glob("*.py"):
+    for path in Path(properties.__file__).parents[1].rglob("*.py"):
         if path.stem == "identifiers":
             continue
         literals = {n.value for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Constant)}

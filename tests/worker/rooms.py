@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from metaspatial_addon.blender.handover import write_handover
+from metaspatial_addon.blender.scene_io.scene_export import write_handover
 
 FURNITURE = {"Bed": (1.6, 2.0, 0.5), "Desk": (1.2, 0.6, 0.75), "Wardrobe": (1.2, 0.6, 2.0)}
 """Sizes of the objects; all of them stand in the middle of a floor of 4 x 4 m."""
@@ -50,8 +50,23 @@ def layout_request(folder: Path, job: int = 1, **changed: Any) -> dict[str, Any]
     """A request for two turns of the built-in model with small pictures."""
     items = [{"name": name, "locked": False, "category": "", "front": "-Y"} for name in FURNITURE]
     return {
-        "type": "layout", "job": job, "folder": str(folder), "mode": "generate",
-        "room": {"source": "floor", "floor": "Floor", "height": 2.7}, "room_type": "bedroom", "items": items,
-        "obstacles": [], "openings": [], "scene_name": "Scene", "prompt": "A bedroom.", "policy": {"kind": "builtin"},
-        "turns": 2, "samples": 2, "seed": 7, "engine": "cycles", "pictures": 64, "start": {}, **changed,
-    }  # fmt: skip
+        "type": "layout",
+        "job": job,
+        "folder": str(folder),
+        "mode": "generate",
+        "room": {"source": "floor", "floor": "Floor", "height": 2.7},
+        "room_type": "bedroom",
+        "items": items,
+        "obstacles": [],
+        "openings": [],
+        "scene_name": "Scene",
+        "prompt": "A bedroom.",
+        "policy": {"kind": "builtin"},
+        "turns": 2,
+        "samples": 2,
+        "seed": 7,
+        "engine": "cycles",
+        "pictures": 64,
+        "start": {},
+        **changed,
+    }

@@ -148,6 +148,8 @@ def test_what_prints_goes_to_the_log_and_a_long_log_is_set_aside(start, tmp_path
 
 
 def test_the_environment_is_added_to_ours(start):
-    worker = start(HELLO + "say(type='env', key=os.environ['METASPATIAL_API_KEY'], path=os.environ['PATH'])",
-                   METASPATIAL_API_KEY="sk-1")
+    worker = start(
+        HELLO + "say(type='env', key=os.environ['METASPATIAL_API_KEY'], path=os.environ['PATH'])",
+        METASPATIAL_API_KEY="sk-1",
+    )
     assert wait_for(worker, "env")[-1] == {"type": "env", "key": "sk-1", "path": os.environ["PATH"]}

@@ -8,10 +8,10 @@ import bpy
 import numpy as np
 import pytest
 
-from metaspatial_addon.blender import showing, turns
-from metaspatial_addon.blender.handover import open_handover, write_handover
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.turns import Placed
+from metaspatial_addon.blender.scene_io.scene_export import open_handover, write_handover
+from metaspatial_addon.blender.turns import turn_visibility, turns
+from metaspatial_addon.blender.turns.turns import Placed
 from tests.worker.rooms import box, furnish
 
 LONG = "Großer Kleiderschrank im Schlafzimmer mit Spiegel 木製の椅"
@@ -189,8 +189,8 @@ def test_originals_that_a_turn_hides_are_seen_and_its_copies_are_none(scene, tmp
     run = turns.new_run(scene, "run")
     turn = turns.add_turn(run, [Placed("Bed", thing, thing.matrix_world) for thing in (bed, cage)], {})
     for copy, original in zip(turn.objects, (bed, cage), strict=True):
-        copy[showing.OF] = original
-    showing.show(scene, turn)
+        copy[turn_visibility.OF] = original
+    turn_visibility.show(scene, turn)
     assert not bed.visible_get() and bed.hide_render
     got = hand_over(tmp_path, scene, [holder])
     assert [thing.name for thing in got.objects] == ["Holder", "Bed", "Cage"]

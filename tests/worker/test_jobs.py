@@ -74,8 +74,11 @@ def test_the_model_is_kept_until_another_is_wanted(workshop, said, monkeypatch):
     assert opened == ["builtin", "local", "builtin"]
     told = [(m["job"], m["ok"], m["message"]) for m in said if m["type"] == "checked"]
     assert told == [
-        (0, True, "It works."), (1, True, "It works."), (2, False, "There is no folder /m."), (3, True, "It works."),
-    ]  # fmt: skip
+        (0, True, "It works."),
+        (1, True, "It works."),
+        (2, False, "There is no folder /m."),
+        (3, True, "It works."),
+    ]
 
 
 def test_a_scene_that_cannot_be_laid_out_is_told_without_the_hand_over(workshop, said, tmp_path):

@@ -6,17 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from metaspatial_addon.layout.errors import InputError
+from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.worker.protocol import check_request, decode, encode
 
 LAYOUT = {
-    "type": "layout", "job": 1, "folder": "/nowhere", "mode": "refine",
-    "room": {"source": "floor", "floor": "Floor", "height": 2.7}, "room_type": "bedroom",
-    "items": [{"name": "Bed", "locked": False, "category": "", "front": "-Y"}], "obstacles": ["Piano"],
-    "openings": [{"name": "Door", "kind": "door"}], "scene_name": "Scene", "prompt": "",
-    "policy": {"kind": "server", "url": "http://localhost/v1", "model": "m", "sees_images": True}, "turns": 3,
-    "samples": 8, "seed": 7, "engine": "auto", "pictures": 512, "start": {"Bed": [0.0] * 16},
-}  # fmt: skip
+    "type": "layout",
+    "job": 1,
+    "folder": "/nowhere",
+    "mode": "refine",
+    "room": {"source": "floor", "floor": "Floor", "height": 2.7},
+    "room_type": "bedroom",
+    "items": [{"name": "Bed", "locked": False, "category": "", "front": "-Y"}],
+    "obstacles": ["Piano"],
+    "openings": [{"name": "Door", "kind": "door"}],
+    "scene_name": "Scene",
+    "prompt": "",
+    "policy": {"kind": "server", "url": "http://localhost/v1", "model": "m", "sees_images": True},
+    "turns": 3,
+    "samples": 8,
+    "seed": 7,
+    "engine": "auto",
+    "pictures": 512,
+    "start": {"Bed": [0.0] * 16},
+}
 
 
 def test_a_message_is_one_line_of_ascii_and_comes_back():

@@ -14,8 +14,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from metaspatial_addon.layout.png import read_png
-from metaspatial_addon.layout.task import task_from_json
+from metaspatial_addon.core.task import task_from_json
+from metaspatial_addon.prompts.png import read_png
 from metaspatial_addon.worker.client import worker_command
 from tests.policy.servers import send
 from tests.worker.conftest import KEY
@@ -101,9 +101,11 @@ def test_errors_end_a_job_and_the_next_one_works(busy_worker, tmp_path):
     worker, folder = busy_worker, job_folder(tmp_path / "job")
     raw(worker, b"not JSON\n")
     assert wait_for(worker, "error")[-1] == {
-        "type": "error", "job": None, "bug": False,
+        "type": "error",
+        "job": None,
+        "bug": False,
         "message": "Request: expected one JSON object with a type on a line",
-    }  # fmt: skip
+    }
     request = layout_request(folder, job=5)
     del request["turns"]
     worker.send(request)

@@ -17,8 +17,22 @@ from tests.gui.session import Bench
 SCENARIOS: dict[str, Callable[[Bench], str]] = {
     scenario.__name__: scenario
     for scenario in (
-        first_layout, doors_and_library, after_a_turn, small_room, crowded_room, cancel, kill_worker, kill_blender,
-        accept_and_undo, save_and_reload, real_server, failing_servers, enable_fifty_times, remove,
-        edit_meanwhile, open_meanwhile, render_meanwhile,
+        first_layout,
+        doors_and_library,
+        after_a_turn,
+        small_room,
+        crowded_room,
+        cancel,
+        kill_worker,
+        kill_blender,
+        accept_and_undo,
+        save_and_reload,
+        real_server,
+        failing_servers,
+        enable_fifty_times,
+        remove,
+        edit_meanwhile,
+        open_meanwhile,
+        render_meanwhile,
     )
-}  # fmt: skip
+}

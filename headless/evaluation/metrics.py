@@ -1,0 +1,125 @@
+"""What is counted of a layout, and the measures that are worked out from counts. Used by all of the evaluation.
+
+Every measure is a quotient of two sums over tasks, so that resampling tasks resamples it, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.task import Task
+from metaspatial_addon.scoring.paper import colliding_share, violating_share
+from metaspatial_addon.scoring.score import Score
+
+COUNTS = (
+    "tasks",
+    "usable",
+    "clean",
+    "items",
+    "colliding_1cm",
+    "colliding_5cm",
+    "colliding_10cm",
+    "outside",
+    "unsupported",
+    "unstable",
+    "openings",
+    "blocked",
+    "relations",
+    "satisfied",
+    "viewed",
+    "view",
+    "reward",
+    "format",
+    "coll",
+    "cons",
+    "turns",
+    "seconds",
+)
+"""Names of the numbers that one layout adds to the sums; see `counts_of`."""
+
+DEPTHS = {"colliding_1cm": 0.01, "colliding_5cm": 0.05, "colliding_10cm": 0.10}
+"""Metres of overlap above which an item counts as colliding."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quotient of two sums. `better` says which way is good; `percent` that it is a share in [0, 1]."""
+
+    name: str
+    label: str
+    above: str
+    below: str
+    better: Literal["more", "less"]
+    percent: bool = True
+
+    def of(self, sums: np.ndarray) -> np.ndarray:
+        """The measure of sums (..., COUNTS): (...), NaN where there was nothing to measure."""
+        below = sums[..., COUNTS.index(self.below)]
+        above = np.where(below > 0, sums[..., COUNTS.index(self.above)], np.nan)
+        return above / np.where(below > 0, below, 1.0)
+
+    def shown(self, value: float | None, signed: bool = False) -> str:
+        """A value for people: in per cent where it is a share."""
+        if value is None:
+            return "–"
+        number, digits = (100 * value, 1) if self.percent else (value, 3)
+        return f"{number:{'+' if signed else ''}.{digits}f}"
+
+    @property
+    def heading(self) -> str:
+        """The label with its unit."""
+        return f"{self.label} %" if self.percent else self.label
+
+
+MEASURES = (
+    Measure("usable", "usable answers", "usable", "tasks", "more"),
+    Measure("clean", "rooms without any fault", "clean", "tasks", "more"),
+    Measure("colliding_1cm", "items colliding by 1 cm", "colliding_1cm", "items", "less"),
+    Measure("colliding_5cm", "colliding by 5 cm", "colliding_5cm", "items", "less"),
+    Measure("colliding_10cm", "colliding by 10 cm", "colliding_10cm", "items", "less"),
+    Measure("outside", "items outside", "outside", "items", "less"),
+    Measure("unsupported", "unsupported", "unsupported", "items", "less"),
+    Measure("unstable", "unstable", "unstable", "items", "less"),
+    Measure("blocked", "blocked openings", "blocked", "openings", "less"),
+    Measure("relations", "relations satisfied", "satisfied", "relations", "more"),
+    Measure("view", "view", "view", "viewed", "more", percent=False),
+    Measure("reward", "reward", "reward", "tasks", "more", percent=False),
+    Measure("format", "paper's Format", "format", "tasks", "more", percent=False),
+    Measure("coll", "paper's Coll", "coll", "tasks", "less"),
+    Measure("cons", "paper's Cons", "cons", "tasks", "less"),
+    Measure("seconds", "seconds a turn", "seconds", "turns", "less", percent=False),
+)
+
+
+def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> np.ndarray:
+    """What one layout adds to the sums: (COUNTS,).
+
+    The items, openings, relations and view of an answer that cannot be used are not measured; it counts as a task that
+    is neither usable nor clean, with its reward, and with the paper's Coll = Cons = 1. `turn_seconds` are those of the
+    turns that were played for the layout.
+    """
+    found = dict.fromkeys(COUNTS, 0.0)
+    found |= {"tasks": 1, "reward": score.reward or 0.0, "format": score.terms["format"], "coll": 1, "cons": 1}
+    found |= {"turns": len(turn_seconds), "seconds": sum(turn_seconds)}
+    if score.status == "ok":
+        evidence = score.evidence
+        found |= {name: float(score.counts[name]) for name in ("items", "outside", "unsupported", "unstable")}
+        found |= {name: len(_colliding(evidence, depth)) for name, depth in DEPTHS.items()}
+        found |= {"usable": 1, "clean": evidence.clean}
+        found |= {"openings": len(task.room.openings), "blocked": len(evidence.blocked)}
+        found |= {"relations": len(evidence.relations)}
+        found |= {"satisfied": len(evidence.relations) - len(evidence.unsatisfied)}
+        found |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
+        if "view" in score.terms:
+            found |= {"viewed": 1, "view": score.terms["view"]}
+    return np.array([found[name] for name in COUNTS], dtype=float)
+
+
+def _colliding(evidence: Evidence, depth: float) -> set[str]:
+    """Ids of the items with an overlap deeper than `depth` metres."""
+    return {item for o in evidence.overlaps if o.depth > depth for item in (o.a, o.b)}

@@ -1,0 +1,85 @@
+"""Workers of the pool as Ray actors, on whatever machines a cluster has. They need the checkout at the same path, and
+a Python with bpy in which Ray runs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.exceptions
+
+from headless import cli
+
+from .base import Told
+from .pool import WorkerBug, WorkerLost
+from .pool_worker import Place, PoolWorker, Request
+
+ROOT = Path(__file__).resolve().parents[3]
+
+_TO_CONNECT = 10.0  # seconds
+
+
+class _Actor:
+    """Lives in a Ray worker process."""
+
+    def __init__(self, place: Place):
+        self._place = place
+        self._worker = PoolWorker.in_place(place)
+
+    def ready(self) -> None:
+        """Answers when the actor is there."""
+        self._end_if_grown()
+
+    def play(self, request: Request) -> Told:
+        told = self._worker.play(request)
+        self._end_if_grown()
+        return told
+
+    def _end_if_grown(self) -> None:
+        """What grows within a turn is for Ray's own memory monitor."""
+        from metaspatial_addon.worker.jobs import memory_mb  # imports bpy, which is loaded by now
+
+        if memory_mb() > self._place.memory_mb:
+            os._exit(1)
+
+
+def connect(address: str) -> None:
+    """Join the cluster at HOST:PORT, ray://HOST:PORT, or at `auto` the one on this machine. Raises CommandError."""
+    try:
+        if address != "auto":  # Ray itself would try for minutes
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), _TO_CONNECT).close()
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise cli.CommandError(f"--ray {address}: no cluster can be reached there ({error})") from error
+
+
+class RayWorker:
+    """A worker that takes one core of the cluster."""
+
+    def __init__(self, place: Place):
+        variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        self._actor = ray.remote(_Actor).options(num_cpus=1, runtime_env={"env_vars": variables}).remote(place)
+
+    def open(self, seconds: float) -> None:
+        self._result(self._actor.ready.remote(), seconds)
+
+    def play(self, request: Request, seconds: float) -> Told:
+        return self._result(self._actor.play.remote(request), seconds)
+
+    def stop(self) -> None:
+        ray.kill(self._actor)
+
+    def _result(self, reference: ray.ObjectRef, seconds: float) -> Any:
+        try:
+            return ray.get(reference, timeout=seconds)
+        except ray.exceptions.GetTimeoutError:
+            raise WorkerLost(f"it did not answer in {seconds:g} s") from None
+        except ray.exceptions.RayTaskError as error:
+            raise WorkerBug(str(error)) from error
+        except ray.exceptions.RayError as error:
+            raise WorkerLost(" ".join(str(error).split())) from error

@@ -1,0 +1,147 @@
+"""Environments in the trainer's own process: `LayoutEnv` on one stage, with real physics and renders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.blender.rendering.render import Renderer
+from metaspatial_addon.core.conversation import Conversation, Message
+from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.scorer import InfraFault
+from metaspatial_addon.episode.turn import Candidate
+from metaspatial_addon.prompts.full import IMAGES, Rendering
+
+from ..budget import Budget
+from .base import EpisodeSettings, Told
+
+
+class InProcess:
+    """Plays in this process, one thing after the other, on one stage. Use it as a context manager.
+
+    `pixels` is the size of the pictures that the model is shown, 0 where its rendering draws its own.
+    """
+
+    apart = False
+
+    def __init__(self, rendering: Rendering, pixels: int = 0, threads: int | None = None):
+        self.rendering, self._pixels, self._threads = rendering, pixels, threads
+        self._episodes: dict[int, LayoutEnv] = {}
+        self._budgets: dict[int, Budget | None] = {}
+        self._begun: list[tuple[int, Task]] = []
+        self._answered: list[tuple[int, str]] = []
+
+    def __enter__(self) -> InProcess:
+        self._stage = Stage()
+        self._renderer = SmallPictures(self._pixels, self._threads)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._renderer.close()
+        self._stage.clear()
+
+    def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
+        self._episodes[episode] = LayoutEnv(
+            self._stage,
+            self._renderer if settings.render else None,
+            self.rendering,
+            weights=settings.weights,
+            turns=settings.turns,
+            pictures=settings.pictures,
+        )
+        self._budgets[episode] = settings.budget
+        self._begun.append((episode, task))
+
+    def answer(self, episode: int, text: str) -> None:
+        self._answered.append((episode, text))
+
+    def collect(self) -> list[tuple[int, Told]]:
+        """Everything that is due. Episodes of one task come one after the other, so that its room is built once."""
+        told = [(episode, self._begin(episode, task)) for episode, task in self._begun]
+        rooms: dict[int, list[tuple[int, str]]] = {}
+        for episode, text in self._answered:
+            rooms.setdefault(id(self._episodes[episode].task), []).append((episode, text))
+        for room in rooms.values():
+            told += [(episode, self._step(episode, text)) for episode, text in room]
+        self._begun, self._answered = [], []
+        return told
+
+    def forget(self) -> None:
+        self._episodes, self._budgets = {}, {}
+
+    def _begin(self, episode: int, task: Task) -> Told:
+        start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
+        if budget is not None:
+            blank = self._blank(env, task, Layout(task.id))
+            if not budget.holds(self.rendering.first(task, blank)):
+                return Told(done=True, refused=True)
+        try:
+            observation = env.reset(task)
+        except InfraFault as error:
+            return Told(done=True, fault=str(error))
+        return Told(observation.messages, seconds={"render": time.perf_counter() - start})
+
+    def _step(self, episode: int, text: str) -> Told:
+        start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
+        try:
+            candidate = env.weigh(text)
+            weighed = time.perf_counter()
+            last = len(env.turns) + 1 >= env.most_turns
+            refused = not last and budget is not None and not budget.holds(self._next(env, candidate))
+            with self._renderer.measuring_only(last or refused):  # nobody will look at pictures
+                observation, _, done, _ = env.take(candidate)
+        except InfraFault as error:
+            return Told(done=True, fault=str(error))
+        seconds = {"physics": weighed - start, "render": time.perf_counter() - weighed}
+        over = done or refused
+        told = () if over else observation.messages
+        return Told(told, env.turns[-1].score, over, refused=refused and not done, seconds=seconds)
+
+    def _next(self, env: LayoutEnv, candidate: Candidate) -> Conversation:
+        """The conversation after an answer, as long as it will be, with pictures that are empty."""
+        asked = (*env.conversation, Message("assistant", candidate.text))
+        layout, score = candidate.answer.layout, candidate.score
+        if layout is None:
+            return (*asked, self.rendering.fault(env.task, candidate.answer.problems))
+        if env.scorer.renderer is not None:
+            score = replace(score, terms={**score.terms, "view": 1.0})
+        blank = self._blank(env, env.task, layout)
+        return (*asked, self.rendering.feedback(env.task, layout, score.to_json(), blank))
+
+    def _blank(self, env: LayoutEnv, task: Task, layout: Layout) -> tuple[bytes, ...]:
+        """As many pictures as the model will be shown."""
+        if not env.pictures:
+            return ()
+        drawn = self.rendering.pictures(task, layout)
+        if drawn is None and env.scorer.renderer is None:
+            return ()
+        return (b"",) * len(IMAGES if drawn is None else drawn)
+
+
+class SmallPictures(Renderer):
+    """Renders with Cycles, in the size that the model is shown; with 0 pixels it takes no pictures, and only measures
+    what people in the room see."""
+
+    def __init__(self, pixels: int, threads: int | None):
+        super().__init__("cycles", threads=threads)
+        self._pixels = pixels
+
+    @contextmanager
+    def measuring_only(self, wanted: bool) -> Iterator[None]:
+        """Take no pictures for a while, if so wanted."""
+        pixels = self._pixels
+        self._pixels = 0 if wanted else pixels
+        try:
+            yield
+        finally:
+            self._pixels = pixels
+
+    def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 0) -> bytes:
+        return super().top_view(stage, task, layout, self._pixels) if self._pixels else b""
+
+    def room_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 0) -> bytes:
+        return super().room_view(stage, task, layout, self._pixels) if self._pixels else b""

@@ -1,0 +1,67 @@
+"""Keys and values kept from turn to turn, so that a conversation is never read twice.
+
+Shapes: B rows (episodes), b of them at once, C new tokens a row, S cached tokens, K key-value heads, D per head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+GROWTH = 256
+"""Tokens by which a cache grows."""
+
+
+class SlotCache:
+    """Keys and values (B, K, S, D) of every layer; each row is filled from slot 0 up to its own length.
+
+    It stands in for a cache of transformers: attention calls `update`, and nothing else is asked of it.
+    """
+
+    def __init__(self, rows: int):
+        self.lengths = np.zeros(rows, int)
+        self._keys: list[torch.Tensor] = []
+        self._values: list[torch.Tensor] = []
+        self._rows = self._slots = torch.empty(0)
+        self._total = 0
+
+    def aim(self, rows: np.ndarray, width: int, device: torch.device) -> torch.Tensor:
+        """The next run writes `width` tokens behind each of `rows`; its mask (b, 1, C, S).
+
+        What pads a row is written as well: it lies behind the row's end, unseen until it is written over.
+        """
+        slots = self.lengths[rows][:, None] + np.arange(width)  # (b, C)
+        self._total = int(slots.max()) + 1
+        self._rows, self._slots = torch.from_numpy(rows).to(device), torch.from_numpy(slots).to(device)
+        return (torch.arange(self._total, device=device) <= self._slots[:, :, None])[:, None]
+
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write the new keys and values (b, K, C, D) of a layer; all of the rows' up to S."""
+        if layer == len(self._keys):
+            self._keys.append(keys.new_zeros(len(self.lengths), keys.shape[1], 0, keys.shape[3]))
+            self._values.append(self._keys[layer])
+        both = []
+        for cached, new in ((self._keys, keys), (self._values, values)):
+            missing = self._total - cached[layer].shape[2]
+            if missing > 0:
+                padding = -(-missing // GROWTH) * GROWTH
+                cached[layer] = torch.nn.functional.pad(cached[layer], (0, 0, 0, padding))
+            stored = cached[layer]
+            stored[self._rows[:, None], :, self._slots] = new.transpose(1, 2)
+            everyone = len(self._rows) == len(stored)
+            both.append(stored[:, :, : self._total] if everyone else stored[self._rows, :, : self._total])
+        return both[0], both[1]
+
+    def copy(self, source: int, targets: Sequence[int]) -> None:
+        """Let rows begin as another one stands."""
+        for cached in (*self._keys, *self._values):
+            cached[list(targets)] = cached[source].clone()
+        self.lengths[list(targets)] = self.lengths[source]
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Drop all rows but these."""
+        self.lengths = self.lengths[rows]
+        self._keys = [cached[rows] for cached in self._keys]
+        self._values = [cached[rows] for cached in self._values]

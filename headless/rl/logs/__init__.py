@@ -1,0 +1,1 @@
+"""What a run writes down: figures, turns, pictures; and playing them again."""

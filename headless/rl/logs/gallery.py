@@ -1,0 +1,92 @@
+"""Shows a group of rollouts now and then: pictures and a .blend, made by a `generate.py --replay` of its own.
+
+It works beside the trainer, with the lowest priority, so that the trainer neither waits for renders nor keeps what
+they leave in memory. Pictures come to TensorBoard when they are ready.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from headless import cli
+from metaspatial_addon.worker.client import worker_command
+
+from .metrics import Log
+
+GENERATE = Path(__file__).resolve().parents[2] / "generate.py"
+SHEET = "contact_sheet.png"
+
+_LONGEST = 600.0  # seconds that the last ones may take when all steps are done
+
+
+class Showing:
+    """Use it as a context manager: it waits for what was begun, unless an exception ends the run.
+
+    Each goes to `folder`/shown/step_N, what the processes print to `folder`/shown.log.
+    """
+
+    def __init__(self, folder: Path, log: Log):
+        self._folder, self._log = folder, log
+        self._due: list[tuple[int, str]] = []
+        self._step = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Showing:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            while kind is None and (self._due or self._process is not None):
+                if self._process is not None:
+                    self._process.wait(_LONGEST)
+                self.look()
+        except subprocess.TimeoutExpired:
+            cli.progress(f"the pictures of step {self._step} are not ready after {_LONGEST:.0f} s and are left out")
+        finally:
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+
+    def begin(self, step: int, group: str) -> None:
+        """Show a group of a step (from 1), whose turns are in the run's record."""
+        self._due.append((step, group))
+
+    def look(self) -> None:
+        """Take in what is ready, and start what is due."""
+        if self._process is not None and self._process.poll() is not None:
+            if self._process.returncode == 0:
+                self._log.picture(self._step, "rollouts", self._place(self._step) / SHEET)
+            else:  # training goes on without
+                cli.progress(f"the pictures of step {self._step} could not be made: see {self._folder / 'shown.log'}")
+            self._process = None
+        if self._process is None and self._due:
+            self._step, group = self._due.pop(0)
+            self._process = self._start(group)
+
+    def _place(self, step: int) -> Path:
+        return self._folder / "shown" / f"step_{step:06d}"
+
+    def _start(self, group: str) -> subprocess.Popen[bytes]:
+        arguments = ["--replay", str(self._folder), "--episode", group, "--out", str(self._place(self._step))]
+        with open(self._folder / "shown.log", "ab") as log:
+            process = subprocess.Popen(
+                [*_command(), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+        return process
+
+
+def _command() -> list[str]:
+    """The command that starts generate.py: in this Blender, or in this Python where bpy is a module of it."""
+    bpy = sys.modules.get("bpy")
+    blender = bpy.app.binary_path if bpy else ""
+    return [*worker_command(blender)[:-1], str(GENERATE), *(["--"] if blender else [])]

@@ -1,0 +1,188 @@
+"""Every turn of a run as a line of `turns.jsonl`, from which any episode can be played again without a model.
+
+The trainer writes, `replay` reads. No torch in here: what replays needs none.
+
+An episode is named STEP-GROUP-MEMBER, as 25-97-3: in step 25 (from 1) the episode 3 (from 0) of the run's task 97, and
+its group STEP-GROUP. The line of its first turn also holds the whole task, under `task_json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
+from metaspatial_addon.episode.records import turn_record
+from metaspatial_addon.episode.turn import Candidate, Turn
+from metaspatial_addon.prompts.full import Rendering
+from metaspatial_addon.scoring.score import Score
+from metaspatial_addon.scoring.weights import Weights
+
+if TYPE_CHECKING:
+    from ..envs.base import EpisodeSettings
+    from ..rollout import Episode
+
+FILE = "turns.jsonl"
+EPISODE_ID = re.compile(r"\d+-\d+(-\d+)?")
+"""The name of an episode, or of a group."""
+
+
+@dataclass
+class TurnLog:
+    """Writes the lines of a run. Those of steps after `done`, which a stopped run left behind, are cut off.
+
+    `settings` are the run's, for every line. `group` is the first group of the last step that was written.
+    """
+
+    folder: Path
+    done: int
+    rendering: Rendering
+    settings: Mapping[str, Any]
+    group: str = ""
+    _step: int = field(default=0, init=False)
+
+    def __enter__(self) -> TurnLog:
+        path = self.folder / FILE
+        self._file = path.open("ab+")
+        self._file.truncate(_end_of_step(path, self.done))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, step: int, episodes: Sequence[Episode], settings: EpisodeSettings) -> None:
+        """The turns of episodes that are over, in step `step` (from 1)."""
+        if step != self._step:
+            self._step, self.group = step, f"{step}-{episodes[0].group}"
+        played = {
+            **self.settings,
+            "turns": settings.turns,
+            "render": settings.render,
+            "pictures": settings.pictures,
+            "weights": settings.weights if isinstance(settings.weights, str) else asdict(settings.weights),
+        }
+        for episode in episodes:
+            for record in _records(episode, step, self.rendering, played):
+                self._file.write(json.dumps(record).encode("ascii") + b"\n")
+        self._file.flush()
+
+
+def _end_of_step(path: Path, done: int) -> int:
+    """Where in the file the lines of steps after `done` begin, or one that was cut off."""
+    end = 0
+    with path.open("rb") as file:
+        for line in file:
+            head = re.match(rb'\{"episode": "(\d+)-', line)
+            if head is None or int(head.group(1)) > done or not line.endswith(b"\n"):
+                break
+            end += len(line)
+    return end
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What `turn_record` asks of an episode."""
+
+    task: Task
+    seed: tuple[int, ...]
+    image_names: dict[bytes, str]
+
+
+def _records(
+    episode: Episode, step: int, rendering: Rendering, settings: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    told = _Told(episode.task, episode.seed, _image_names(episode, drawn=not settings["pixels"]))
+    for turn in _turns(episode, rendering):
+        record = turn_record(told, turn, settings)
+        if turn.status == "ok":
+            record["images"] = [f"turn_{turn.number:02d}_top.png", f"turn_{turn.number:02d}_view.png"]
+        head = {"episode": f"{step}-{episode.group}-{episode.seed[-1]}", "truncated": episode.truncated}
+        whole = {"task_json": task_to_json(episode.task)} if turn.number == 1 else {}
+        yield {**head, **record, **whole}
+
+
+def _turns(episode: Episode, rendering: Rendering) -> Iterator[Turn]:
+    """The turns of an episode; one that a fault ended has a last turn without a score."""
+    answered = [k for k, message in enumerate(episode.conversation) if message.role == "assistant"]
+    layout: Layout | None = None
+    for number, (k, score) in enumerate(zip(answered, episode.scores, strict=False), 1):
+        text, asked = episode.conversation[k].text, episode.conversation[: k + 1]
+        answer = rendering.read(text, episode.task, layout)
+        layout = answer.layout or layout
+        candidate = Candidate(text, answer, score)
+        yield Turn(number, score.status, score, asked, candidate, timings=episode.timings[number - 1])
+    if episode.fault:
+        number = len(episode.scores) + 1
+        failed = Score.infra(episode.task)
+        yield Turn(number, "infra_fault", failed, episode.conversation, failure=episode.fault)
+
+
+def _image_names(episode: Episode, drawn: bool) -> dict[bytes, str]:
+    """The names of the pictures that the model saw, drawn or rendered, as `LayoutEnv` gives them; of equal ones the
+    first."""
+    names: dict[bytes, str] = {}
+    number = 0
+    for message in episode.conversation:
+        if message.role == "assistant":
+            number += 1
+        for k, image in enumerate(message.images):
+            kind = ("top", "view")[k]
+            shown = f"turn_{number:02d}_shown_{k + 1}.png" if drawn else f"turn_{number:02d}_{kind}.png"
+            names.setdefault(image, shown if number else f"room_{kind}.png")
+    return names
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An episode as its lines tell it."""
+
+    name: str
+    task: Task
+    lines: tuple[dict[str, Any], ...]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.lines[0]["settings"]
+
+    @property
+    def weights(self) -> Any:
+        weights = self.settings["weights"]
+        return weights if isinstance(weights, str) else Weights(**weights)
+
+    @property
+    def answers(self) -> list[str]:
+        return [line["answer"] for line in self.lines if line["answer"] is not None]
+
+    @property
+    def reward(self) -> float:
+        """That of the best turn, the earliest of equals; below all others for an episode without a result."""
+        return max((line["reward"] for line in self.lines if line["reward"] is not None), default=-1.0)
+
+
+def read_recorded(path: Path, name: str) -> list[Recorded]:
+    """The episode of that name, or those of a group by member. Raises InputError."""
+    if EPISODE_ID.fullmatch(name) is None:
+        raise InputError("--episode", "", "the name of an episode, as 25-97-3, or of a group, as 25-97", name)
+    lines: dict[str, list[dict[str, Any]]] = {}
+    wanted = f'{{"episode": "{name}'.encode()
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.startswith((wanted + b'"', wanted + b"-")) and line.endswith(b"\n"):
+                    record = json.loads(line)
+                    lines.setdefault(record["episode"], []).append(record)
+    except (OSError, ValueError) as error:
+        raise InputError(path, "", f"a readable record of a training run ({error})") from error
+    if not lines:
+        raise InputError(path, "", f"lines that begin with {wanted.decode()}: the run recorded no such episode")
+    found = []
+    for episode in sorted(lines, key=lambda key: int(key.rpartition("-")[2])):
+        first = lines[episode][0]
+        task = task_from_json(first.get("task_json"), f"{path} {episode}")
+        found.append(Recorded(episode, task, tuple(lines[episode])))
+    return found

@@ -1,0 +1,1 @@
+"""The furniture library: search by words, load, put into a scene."""

@@ -1,0 +1,141 @@
+"""The furniture library: `catalog.json` says what there is, `furniture.blend` holds one mesh for each asset."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...core.errors import InputError
+from ...core.task import MOUNTS, read_json
+from ..meshes import remove_blocks, scratch_scene
+
+CATALOG_SCHEMA = "metaspatial.catalog/1"
+FURNITURE = Path(__file__).parents[3] / "assets" / "furniture"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One piece of furniture as the catalog describes it; `size` is width, depth, height in metres at yaw 0.
+
+    `carries`: smaller things stand on it. `words`: what people call it as well."""
+
+    name: str
+    category: str
+    size: tuple[float, float, float]
+    mount: str = "floor"
+    covering: bool = False
+    carries: bool = False
+    rooms: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+def name_words(name: str) -> list[str]:
+    """The words of an object's name in small letters, without numbers: `OfficeChair_02.001` is office, chair."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return [word.lower() for word in re.findall(r"[^\W\d_]+", parted)]
+
+
+def _read_asset(source: Path, field: str, raw: Any) -> Asset:
+    if not isinstance(raw, dict) or not {"name", "category", "size"} <= raw.keys():
+        raise InputError(source, field, "an object with name, category and size", raw)
+    size = raw["size"]
+    if not isinstance(size, list) or len(size) != 3 or not all(isinstance(s, (int, float)) and s > 0 for s in size):
+        raise InputError(source, f"{field}.size", "three positive metres", size)
+    if raw.get("mount", "floor") not in MOUNTS:
+        raise InputError(source, f"{field}.mount", f"one of {', '.join(MOUNTS)}", raw["mount"])
+    return Asset(
+        raw["name"],
+        raw["category"],
+        (float(size[0]), float(size[1]), float(size[2])),
+        raw.get("mount", "floor"),
+        raw.get("covering", False),
+        raw.get("carries", False),
+        tuple(raw.get("rooms", ())),
+        tuple(raw.get("words", ())),
+        raw.get("weight", 1.0),
+    )
+
+
+class AssetLibrary:
+    """The assets of a folder, by name. Its meshes are read when one is first asked for, and kept."""
+
+    def __init__(self, root: str | Path = FURNITURE):
+        """Raises InputError when the catalog is missing or malformed."""
+        self.root = Path(root)
+        catalog = self.root / "catalog.json"
+        data = read_json(catalog)
+        if not isinstance(data, dict) or data.get("schema") != CATALOG_SCHEMA:
+            raise InputError(catalog, "schema", CATALOG_SCHEMA)
+        if not isinstance(data.get("assets"), list):
+            raise InputError(catalog, "assets", "a list", data.get("assets"))
+        assets = [_read_asset(catalog, f"assets[{k}]", raw) for k, raw in enumerate(data["assets"])]
+        self.assets = {asset.name: asset for asset in assets}
+        self._meshes: dict[str, bpy.types.Mesh] = {}
+
+    def find(self, name: str) -> Asset | None:
+        """The asset of that name, or None."""
+        return self.assets.get(name)
+
+    def like(self, name: str, size: tuple[float, float, float]) -> Asset | None:
+        """The asset whose category or words an object's name speaks of, nearest in size; None where none fits.
+
+        `Wooden Bed.001`, 1.6 m wide, is like a double bed.
+        """
+        spoken = name_words(name)
+        runs = {" ".join(spoken[i:j]) for i in range(len(spoken)) for j in range(i + 1, len(spoken) + 1)}
+        runs |= {run.replace(" ", "") for run in runs} | {run.removesuffix("s") for run in runs}
+
+        def fit(asset: Asset) -> tuple[int, bool, float]:
+            known = [phrase for phrase in (asset.category, *asset.words) if phrase.lower() in runs]
+            if not known:
+                return 0, False, 0.0
+            longest = max(len(phrase) for phrase in known)
+            difference = sum(abs(math.log(max(a, 0.01) / b)) for a, b in zip(size, asset.size, strict=True))
+            return longest, asset.category in known, -difference
+
+        best = max(self.assets.values(), key=fit, default=None)
+        return best if best is not None and fit(best)[0] else None
+
+    def mesh(self, name: str) -> bpy.types.Mesh:
+        """The library's own mesh of an asset, to be copied and not changed. Raises InputError, KeyError."""
+        asset = self.assets[name]
+        kept = self._meshes.get(asset.name)
+        if kept is None or not _alive(kept):
+            self._read()
+            kept = self._meshes[asset.name]
+        return kept
+
+    def clear(self) -> None:
+        """Remove every mesh that was read, with the materials and images that nothing else uses."""
+        remove_blocks(mesh for mesh in self._meshes.values() if _alive(mesh))
+        self._meshes.clear()
+
+    def _read(self) -> None:
+        """Append all meshes at once: opening the file costs as much as half of them, and materials come only once."""
+        path = self.root / "furniture.blend"
+        with scratch_scene() as (_, kept):
+            try:
+                with bpy.data.libraries.load(str(path), link=False) as (held, wanted):
+                    missing = sorted(self.assets.keys() - set(held.meshes))
+                    names = [] if missing else list(self.assets)
+                    wanted.meshes = list(names)
+            except OSError as error:
+                raise InputError(path, "", f"the library's .blend file ({error})") from error
+            if missing:
+                raise InputError(path, "", f"a mesh named {missing[0]}, as the catalog says")
+            self._meshes = dict(zip(names, wanted.meshes, strict=True))
+            kept.update(wanted.meshes)
+
+
+def _alive(block: bpy.types.ID) -> bool:
+    """Whether a reference outlived the loading of another file and undo."""
+    try:
+        return bool(block.name)
+    except ReferenceError:
+        return False

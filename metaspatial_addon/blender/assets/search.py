@@ -1,0 +1,128 @@
+"""From Library: the assets that a prompt asks for, in our furniture library and in those of the artist.
+
+Runs in the worker, which opens every .blend of those libraries only to read the names of its assets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .library import FURNITURE, Asset, AssetLibrary, name_words
+from .words import AssetWords, Wish, split_words, usual_items
+
+OURS = "MetaSpatial"
+"""The name that our furniture library is told by."""
+
+_OTHERS = 2
+"""Assets of other libraries that are offered, unticked, beside the one that fits best."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An asset of some library: `file` is empty for ours, `kind` is mesh, object or collection."""
+
+    name: str
+    library: str
+    file: str
+    kind: str
+
+
+def find_assets(
+    prompt: str, libraries: Iterable[Mapping[str, str]], progress: Callable[[float], None]
+) -> list[dict[str, Any]]:
+    """What a prompt asks for, as {category, count, name, library, file, kind, ticked}, in the prompt's order.
+
+    `libraries`: the artist's asset libraries as {name, folder}. Of each thing the asset that fits best is ticked; those
+    that other libraries have of it follow unticked. A prompt that names a room and no furniture gets the room's usual
+    items; where it names both, they come last and unticked. `progress` is called with the share done, in [0, 1].
+    A library or file that cannot be read is left out, which the log tells.
+    """
+    catalog = list(AssetLibrary().assets.values())
+    words = AssetWords(catalog)
+    found = _read_libraries(libraries, progress)
+    for asset in found:
+        words.learn(name_words(asset.name))
+    ours = [_Found(asset.name, OURS, "", "mesh") for asset in catalog]
+    known = [(asset, words.phrases_of(name_words(asset.name))) for asset in [*ours, *found]]
+    wishes = words.read(prompt)
+    traits = frozenset(split_words(prompt))
+    usual = usual_items(catalog, wishes.room) if wishes.room else []
+    named = {wish.category for wish in wishes.items}
+    rest = [wish for wish in usual if wish.category not in named | wishes.refused]
+    categories = {asset.name: asset for asset in catalog}
+    told = []
+    for wish in (*wishes.items, *rest):
+        ticked = not named or wish.category in named
+        for place, asset in enumerate(_matches(wish, known, categories, traits)[: 1 + _OTHERS]):
+            told.append(
+                {
+                    "category": wish.category,
+                    "count": wish.count,
+                    "name": asset.name,
+                    "library": asset.library,
+                    "file": asset.file,
+                    "kind": asset.kind,
+                    "ticked": ticked and place == 0,
+                }
+            )
+    return told
+
+
+def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[float], None]) -> list[_Found]:
+    """The objects and collections that are assets in the artist's libraries; ours is not read again."""
+    files = []
+    for library in libraries:
+        folder = Path(library["folder"])
+        if not library["folder"] or not folder.is_dir():
+            _log.warning("The folder of the asset library %s is missing", library["name"])
+        elif folder.resolve() != FURNITURE.resolve():
+            files += [(library["name"], path) for path in sorted(folder.rglob("*.blend")) if path.is_file()]
+    found = []
+    for number, (name, path) in enumerate(files):
+        progress(number / len(files))
+        try:
+            with bpy.data.libraries.load(str(path), assets_only=True) as (held, _):
+                found += [_Found(asset, name, str(path), "collection") for asset in held.collections]
+                found += [_Found(asset, name, str(path), "object") for asset in held.objects]
+        except (OSError, RuntimeError, UnicodeError) as error:
+            _log.warning("%s of the asset library %s cannot be read: %s", path.name, name, error)
+    progress(1.0)
+    return found
+
+
+def _matches(
+    wish: Wish,
+    known: Iterable[tuple[_Found, list[tuple[str, tuple[str, ...]]]]],
+    catalog: Mapping[str, Asset],
+    traits: frozenset[str],
+) -> list[_Found]:
+    """The best asset of each library that is what is wished for, the best of all first.
+
+    What is called by the very words comes before what may be meant, then what has the traits that were said; of
+    equals, the artist's own, of those the plainest name, then the first.
+    """
+    wanted = "".join(split_words(wish.category))
+    best: dict[str, tuple[tuple[float, ...], _Found]] = {}
+    for place, (asset, phrases) in enumerate(known):
+        own = catalog.get(asset.name) if not asset.file else None
+        if own is not None:
+            close, meant = True, own.category == wish.category
+        else:
+            meant = any(wish.category in categories for _, categories in phrases)
+            close = any(text in (wanted, wish.phrase) or len(categories) == 1 for text, categories in phrases)
+        if not meant:
+            continue
+        said = set(name_words(asset.name)) - set(wish.category.split())
+        plainness = -own.weight if own is not None else len(name_words(asset.name))
+        rank = (not close, -len(said & wish.traits), -len(said & traits), not asset.file, plainness, place)
+        if asset.library not in best or rank < best[asset.library][0]:
+            best[asset.library] = rank, asset
+    return [asset for _, asset in sorted(best.values(), key=lambda entry: entry[0])]

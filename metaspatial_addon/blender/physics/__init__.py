@@ -1,0 +1,1 @@
+"""Evidence from meshes and rigid bodies: overlaps, items outside, floating, unstable."""

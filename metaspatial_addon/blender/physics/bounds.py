@@ -1,0 +1,104 @@
+"""Which items reach beyond the room: their meshes against the floor polygon, the floor and the ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core.evidence import Outside
+from ...core.geometry import OrientedBox, share_outside
+from ...core.polygon import contains, distance_to_edges
+from ...core.task import Room
+from .body import Body
+
+TOLERANCE = 0.01
+"""Metres beyond the room that count as rounding."""
+
+
+def find_outside(bodies: Sequence[Body], room: Room) -> tuple[Outside, ...]:
+    """Every placed, unlocked body that is outside by more than `TOLERANCE`, with the share of its box outside.
+
+    The distance is that of the furthest point of the mesh: beyond a wall, below the floor or above the ceiling.
+    """
+    floor = np.array(room.floor, dtype=float)
+    found = []
+    for body in bodies:
+        if body.item.locked:
+            continue
+        box = body.box
+        distance = max(-box.z, box.top - room.height, _beyond_walls(body, floor))
+        if distance > TOLERANCE:
+            found.append(Outside(body.item.id, round(distance, 4), round(_share(box, floor, room.height), 4)))
+    return tuple(found)
+
+
+def _share(box: OrientedBox, floor: np.ndarray, height: float) -> float:
+    """Share in [0, 1] of a box that lies beyond the walls, below the floor or above the ceiling."""
+    upright = (max(-box.z, 0.0) + max(box.top - height, 0.0)) / max(box.height, 1e-6)  # a mesh may be flat
+    return 1.0 - (1.0 - share_outside(box.corners, floor)) * (1.0 - min(upright, 1.0))
+
+
+def _beyond_walls(body: Body, floor: np.ndarray) -> float:
+    """Metres from the furthest point of a body, seen from above, to the room; 0 for one inside."""
+    corners = body.box.corners
+    if _surely_inside(corners, floor):
+        return 0.0
+    outline = body.to_room(body.shape.plan)  # (E, 2, 2): an item is outside where one of its edges is
+    points = np.concatenate([outline.reshape(-1, 2), *_parts_between_walls(outline, floor)])
+    beyond = points[~contains(points, floor)]
+    return float(distance_to_edges(beyond, floor).max()) if len(beyond) else 0.0
+
+
+def _surely_inside(corners: np.ndarray, floor: np.ndarray) -> bool:
+    """Whether a convex footprint (4, 2) lies in the floor: its corners do and no corner of the floor is in it."""
+    if not contains(corners, floor).all():
+        return False
+    if _convex(floor):
+        return True
+    edges = np.roll(corners, -1, axis=0) - corners
+    rel = floor[:, None] - corners  # (K, 4, 2)
+    inside = (edges[:, 0] * rel[..., 1] - edges[:, 1] * rel[..., 0] > 1e-9).all(axis=1)  # (K,)
+    return not inside.any() and not _crosses(corners, floor)
+
+
+def _crosses(corners: np.ndarray, floor: np.ndarray) -> bool:
+    """Whether an edge of the footprint crosses an edge of the floor."""
+    edges = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
+    return any(((t > 1e-9) & (t < 1 - 1e-9)).any() for t in _cuts(edges, floor))
+
+
+def _cuts(segments: np.ndarray, floor: np.ndarray) -> list[np.ndarray]:
+    """For each edge of the floor, where along each segment (E, 2, 2) it is cut: (E,), nan where it is not."""
+    start, along = segments[:, 0], segments[:, 1] - segments[:, 0]
+    cuts = []
+    for p, q in zip(floor, np.roll(floor, -1, axis=0), strict=True):
+        w = q - p
+        det = along[:, 0] * w[1] - along[:, 1] * w[0]
+        parallel = np.abs(det) < 1e-12
+        safe = np.where(parallel, 1.0, det)
+        r = p - start
+        t = (r[:, 0] * w[1] - r[:, 1] * w[0]) / safe
+        u = (r[:, 0] * along[:, 1] - r[:, 1] * along[:, 0]) / safe
+        cuts.append(np.where(~parallel & (u >= 0) & (u <= 1) & (t >= 0) & (t <= 1), t, np.nan))
+    return cuts
+
+
+def _parts_between_walls(outline: np.ndarray, floor: np.ndarray) -> list[np.ndarray]:
+    """Points along those edges whose ends may both be inside while a corner of the room cuts into their middle."""
+    if _convex(floor):
+        return []
+    cuts = np.stack(_cuts(outline, floor), axis=1)  # (E, K)
+    twice = (~np.isnan(cuts)).sum(axis=1) >= 2
+    if not twice.any():
+        return []
+    segments, steps = outline[twice], np.linspace(0.0, 1.0, 33)[:, None, None]
+    low, high = np.nanmin(cuts[twice], axis=1)[:, None], np.nanmax(cuts[twice], axis=1)[:, None]
+    along = segments[:, 1] - segments[:, 0]
+    return [(segments[:, 0] + (low + steps * (high - low)) * along).reshape(-1, 2)]
+
+
+def _convex(floor: np.ndarray) -> bool:
+    edges = np.roll(floor, -1, axis=0) - floor
+    following = np.roll(edges, -1, axis=0)
+    return bool((edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0] >= 0).all())

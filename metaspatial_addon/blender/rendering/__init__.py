@@ -1,0 +1,1 @@
+"""Pictures of a layout, and what they show of each item."""

@@ -1,0 +1,196 @@
+"""Pictures of a layout: the annotated top view and the perspective view, with any of Blender's engines.
+
+Both are framed to the room at its true size, so they look the same from turn to turn whatever the items do.
+The stage must have the task open. Returned PNG bytes hold pixels and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+from ...core.evidence import ViewMeasure
+from ...core.polygon import contains, wall
+from ...core.task import Layout, Room, Task
+from ...prompts.plan import class_of
+from ...prompts.png import write_png
+from ..physics.room import THICKNESS
+from ..physics.stage import Stage
+from . import view
+from .annotate import PlanFrame, annotate
+from .engines import resolve
+from .render_scene import Studio
+
+ELEVATION = 40.0
+"""Degrees above the horizon from which the room is seen."""
+HALF_FIELD = math.tan(math.radians(19.0))
+"""Tangent of half the perspective camera's field of view: a long lens, as for a model on a table."""
+MARGIN = 0.04
+"""Share of the picture left free at each side of the room."""
+
+
+class Renderer:
+    """Takes pictures of what stands on a stage.
+
+    `engine` is auto, cycles, eevee or workbench. One that cannot run on this machine gives way to Cycles with a
+    warning; `auto` is EEVEE where a graphics card can be used and Cycles everywhere else. `samples` a pixel are for
+    512 px and grow where pictures are smaller; `threads` limits Cycles. Use it as a context manager, or `close()` it.
+    """
+
+    def __init__(self, engine: str = "auto", samples: int = 16, threads: int | None = None):
+        self.engine = resolve(engine)
+        self.samples = samples
+        self._threads = threads
+        self._studio: Studio | None = None
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove every data-block that this renderer made. It can be used again afterwards."""
+        if self._studio is not None:
+            self._studio.close()
+            self._studio = None
+
+    @property
+    def studio(self) -> Studio:
+        if self._studio is None:
+            self._studio = Studio(self._threads)
+        return self._studio
+
+    def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 512) -> bytes:
+        """PNG: the plan with metre ticks, openings, fronts and names. Items too small or hidden are still named."""
+        stage.place(layout)
+        frame = PlanFrame.of(task.room, pixels)
+        camera = self.studio.camera.data
+        camera.type, camera.ortho_scale = "ORTHO", frame.extent
+        camera.clip_start, camera.clip_end = 0.1, task.room.height + 60
+        self.studio.aim((*frame.centre, task.room.height + 30), np.eye(3))
+        self.studio.light_from(np.array([-0.45, 0.4, 1.0]), fill=0.2)
+        shown = [b.object for b in stage.placed if b.item.mount != "ceiling"]
+        return write_png(annotate(self._take(stage, task, shown, pixels), frame, task, layout))
+
+    def room_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 512) -> bytes:
+        """PNG: the room from above one corner, without ceiling and the walls towards the camera."""
+        stage.place(layout)
+        turn, place, hidden = frame_room(task.room)
+        camera = self.studio.camera.data
+        camera.type, camera.sensor_fit, camera.angle = "PERSP", "AUTO", 2 * math.atan(HALF_FIELD)
+        camera.clip_start, camera.clip_end = 0.1, 500
+        self.studio.aim(place, turn)
+        # Over the viewer's left shoulder: the far walls are lit, and shadows fall away to the right.
+        self.studio.light_from(turn @ np.array([-0.62, 0.75, 0.75]), fill=0.7)
+        walls = [object_ for k, object_ in enumerate(stage.room.walls) if k not in hidden]
+        shown = [*walls, *(body.object for body in stage.placed)]
+        return write_png(self._take(stage, task, shown, pixels))
+
+    def measure_view(self, stage: Stage, task: Task, layout: Layout) -> ViewMeasure:
+        """How much of each item people standing in the room see. Always measured with Cycles."""
+        stage.place(layout)
+        return view.measure_view(self.studio, stage, task)
+
+    def _take(self, stage: Stage, task: Task, shown: list[bpy.types.Object], pixels: int) -> np.ndarray:
+        studio = self.studio
+        clothes = {stage.room.floor: [studio.floor_finish(task.room.type)]}
+        for object_ in stage.room.walls:
+            clothes[object_] = [studio.finish(slot.material) for slot in object_.material_slots]
+        for body in stage.placed:
+            if not any(body.object.data.materials):
+                clothes[body.object] = [studio.plain(class_of(body.item.category, body.item.covering))]
+        with _wearing(clothes), studio.showing([stage.room.floor, *shown]):
+            return studio.take(self.engine, pixels, self._samples(pixels))
+
+    def _samples(self, pixels: int) -> int:
+        """Small pictures get more: their noise is as visible, and they cost little."""
+        return max(self.samples, round(self.samples * min(512 / pixels, 2.0)))
+
+
+@contextmanager
+def _wearing(clothes: Mapping[bpy.types.Object, Sequence[bpy.types.Material | None]]) -> Iterator[None]:
+    """Objects wear materials for one picture; their meshes, which may be shared or an artist's, end as they were."""
+    bare = {object_.data for object_ in clothes if not object_.material_slots}
+    for mesh in bare:
+        mesh.materials.append(None)
+    for object_, materials in clothes.items():
+        for slot, material in zip(object_.material_slots, materials, strict=False):
+            if material is not None:
+                slot.link, slot.material = "OBJECT", material
+    try:
+        yield
+    finally:
+        for object_ in clothes:
+            for slot in object_.material_slots:
+                if slot.link == "OBJECT":
+                    slot.material = None
+                    slot.link = "DATA"
+        for mesh in bare:
+            mesh.materials.clear()
+
+
+def frame_room(room: Room) -> tuple[np.ndarray, tuple[float, float, float], frozenset[int]]:
+    """The perspective camera of a room: its axes (3, 3) as columns, its place, and the walls to leave out.
+
+    Of four corners it takes the one from which most of the floor and of the windows is seen. The camera is as near
+    as the whole room allows: exact, since with fixed axes every side of the frame bounds its place linearly.
+    """
+    longest = max((wall(room.floor, k) for k in range(len(room.floor))), key=lambda edge: round(edge.length, 6))
+    base = math.degrees(math.atan2(longest.direction[1], longest.direction[0]))
+    views = [_frame(room, base + 90 * k - 50) for k in range(4)]
+    return max(views, key=lambda candidate: round(_shows(room, candidate[1], candidate[2]), 6))
+
+
+def _frame(room: Room, azimuth: float) -> tuple[np.ndarray, tuple[float, float, float], frozenset[int]]:
+    a, e = math.radians(azimuth), math.radians(ELEVATION)
+    back = np.array([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)])
+    right = np.array([-math.sin(a), math.cos(a), 0.0])
+    turn = np.stack([right, np.cross(back, right), back], axis=1)
+    walls = [wall(room.floor, k) for k in range(len(room.floor))]
+    hidden = frozenset(k for k, edge in enumerate(walls) if float(np.dot(edge.inward, back[:2])) < 0.02)
+    points = []
+    for k, edge in enumerate(walls):
+        for corner in (edge.at(0.0), edge.at(edge.length)):
+            points.append((*corner, 0.0))
+            if k not in hidden:
+                out = -THICKNESS * np.asarray(edge.inward)
+                points.append((corner[0] + out[0], corner[1] + out[1], room.height))
+    u, v, w = (np.array(points) @ turn).T
+    t = HALF_FIELD * (1 - 2 * MARGIN)
+    far = max((np.max(s + t * w) - np.min(s - t * w)) / (2 * t) for s in (u, v))
+    middle = [0.5 * (np.max(s + t * w) + np.min(s - t * w)) for s in (u, v)]
+    x, y, z = turn @ np.array([*middle, far])
+    return turn, (float(x), float(y), float(z)), hidden
+
+
+def _shows(room: Room, place: tuple[float, float, float], hidden: frozenset[int]) -> float:
+    """How well a view shows the room: standing walls that cover floor count against it, windows in sight for it, and
+    a little that one looks in from the door."""
+    floor = np.asarray(room.floor)
+    (x0, y0), (x1, y1) = floor.min(axis=0), floor.max(axis=0)
+    x, y = np.meshgrid(np.linspace(x0, x1, 14)[1:-1], np.linspace(y0, y1, 14)[1:-1])
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    points = points[contains(points, room.floor)]
+    covered = np.zeros(len(points), bool)
+    eye = np.array(place)
+    for k in range(len(floor)):
+        if k in hidden:
+            continue
+        edge = wall(room.floor, k)
+        normal, start = np.array(edge.inward), np.array(edge.at(0.0))
+        near, far = (points - start) @ normal, float((eye[:2] - start) @ normal)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = near / (near - far)  # of the way from the floor to the eye, where the wall's plane is crossed
+        along = (points + share[:, None] * (eye[:2] - points) - start) @ np.array(edge.direction)
+        between = (share > 1e-6) & (share < 1) & (along > 0) & (along < edge.length)
+        covered |= between & (share * eye[2] < room.height)
+    windows = [o for o in room.openings if o.kind == "window"]
+    seen = sum(o.wall not in hidden for o in windows) / max(len(windows), 1)
+    doors = [o for o in room.openings if o.kind == "door"]
+    shut = sum(o.wall in hidden for o in doors) / max(len(doors), 1)
+    return -3.0 * float(covered.mean() if len(points) else 0) + 0.2 * seen + 0.05 * shut

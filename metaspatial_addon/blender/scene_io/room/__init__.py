@@ -1,0 +1,1 @@
+"""The room of a scene: floor outline, walls, openings, what encloses it."""

@@ -1,0 +1,101 @@
+"""A scene's items, handed to another process as a .blend: written in the artist's Blender, opened in the worker's.
+
+The artist's scene, objects, selection, undo steps and file path stay as they are: for the time of writing, a
+collection that hangs in no scene holds the objects, and says what of the scene they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import bpy
+
+from ..turns.turn_visibility import hidden_originals, unrendered_originals
+from ..turns.turns import KEY as TURN_KEY
+
+_KEY = "metaspatial_handover"
+_NAME = "MetaSpatial Handover"
+_RENDER = ("use_simplify", "simplify_subdivision")  # they decide which mesh a modifier makes
+
+
+def write_handover(
+    path: Path,
+    scene: bpy.types.Scene,
+    objects: Iterable[bpy.types.Object],
+    shown: Collection[bpy.types.Object] = (),
+) -> None:
+    """Write objects, their children in the scene and all that they depend on, with the scene's units and frame.
+
+    What the artist does not see is hidden in the copy, except what is in `shown` (walls, which are often hidden to look
+    into a room) and originals that are hidden only because a turn is shown. Raises OSError.
+    """
+    layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
+    chosen = _with_children(scene, objects)
+    seen = {*shown, *hidden_originals(scene)}
+    rendered = {*shown, *unrendered_originals(scene)}
+    told = {
+        "frame": scene.frame_current,
+        "subframe": scene.frame_subframe,
+        "scale_length": scene.unit_settings.scale_length,
+        "render": {name: getattr(scene.render, name) for name in _RENDER},
+        # By place among the collection's objects: a linked object may have the name of a local one.
+        "hidden": [k for k, o in enumerate(chosen) if o not in seen and not o.visible_get(view_layer=layer)],
+        "shown": [k for k, o in enumerate(chosen) if o in shown],
+        "rendered": [k for k, o in enumerate(chosen) if o in rendered],
+    }
+    held = bpy.data.collections.new(_NAME)
+    try:
+        for thing in chosen:
+            held.objects.link(thing)
+        held[_KEY] = told
+        bpy.data.libraries.write(str(path), {held}, path_remap="ABSOLUTE")
+    except RuntimeError as error:
+        raise OSError(f"{path}: {error}") from error
+    finally:
+        bpy.data.collections.remove(held)
+
+
+def _with_children(scene: bpy.types.Scene, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """The objects and all below them in the scene, but for the copies that turns show."""
+    children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for thing in scene.objects:
+        if thing.parent is not None and not isinstance(thing.get(TURN_KEY), str):
+            children.setdefault(thing.parent, []).append(thing)
+    chosen, waiting = {}, list(objects)[::-1]
+    while waiting:
+        thing = waiting.pop()
+        if thing not in chosen:
+            chosen[thing] = True
+            waiting += children.get(thing, [])
+    return list(chosen)
+
+
+def open_handover(path: Path, name: str) -> bpy.types.Scene:
+    """Open a hand-over as this process's file: a scene of that name with its objects, as they stood in the artist's.
+
+    Raises OSError for a file that cannot be opened or is none.
+    """
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        raise OSError(f"{path}: {error}") from error
+    held = next((c for c in bpy.data.collections if c.library is None and _KEY in c), None)
+    if held is None:
+        raise OSError(f"{path} is no scene that was handed over")
+    told = held[_KEY].to_dict()
+    scene = bpy.data.scenes.new(name)
+    bpy.context.window.scene = scene  # of other scenes Blender works out no transforms
+    scene.collection.children.link(held)
+    scene.unit_settings.scale_length = told["scale_length"]
+    for setting, value in told["render"].items():
+        setattr(scene.render, setting, value)
+    things, layer = list(held.objects), scene.view_layers[0]
+    for k in told["shown"]:
+        things[k].hide_viewport = False
+    for k in told["rendered"]:
+        things[k].hide_render = False
+    for k in told["hidden"]:
+        things[k].hide_set(True, view_layer=layer)
+    scene.frame_set(told["frame"], subframe=told["subframe"])
+    return scene

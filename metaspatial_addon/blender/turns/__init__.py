@@ -1,0 +1,1 @@
+"""Turns as scene collections: add, show, compare, accept."""

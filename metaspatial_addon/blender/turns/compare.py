@@ -1,0 +1,138 @@
+"""What a turn did and what is wrong with it: moves for the overlay, faults for the panel, its layout for export."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import bpy
+from mathutils import Matrix, Vector
+
+from ...core.errors import InputError
+from ...core.task import Layout, Pose, wrap_degrees
+from ...prompts.full import fault_lines
+from ..meshes import GEOMETRY
+from .turn_collections import AT, ITEMS, near, read_matrix, roots, world_matrix
+from .turn_visibility import OF
+from .turns import KEY, pose_matrix, read_turn
+
+
+@dataclass(frozen=True)
+class Move:
+    """An item that stands elsewhere: its root object's world transforms (4x4), and the corners of its box relative to
+    that object."""
+
+    item: str
+    before: Matrix
+    after: Matrix
+    corners: tuple[Vector, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, in words, with the ids of the items concerned and the names of their objects in the turn."""
+
+    text: str
+    items: tuple[str, ...]
+    objects: tuple[str, ...]
+
+
+def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> list[Move]:
+    """Which items stand elsewhere in `turn` than in `other`; None: than where the originals stand."""
+    elsewhere = {} if other is None else {copy[KEY]: copy for copy in roots(other)}
+    members: dict[str, list[bpy.types.Object]] = {}
+    for copy in turn.objects:
+        members.setdefault(copy.get(KEY), []).append(copy)
+    found = []
+    for copy in roots(turn):
+        before = copy.get(OF) if other is None else elsewhere.get(copy[KEY])
+        if before is None or near(world_matrix(before), world_matrix(copy)):
+            continue
+        corners = _corners(copy, [thing for thing in members[copy[KEY]] if not thing.hide_viewport])
+        found.append(Move(copy[KEY], world_matrix(before), world_matrix(copy), corners))
+    return found
+
+
+def _corners(root: bpy.types.Object, things: list[bpy.types.Object]) -> tuple[Vector, ...]:
+    """The 8 corners of the box around objects, along the axes of `root` and relative to it."""
+    inward = world_matrix(root).inverted_safe()
+    points = [inward @ point for thing in things for point in _box(thing, world_matrix(thing))] or [Vector()]
+    sides = [(min(p[k] for p in points), max(p[k] for p in points)) for k in range(3)]
+    return tuple(Vector(corner) for corner in itertools.product(*sides))
+
+
+def _box(thing: bpy.types.Object, matrix: Matrix) -> Iterator[Vector]:
+    """Corners of an object's own box, through `matrix`; of what an instance shows, too."""
+    if thing.type in GEOMETRY:
+        yield from (matrix @ Vector(corner) for corner in thing.bound_box)
+    elif thing.instance_type == "COLLECTION" and thing.instance_collection is not None:
+        inside = matrix @ Matrix.Translation(-thing.instance_collection.instance_offset)
+        for part in thing.instance_collection.all_objects:
+            yield from _box(part, inside @ world_matrix(part))
+
+
+def faults(turn: bpy.types.Collection) -> list[Fault]:
+    """What is wrong with a turn, most of it with sizes. Cheap enough for a panel to ask each time it draws."""
+    found = _fault_items(turn[KEY]["record"])
+    if not found:
+        return []
+    objects: dict[str, list[str]] = {}
+    for copy in turn.objects:
+        objects.setdefault(copy.get(KEY), []).append(copy.name)
+    for entry in turn.get(ITEMS, ()):
+        if entry["object"] is not None:  # what stays where it is has no copy
+            objects.setdefault(entry["id"], [entry["object"].name])
+    return [Fault(text, ids, tuple(name for i in ids for name in objects.get(i, ()))) for text, ids in found]
+
+
+@lru_cache(maxsize=64)
+def _fault_items(record: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The faults in a turn's record, each in words and with the ids of its items."""
+    kept = json.loads(record)
+    evidence = kept.get("score", kept).get("evidence") or {}
+    return tuple(
+        (line, _ids(kind, entry))
+        for kind, entries in evidence.items()
+        for entry in entries
+        for line in fault_lines({**dict.fromkeys(evidence, ()), kind: [entry]})
+    )
+
+
+def _ids(kind: str, entry: dict[str, Any]) -> tuple[str, ...]:
+    """The items of one piece of evidence."""
+    if kind == "overlaps":
+        return entry["a"], entry["b"]
+    if kind == "blocked":
+        return tuple(entry["by"])
+    if kind == "relations":
+        return entry["subject"], entry["object"]
+    return (entry["id"],)
+
+
+def turn_layout(turn: bpy.types.Collection) -> Layout:
+    """The turn's layout, with what the artist has moved since. Raises InputError for a turn that has none."""
+    record = read_turn(turn)
+    told = record.get("layout")
+    if told is None or "task" not in turn[KEY]:
+        raise InputError(turn.name, "layout", "a turn with an answer that could be used")
+    frame = read_matrix(json.loads(turn[KEY]["task"])["frame"])
+    copies = {copy[KEY]: copy for copy in roots(turn)}
+    poses = {}
+    for entry in told["placements"]:
+        pose = Pose(entry["x"], entry["y"], entry["z"], entry["yaw"])
+        copy = copies.get(entry["id"])
+        poses[entry["id"]] = pose if copy is None else _moved(pose, read_matrix(copy[AT]), world_matrix(copy), frame)
+    return Layout(told["task"], poses)
+
+
+def _moved(pose: Pose, before: Matrix, after: Matrix, frame: Matrix) -> Pose:
+    """A pose in the room after its object went from one world transform (4x4) to another."""
+    if near(before, after):
+        return pose
+    x, y, z = (there := frame.inverted() @ after @ before.inverted_safe() @ frame @ pose_matrix(pose)).translation
+    return Pose(x, y, z, wrap_degrees(math.degrees(math.atan2(there[1][0], there[0][0]))))

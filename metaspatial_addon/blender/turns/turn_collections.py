@@ -1,0 +1,348 @@
+"""Turns in the artist's file: how they arrive, and what becomes of them: shown, accepted, deleted.
+
+A turn holds copies of the artist's objects, which may be moved about: accepting, refining and exporting read the
+copies as they stand. The originals do not move before `accept`. Everything here is in the undo history like an
+artist's own work, so nothing is remembered in Python. Called by `ui/state/job.py` and by the operators.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+from mathutils import Matrix
+
+from ..scene_io.locks import why_locked
+from . import turns
+from .turn_visibility import OF, all_turns, show, shown
+
+AT = "metaspatial_at"
+"""On the copies of items' root objects: the world transform (16 numbers, row by row) that the turn gave them."""
+
+ITEMS = "metaspatial_items"
+"""On turns: the items, also those that stay where they are, each as `id`, its root `object`, the artist's, and whether
+it was `asked` for or only stands in the way."""
+
+TOP, VIEW = "metaspatial_top", "metaspatial_view"
+"""On turns: their two pictures."""
+
+_ARRIVING = "metaspatial_arriving"
+_SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A turn as the worker tells it, and where it belongs.
+
+    Data-blocks are named by their session_uid, which outlives renaming and undo. `task` and `turn` are the messages of
+    those types; `originals` finds the objects by the names in them. `run` is the id of the turn's run, which is made
+    under the name `title` where the scene has none (any more). `start`: what the layout went on from, for the record.
+    """
+
+    scene: int
+    run: str
+    title: str
+    number: int
+    task: Mapping[str, Any]
+    turn: Mapping[str, Any]
+    originals: Mapping[str, int]
+    asked: Collection[str]
+    folder: Path
+    start: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """How many objects `accept` moved, and a sentence for each that it did not."""
+
+    moved: int
+    notes: tuple[str, ...]
+
+
+def find_scene(uid: int) -> bpy.types.Scene | None:
+    """The scene of that session_uid."""
+    return next((scene for scene in bpy.data.scenes if scene.session_uid == uid), None)
+
+
+def run_of(scene: bpy.types.Scene, turn: bpy.types.Collection) -> bpy.types.Collection | None:
+    """The run that a turn is in."""
+    return next((run for run in turns.runs(scene) if turn in turns.turns(run)), None)
+
+
+def run_id(run: bpy.types.Collection) -> str:
+    """What a run is known by, also after it was renamed or undone."""
+    if "id" not in run[turns.KEY]:
+        run[turns.KEY]["id"] = new_run_id()
+    return run[turns.KEY]["id"]
+
+
+def new_run_id() -> str:
+    """An id for a run that is to come."""
+    return uuid.uuid4().hex[:12]
+
+
+def arrive(arrival: Arrival) -> Iterator[None]:
+    """Build a turn and put it into its run, not shown yet, in steps of a few milliseconds; returns its collection.
+
+    What was deleted meanwhile is left out. Raises LookupError without the scene, and ReferenceError when something
+    that it was copying went between two steps: then start again. What an earlier call left unfinished is removed.
+    """
+    discard_unfinished()
+    scene = find_scene(arrival.scene)
+    if scene is None:
+        raise LookupError("the scene was deleted")
+    there = {thing.session_uid: thing for thing in scene.objects}
+    originals = {name: there[uid] for name, uid in arrival.originals.items() if uid in there}
+    record = {**arrival.turn["record"], **({"start": dict(arrival.start)} if arrival.start else {})}
+    turn = turns.new_turn(arrival.number, record)
+    turn[_ARRIVING] = True
+    turn[turns.KEY]["task"] = json.dumps({key: arrival.task[key] for key in ("task", "frame", "notes", "left_out")})
+    roots = {item: names[0] for item, names in arrival.task["objects"].items()}
+    turn[ITEMS] = [
+        {"id": item, "object": originals[name], "asked": name in arrival.asked}
+        for item, name in roots.items()
+        if name in originals
+    ]
+    yield
+    for key, kind in ((TOP, "top"), (VIEW, "view")):
+        if arrival.turn[kind] is not None:
+            turn[key] = _picture(f"Turn {arrival.number:02d} {kind}", arrival.folder / arrival.turn[kind])
+            yield
+    told = [entry for entry in arrival.turn["objects"] if entry["name"] in originals]
+    placed = [
+        turns.Placed(entry["item"], originals[entry["name"]], read_matrix(entry["matrix"]), hidden=entry["hidden"])
+        for entry in told
+    ]
+    heads = {originals[name] for name in roots.values() if name in originals}
+    for entry, copy in turns.copy_objects(turn, placed, arrival.number):
+        copy[OF] = entry.object
+        copy.hide_select = False
+        if entry.object in heads:
+            copy[AT] = flat(entry.matrix)
+        yield
+    _add(scene, _run(scene, arrival), turn)
+    return turn
+
+
+def discard_unfinished() -> None:
+    """Remove what is left of a turn that did not arrive."""
+    for turn in [collection for collection in bpy.data.collections if _ARRIVING in collection]:
+        _remove(turn, bpy.context.scene)
+
+
+def _run(scene: bpy.types.Scene, arrival: Arrival) -> bpy.types.Collection:
+    """The arrival's run; a new one where the artist deleted it or undid its making."""
+    for run in turns.runs(scene):
+        if run[turns.KEY].get("id") == arrival.run:
+            return run
+    run = turns.new_run(scene, arrival.title)
+    run[turns.KEY]["id"] = arrival.run
+    return run
+
+
+def _add(scene: bpy.types.Scene, run: bpy.types.Collection, turn: bpy.types.Collection) -> None:
+    """Put a finished turn into its run, not shown yet."""
+    if any(other[turns.KEY]["turn"] == turn[turns.KEY]["turn"] for other in turns.turns(run)):
+        turn[turns.KEY]["turn"] = turns.next_number(run)  # an undo brought back one of that number
+        turn.name = turns.turn_name(turn[turns.KEY]["turn"])
+    del turn[_ARRIVING]
+    run.children.link(turn)
+    for view_layer in scene.view_layers:
+        layer = turns.layer_of(view_layer.layer_collection, turn)
+        if layer is not None:
+            layer.exclude = True
+
+
+def _picture(name: str, path: Path) -> bpy.types.Image:
+    """A picture that is in the .blend and names no file."""
+    data = path.read_bytes()
+    image = bpy.data.images.new(name, 1, 1)
+    image.pack(data=data, data_len=len(data))
+    image.source = "FILE"
+    return image
+
+
+def accept(scene: bpy.types.Scene, turn: bpy.types.Collection, locked: Collection[bpy.types.Object] = ()) -> Accepted:
+    """Move the originals to where the turn's copies stand, and show them in place of the turns.
+
+    Only root objects move; their children follow. What cannot be moved any more, and what is `locked`, stays.
+    """
+    show(scene, None)
+    scene.view_layers[0].update()
+    there = set(scene.objects)
+    children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for thing in there:
+        children.setdefault(thing.parent, []).append(thing)
+    notes: list[str] = []
+    targets: dict[bpy.types.Object, Matrix] = {}
+    for copy in roots(turn):
+        original = copy.get(OF)
+        if original not in there:
+            notes.append(f"{copy.name} was left out: its original was deleted")
+        elif original in targets:
+            notes.append(f"{copy.name} was left out: another copy of {original.name} comes before it")
+        else:
+            tree = [original]
+            for thing in tree:
+                tree += children.get(thing, [])
+            why = "marked as locked" if original in locked else why_locked(original, tree)
+            if why:
+                notes.append(f"{original.name} stays where it is: {why}")
+            else:
+                targets[original] = world_matrix(copy)
+    moved = 0
+    for thing in sorted(targets, key=_depth):
+        holder = _holder(thing, targets)
+        basis = holder.inverted_safe() @ targets[thing]
+        if near(holder @ thing.matrix_basis, targets[thing]):
+            continue
+        if not near(Matrix.LocRotScale(*basis.decompose()), basis):
+            notes.append(f"{thing.name} stays where it is: a parent is scaled unevenly")
+            del targets[thing]
+            continue
+        _set_basis(thing, basis)
+        moved += 1
+    scene.view_layers[0].update()
+    for other in all_turns(scene):
+        other[turns.KEY]["accepted"] = other == turn
+    return Accepted(moved, tuple(notes))
+
+
+def _set_basis(thing: bpy.types.Object, basis: Matrix) -> None:
+    """Set an object's own transform; its scale keeps the artist's numbers where it did not change.
+
+    A matrix does not tell which axis is mirrored: Blender would write (-1, -1, -1) and another rotation for (-1, 1, 1).
+    """
+    scale = thing.scale.copy()
+    thing.matrix_basis = basis
+    unscaled = basis @ Matrix.LocRotScale(None, None, scale).inverted_safe()
+    if near(Matrix.LocRotScale(unscaled.translation, unscaled.to_quaternion(), None), unscaled):
+        thing.matrix_basis = unscaled
+        thing.scale = scale
+        if not near(thing.matrix_basis, basis):  # it has a delta scale as well
+            thing.matrix_basis = basis
+
+
+def _depth(thing: bpy.types.Object) -> int:
+    depth = 0
+    while thing.parent is not None:
+        depth, thing = depth + 1, thing.parent
+    return depth
+
+
+def _holder(thing: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]) -> Matrix:
+    """What an object's own transform is relative to, with objects of `known` at these world transforms."""
+    if thing.parent is None:
+        return Matrix.Identity(4)
+    return world_matrix(thing.parent, known) @ thing.matrix_parent_inverse
+
+
+def world_matrix(thing: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix] | None = None) -> Matrix:
+    """World transform (4x4) of an object. Right for one in an excluded collection too, which Blender leaves alone."""
+    if known is not None and thing in known:
+        return known[thing]
+    if any(not constraint.mute for constraint in thing.constraints) or thing.parent_type != "OBJECT":
+        return thing.matrix_world.copy()
+    if thing.parent is None:
+        return thing.matrix_basis.copy()
+    return world_matrix(thing.parent, known) @ thing.matrix_parent_inverse @ thing.matrix_basis
+
+
+def near(one: Matrix, other: Matrix) -> bool:
+    """Whether two transforms are the same but for rounding (single precision, of lengths about 1)."""
+    largest = max(1.0, *(abs(value) for row in one for value in row))
+    return all(
+        abs(a - b) <= _SAME * largest
+        for row, across in zip(one, other, strict=True)
+        for a, b in zip(row, across, strict=True)
+    )
+
+
+def accepted(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    """The turn that was accepted last."""
+    return next((turn for turn in all_turns(scene) if turn[turns.KEY].get("accepted")), None)
+
+
+def roots(turn: bpy.types.Collection) -> list[bpy.types.Object]:
+    """The copies of items' root objects."""
+    return [copy for copy in turn.objects if AT in copy]
+
+
+def start_matrices(turn: bpy.types.Collection) -> dict[str, list[float]]:
+    """Where the turn's copies stand now, corrections by the artist included: world transforms (16 numbers, row by row)
+    by the names of the originals."""
+    return {copy[OF].name: flat(world_matrix(copy)) for copy in roots(turn) if copy.get(OF) is not None}
+
+
+def flat(matrix: Matrix) -> list[float]:
+    """16 numbers, row by row."""
+    return [value for row in matrix for value in row]
+
+
+def read_matrix(numbers: Collection[float]) -> Matrix:
+    """The 4x4 matrix of 16 numbers, row by row."""
+    values = list(numbers)
+    return Matrix([values[k : k + 4] for k in range(0, 16, 4)])
+
+
+def delete_turn(scene: bpy.types.Scene, turn: bpy.types.Collection) -> None:
+    """Remove a turn. If it was shown, the one before it is shown, else the one after it, else the originals."""
+    run = run_of(scene, turn)
+    others = turns.turns(run)
+    place = others.index(turn)
+    others.remove(turn)
+    if shown(scene) == turn:
+        show(scene, others[max(place - 1, 0)] if others else None)
+    _remove(turn, scene)
+    if not others:
+        _remove_run(run, scene)
+
+
+def clear(scene: bpy.types.Scene) -> None:
+    """Remove all runs of a scene, and show the originals."""
+    show(scene, None)
+    for run in turns.runs(scene):
+        for turn in turns.turns(run):
+            _remove(turn, scene)
+        _remove_run(run, scene)
+
+
+def _remove_run(run: bpy.types.Collection, scene: bpy.types.Scene) -> None:
+    """Remove a run without turns. What the artist put into it stays in the scene."""
+    _keep(run, scene, list(run.objects))
+    for child in [child for child in run.children if not turns.is_room(child)]:
+        run.children.unlink(child)
+        scene.collection.children.link(child)
+    turns.remove_run(run)
+
+
+def _remove(turn: bpy.types.Collection, scene: bpy.types.Scene) -> None:
+    """Remove a turn with its copies and pictures. What else the artist put into it stays in the scene."""
+    own = {thing for thing in turn.objects if isinstance(thing.get(turns.KEY), str)}
+    _keep(turn, scene, [thing for thing in turn.objects if thing not in own])
+    for child in list(turn.children):
+        turn.children.unlink(child)
+        scene.collection.children.link(child)
+    own -= {thing for other in _collections() if other != turn for thing in other.objects}
+    pictures = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
+    bpy.data.batch_remove([*own, turn])
+    bpy.data.batch_remove([picture for picture in pictures if picture.users == 0])
+
+
+def _keep(collection: bpy.types.Collection, scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> None:
+    """Objects that are in this collection alone come into the scene's own."""
+    elsewhere = {thing for other in _collections() if other != collection for thing in other.objects}
+    for thing in objects:
+        if thing not in elsewhere:
+            scene.collection.objects.link(thing)
+
+
+def _collections() -> Iterator[bpy.types.Collection]:
+    """Every collection of the file, those of the scenes themselves included."""
+    yield from bpy.data.collections
+    yield from (scene.collection for scene in bpy.data.scenes)

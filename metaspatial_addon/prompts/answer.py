@@ -1,0 +1,208 @@
+"""Reads a model's answer: `<think>…</think><answer>[{"id", "x", "y", "z", "yaw"}, …]</answer>`.
+
+An answer is used whole or not at all, and its grade says how near it came:
+
+| what was read | grade | status |
+|---|---|---|
+| no `<answer>` block | 0 | model_fault |
+| a block that holds no JSON | 0.1 | model_fault |
+| JSON, but not a list of poses of the right items | 0.2 to 0.8, by the share of right ones | model_fault |
+| usable | 1 | ok |
+
+While nothing is placed yet, the right items are all movable ones, once each. Afterwards they are any of them, at most
+once each; those left out stay where they were. An entry counts as right when its id is that of a movable item not
+listed before and its four numbers are finite and within ±1000 (numbers written as strings are not numbers). Unknown
+ids, ids of locked items and repeated ids count against the share. Other keys of an entry are ignored.
+
+Three slips of form are read at 5 % of the grade each: a code fence within the block, trailing commas, and a number
+of blocks other than one closed block. Of several complete blocks the last one counts; a single block without its end
+tag is read to the end of the text.
+
+Time is linear in the text, and no text raises: it comes from a model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..core.task import Layout, Pose, Task, wrap_degrees
+
+NO_ANSWER, NOT_JSON, WRONG_LEAST, WRONG_MOST, USABLE = 0.0, 0.1, 0.2, 0.8, 1.0
+SLIP = 0.95
+"""Factor on the grade for each slip of form."""
+LIMIT = 1000.0
+"""Greatest absolute value of a coordinate (metres) or a yaw (degrees)."""
+DEEPEST = 100
+"""Levels of nested brackets that are read: deeper text is no answer, and could exhaust the parser's stack."""
+LONGEST_NUMBER = 100
+"""Digits from which on a number is not worth converting."""
+MOST_PROBLEMS = 12
+
+_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_THINK_TAG = re.compile(r"</?think>", re.IGNORECASE)
+_FENCE = re.compile(r"```[\w-]*")
+# A string (closed or not, so that no second attempt starts within it), a trailing comma, a bracket.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|,(?=\s*+[\]}])|[\[\]{}]', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one answer says.
+
+    `grade` in [0, 1] is the format term. `layout` is complete (the previous poses with the changes on top) when the
+    status is ok, else None. `changed` are the ids whose pose is new. `done` is the empty list that ends an episode.
+    `problems` are sentences for the next turn's feedback.
+    """
+
+    status: Literal["ok", "model_fault"]
+    grade: float
+    layout: Layout | None = None
+    changed: tuple[str, ...] = ()
+    done: bool = False
+    problems: tuple[str, ...] = ()
+    think: str = ""
+
+
+def read_answer(text: str, task: Task, previous: Layout | None = None) -> Answer:
+    """Read an answer to `task`. `previous` is the layout that it changes, None while nothing is placed yet."""
+    block, think, slips = _answer_block(text)
+    if block is None:
+        problem = "There is no <answer>…</answer> block."
+        return Answer("model_fault", NO_ANSWER, problems=(problem,), think=think)
+    try:
+        entries, more_slips = _parse(block)
+    except ValueError as error:
+        return Answer("model_fault", NOT_JSON, problems=(f"The answer block is not JSON: {error}.",), think=think)
+    slips += more_slips
+    factor = SLIP ** len(slips)
+    if not isinstance(entries, list):
+        problems = ("The answer must be a list of objects with id, x, y, z and yaw.", *slips)
+        return Answer("model_fault", WRONG_LEAST * factor, problems=problems, think=think)
+
+    poses, faults = _read_entries(entries, task)
+    missing = [item.id for item in task.movable if item.id not in poses] if previous is None else []
+    unplaced = [item_id for item_id in missing if item_id not in faults.unusable]
+    if unplaced:
+        faults.problems.append(f"Not placed: {_listing(unplaced)}.")
+    if faults.problems:
+        wanted = len(task.movable) if previous is None else len(poses) + len(faults.unusable)
+        share = len(poses) / max(wanted + faults.against, 1)
+        grade = (WRONG_LEAST + (WRONG_MOST - WRONG_LEAST) * share) * factor
+        return Answer("model_fault", grade, problems=(*_capped(faults.problems), *slips), think=think)
+
+    before = {} if previous is None else previous.poses
+    placed = {item.id: poses.get(item.id) or before[item.id] for item in task.movable}
+    changed = tuple(item_id for item_id, pose in placed.items() if pose != before.get(item_id))
+    done = previous is not None and not entries
+    return Answer("ok", USABLE * factor, Layout(task.id, placed), changed, done, tuple(slips), think)
+
+
+def _answer_block(text: str) -> tuple[str | None, str, list[str]]:
+    """The text of the block that counts (None without any), the thoughts before it, and slips of form."""
+    opened: re.Match[str] | None = None
+    complete: list[tuple[re.Match[str], int]] = []
+    for tag in _TAG.finditer(text):
+        if not tag[1]:
+            opened = tag
+        elif opened is not None:
+            complete.append((opened, tag.start()))
+            opened = None
+    if complete:
+        opened, end = complete[-1]
+        slips = ["Write one <answer> block only."] if len(complete) > 1 else []
+    elif opened is not None:
+        end = len(text)
+        slips = ["Close the answer with </answer>."]
+    else:
+        return None, _THINK_TAG.sub("", text).strip(), []
+    return text[opened.end() : end], _THINK_TAG.sub("", text[: opened.start()]).strip(), slips
+
+
+def _parse(block: str) -> tuple[Any, list[str]]:
+    """The block's JSON value and slips of form. Raises ValueError."""
+    slips = []
+    body = block.strip()
+    fence = _FENCE.match(body)
+    if fence:
+        slips.append("Write the list without a code fence.")
+        body = body[fence.end() :].removesuffix("```")
+    pieces, depth, copied = [], 0, 0
+    for token in _TOKEN.finditer(body):
+        first = token[0][0]
+        if first == ",":
+            pieces.append(body[copied : token.start()])
+            copied = token.end()
+        elif first in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+        elif first in "]}":
+            depth -= 1
+    if pieces:
+        slips.append("Write no comma before a closing bracket.")
+        body = "".join((*pieces, body[copied:]))
+    return json.loads(body, strict=False, parse_int=_number, parse_float=_number), slips
+
+
+def _number(digits: str) -> float:
+    return float(digits) if len(digits) <= LONGEST_NUMBER else math.nan
+
+
+@dataclass
+class _Faults:
+    """What is wrong with a list of entries: `against` counts those that should not be there."""
+
+    problems: list[str]
+    unusable: set[str]
+    against: int = 0
+
+
+def _read_entries(entries: list[Any], task: Task) -> tuple[dict[str, Pose], _Faults]:
+    """Poses by id of the entries that are right, and the faults of the others."""
+    movable = {item.id for item in task.movable}
+    locked = {item.id for item in task.locked}
+    poses: dict[str, Pose] = {}
+    faults = _Faults([], set())
+    for entry in entries:
+        item_id = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(item_id, str):
+            problem = "An entry has no id."
+        elif item_id in locked:
+            problem = f"{item_id} is locked and must not be listed."
+        elif item_id not in movable:
+            problem = f"{_shown(item_id)} is no item of this task."
+        elif item_id in poses or item_id in faults.unusable:
+            problem = f"{item_id} is listed more than once."
+        else:
+            x, y, z, yaw = (entry.get(key) for key in ("x", "y", "z", "yaw"))
+            if all(isinstance(value, float) and abs(value) <= LIMIT for value in (x, y, z, yaw)):
+                poses[item_id] = Pose(x, y, z, wrap_degrees(yaw))
+            else:
+                faults.unusable.add(item_id)
+                faults.problems.append(f"{item_id} needs x, y, z and yaw as numbers from -{LIMIT:g} to {LIMIT:g}.")
+            continue
+        faults.problems.append(problem)
+        faults.against += 1
+    return poses, faults
+
+
+def _shown(item_id: str) -> str:
+    """An unknown id as a short ASCII text, whatever it holds."""
+    return json.dumps(item_id if len(item_id) <= 40 else item_id[:37] + "...")
+
+
+def _listing(ids: list[str]) -> str:
+    more = f" and {len(ids) - MOST_PROBLEMS} more" if len(ids) > MOST_PROBLEMS else ""
+    return ", ".join(ids[:MOST_PROBLEMS]) + more
+
+
+def _capped(problems: list[str]) -> list[str]:
+    """Each problem once, not more of them than a reader can use."""
+    distinct = list(dict.fromkeys(problems))
+    if len(distinct) <= MOST_PROBLEMS:
+        return distinct
+    return [*distinct[:MOST_PROBLEMS], f"And {len(distinct) - MOST_PROBLEMS} more faults like these."]

@@ -1,0 +1,375 @@
+"""The compact rendering of a conversation, for the embedded model: no system text, one short line an item.
+
+Every number is one token of `vocabulary`, so lengths are given in steps of 5 cm (rounded up for sizes) and
+heights in steps of 1 cm; rooms longer than 8 m are scaled down to it, and answers back. Items go by the
+names of their categories, in placing order; ids of the task are put back when an answer is read.
+The answer's form is that of every model, with the extents as the item will stand (`ex`, `ey`) said before
+its place, which the reader ignores.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..core.access import STRIP
+from ..core.conversation import Message
+from ..core.polygon import contains
+from ..core.task import Item, Layout, Opening, Pose, Room, Task
+from . import vocabulary as v
+from .answer import Answer, read_answer
+from .plan import compact_top_view
+from .prompt_items import prompt_items
+
+SWING_MARGIN = 0.05
+MOST_WORDS = 12
+MOST_NOTCHES = 6
+MOST_FAULTS = 12
+WALL_OR_ROOM = re.compile(r"room|wall(_\d+)?")
+
+# Words that name a kind of furniture in a category that the vocabulary does not have, last resort first.
+HEADWORDS = {
+    "table": "side table",
+    "chair": "dining chair",
+    "lamp": "floor lamp",
+    "light": "ceiling lamp",
+    "cabinet": "sideboard",
+    "shelf": "bookcase",
+    "bed": "double bed",
+    "couch": "sofa",
+    "carpet": "rug",
+    "stool": "ottoman",
+    "closet": "wardrobe",
+    "bookshelf": "bookcase",
+    "painting": "picture",
+    "poster": "picture",
+    "television": "tv",
+    "sink": "sink unit",
+    "oven": "stove",
+    "counter": "kitchen counter",
+    "bathtub": "bathtub",
+    "flower": "potted plant",
+    "bench": "bench",
+    "drawers": "dresser",
+    "refrigerator": "fridge",
+    "bin": "trash bin",
+    "armchair": "armchair",
+    "stand": "tv stand",
+}
+
+
+def known_category(item: Item) -> str:
+    """The category of the vocabulary that comes nearest to the item's own; "thing" where none does."""
+    words = re.findall(r"[a-z]+", item.category.lower())
+    text = " ".join(words)
+    if text in v.CATEGORIES:
+        return text
+    inside = [c for c in v.CATEGORIES if re.search(rf"\b{c}\b", text)]
+    if inside:
+        return max(inside, key=len)
+    for word in reversed(words):
+        if word in HEADWORDS:
+            return "single bed" if word == "bed" and min(item.size[:2]) < 1.25 else HEADWORDS[word]
+    return "thing"
+
+
+def stood_extents(size: Sequence[float], yaw: float) -> tuple[float, float]:
+    """Extents along x and y in metres of a box of width `size[0]` and depth `size[1]`, turned by `yaw` degrees."""
+    turn = math.radians(yaw)
+    cos, sin = abs(math.cos(turn)), abs(math.sin(turn))
+    return size[0] * cos + size[1] * sin, size[0] * sin + size[1] * cos
+
+
+def rounded_up(value: float, step: float, most: float) -> str:
+    """A size as it is written: rounded up to the step, at least one step."""
+    return f"{min(max(math.ceil(value / step - 1e-6), 1) * step, most):.2f}"
+
+
+def _near(value: float, step: float, least: float, most: float) -> str:
+    return f"{min(max(round(value / step) * step, least), most) + 0.0:.2f}"
+
+
+def _plan(value: float) -> str:
+    return _near(value, v.PLAN_STEP, 0.0, v.PLAN_REACH)
+
+
+def _height(value: float) -> str:
+    return _near(value, v.HEIGHT_STEP, 0.0, v.HEIGHT_REACH)
+
+
+def _plan_size(width: float, depth: float) -> str:
+    return f" w{rounded_up(width, v.PLAN_STEP, v.PLAN_REACH)} d{rounded_up(depth, v.PLAN_STEP, v.PLAN_REACH)}"
+
+
+def _rectangle(x0: float, x1: float, y0: float, y1: float) -> str:
+    return f" x{_plan(x0)} x{_plan(x1)} y{_plan(y0)} y{_plan(y1)}"
+
+
+def notches(floor: Sequence[Sequence[float]]) -> list[tuple[float, float, float, float]]:
+    """Rectangles (x0, x1, y0, y1) that the floor's bounding rectangle has too much, largest first.
+
+    Exact for axis-aligned corners; slanted walls are approximated in cells of 0.25 m.
+    """
+    corners = np.asarray(floor, float)
+    straight = all(np.any(np.isclose(a, b)) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    xs, ys = (
+        np.unique(corners[:, k].round(6)) if straight else np.append(np.arange(low[k], high[k], 0.25), high[k])
+        for k in (0, 1)
+    )
+    middles = np.stack(np.meshgrid((xs[:-1] + xs[1:]) / 2, (ys[:-1] + ys[1:]) / 2, indexing="ij"), axis=-1)
+    missing = ~contains(middles.reshape(-1, 2), corners).reshape(middles.shape[:2])
+    found: list[tuple[float, float, float, float]] = []
+    while missing.any() and len(found) < MOST_NOTCHES:
+        best, cells = 0.0, (0, 0, 0, 0)
+        for i, j in np.argwhere(missing):
+            reach = missing.shape[1]
+            for k in range(i, missing.shape[0]):
+                if not missing[k, j]:
+                    break
+                run = np.argmin(missing[k, j:]) if not missing[k, j:].all() else missing.shape[1] - j
+                reach = min(reach, j + int(run))
+                area = (xs[k + 1] - xs[i]) * (ys[reach] - ys[j])
+                if area > best:
+                    best, cells = area, (i, k + 1, j, reach)
+        i, k, j, reach = cells
+        missing[i:k, j:reach] = False
+        found.append((float(xs[i]), float(xs[k]), float(ys[j]), float(ys[reach])))
+    return found
+
+
+@dataclass(frozen=True)
+class CompactTask:
+    """A task as the embedded model sees it: its items renamed and in placing order, its frame moved and scaled."""
+
+    task: Task
+
+    @cached_property
+    def origin(self) -> tuple[float, float]:
+        x, y = np.asarray(self.task.room.floor, float).min(axis=0)
+        return float(x), float(y)
+
+    @cached_property
+    def scale(self) -> float:
+        """Task metres in one metre of the model's."""
+        return max(1.0, float(np.ptp(np.asarray(self.task.room.floor, float), axis=0).max()) / v.PLAN_REACH)
+
+    @cached_property
+    def items(self) -> dict[str, Item]:
+        """The items that the question tells, by id."""
+        return {item.id: item for item in prompt_items(self.task)}
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The model's name for the id of each item that is told, in placing order."""
+        rank = {category: k for k, category in enumerate(v.CATEGORIES)}
+        kinds = {item.id: known_category(item) for item in self.items.values()}
+        counts: dict[str, int] = {}
+        names = {}
+        for item_id in sorted(kinds, key=lambda item_id: rank[kinds[item_id]]):
+            kind = kinds[item_id]
+            if counts.get(kind, 0) == v.MOST_OF_A_KIND:
+                kind = next(c for c in ("thing", *v.CATEGORIES) if counts.get(c, 0) < v.MOST_OF_A_KIND)
+            counts[kind] = counts.get(kind, 0) + 1
+            names[item_id] = f"{v.category_token(kind)}_{counts[kind]}"
+        return names
+
+    @cached_property
+    def shadow(self) -> Task:
+        """The same task under the model's names, in placing order: what its answers are read against."""
+        items = tuple(replace(self.items[item_id], id=name) for item_id, name in self.names.items())
+        return Task(self.task.id, "", self.task.room, items)
+
+    def _lowered(self, item: Item) -> float:
+        """How far the model's ceiling hangs below the task's, for what hangs from it: 3 m are its reach."""
+        return max(0.0, self.task.room.height - v.HEIGHT_REACH) if item.mount == "ceiling" else 0.0
+
+    def inward(self, item: Item, pose: Pose) -> Pose:
+        """A pose of the task in the model's frame."""
+        x, y = ((value - o) / self.scale for value, o in zip((pose.x, pose.y), self.origin, strict=True))
+        return Pose(x, y, pose.z - self._lowered(item), pose.yaw)
+
+    def outward(self, item: Item, pose: Pose) -> Pose:
+        """A pose of the model's frame in the task's."""
+        x, y = (value * self.scale + o for value, o in zip((pose.x, pose.y), self.origin, strict=True))
+        return Pose(x, y, pose.z + self._lowered(item), pose.yaw)
+
+    # The text ---------------------------------------------------------------------------------------------
+
+    def _moved(self, rectangle: Sequence[float]) -> str:
+        x0, x1, y0, y1 = rectangle
+        (ox, oy), s = self.origin, self.scale
+        return _rectangle((x0 - ox) / s, (x1 - ox) / s, (y0 - oy) / s, (y1 - oy) / s)
+
+    def _opening_line(self, opening: Opening) -> str:
+        """The rectangle that an opening wants free: a door's swing, the strip before a window and its sill."""
+        corners = np.asarray(self.task.room.floor, float)
+        a, b = corners[opening.wall], corners[(opening.wall + 1) % len(corners)]
+        along = (b - a) / np.linalg.norm(b - a)
+        inward = np.array([-along[1], along[0]])
+        door = opening.kind == "door"
+        margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, STRIP)
+        start, end = a + along * (opening.offset - margin), a + along * (opening.offset + opening.width + margin)
+        points = np.array([start, end, start + inward * depth, end + inward * depth])
+        (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+        sill = "" if door else f" z{_height(opening.sill)}"
+        return f"{opening.kind}{self._moved((x0, x1, y0, y1))}{sill}\n"
+
+    def _wall_words(self, wall: int) -> str:
+        """A wall by its side of the room and its place: `south wall y0.00`."""
+        corners = np.asarray(self.task.room.floor, float)
+        a, b = corners[wall], corners[(wall + 1) % len(corners)]
+        outward = (b[1] - a[1], a[0] - b[0])
+        (ox, oy), middle = self.origin, (a + b) / 2
+        if abs(outward[0]) >= abs(outward[1]):
+            return f"{'east' if outward[0] > 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
+        return f"{'north' if outward[1] > 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
+
+    def _tells(self, target: str) -> bool:
+        """Whether the object of a relation has words: walls and the room do, items that are not told do not."""
+        return target in self.names or WALL_OR_ROOM.fullmatch(target) is not None
+
+    def _target(self, target: str) -> str:
+        if target in ("room", "wall"):
+            return target
+        return self.names[target] if target in self.names else self._wall_words(int(target[5:]))
+
+    def _item_line(self, item: Item) -> str:
+        parts = [self.names[item.id]]
+        width, depth, height = item.size
+        if item.mount != "floor":
+            parts.append(f" ({item.mount})")
+        if item.mount == "ceiling":
+            underside = self.task.room.height - height - self._lowered(item)
+            parts.append(f" z{_height(underside)}")
+        if item.covering:
+            parts.append(" (covering)")
+        if item.locked and item.pose is not None:
+            pose = self.inward(item, item.pose)
+            width, depth = stood_extents(item.size, item.pose.yaw)
+            parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
+        for relation in self.task.relations:
+            if relation.subject == item.id and self._tells(relation.object):
+                parts.append(f" >{relation.predicate} {self._target(relation.object)}")
+        parts.append(_plan_size(width / self.scale, depth / self.scale))
+        parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
+        return "".join(parts)
+
+    def words(self) -> list[str]:
+        """The words of the prompt that the model knows, in order."""
+        known = set(v.WORDS)
+        return [w for w in re.findall(r"[a-z]+", self.task.prompt.lower()) if w in known][:MOST_WORDS]
+
+    def question(self) -> str:
+        """The whole first message."""
+        room: Room = self.task.room
+        kind = room.type if room.type in v.ROOM_TYPES else "room"
+        size = np.ptp(np.asarray(room.floor, float), axis=0) / self.scale
+        lines = [f"{kind}:{_plan_size(size[0], size[1])} h{_height(room.height)}\n"]
+        lines += [f"notch{self._moved(n)}\n" for n in notches(room.floor)]
+        lines += [self._opening_line(o) for o in room.openings]
+        words = self.words()
+        if words:
+            lines.append(" ask " + " ".join(words) + "\n")
+        lines += [self._item_line(self.items[item_id]) for item_id in self.names]
+        return "".join(lines)
+
+    def statement(self, poses: dict[str, Pose]) -> str:
+        """An answer that gives these poses (of the task), in placing order: what the model is taught to say."""
+        entries = []
+        for item_id, name in self.names.items():
+            if item_id not in poses:
+                continue
+            item = self.items[item_id]
+            pose = self.inward(item, poses[item_id])
+            yaw = round(pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
+            ex, ey = (
+                rounded_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH) for extent in stood_extents(item.size, yaw)
+            )
+            entries.append(
+                f'{name}","yaw":{yaw},"ex":{ex},"ey":{ey},"x":{_plan(pose.x)},"y":{_plan(pose.y)},"z":{_height(pose.z)}}}'
+            )
+        if not entries:
+            return v.EMPTY_ANSWER
+        return v.OPEN_ANSWER + v.NEXT_ITEM.join(entries) + v.CLOSE_ANSWER
+
+    def report(self, evidence: dict) -> str:
+        """The fault lines of an evidence object, in the model's names, about the items that it was told of.
+
+        Where an item stands in one that it was not told of there is no room for it: it is said to be outside.
+        """
+        names, kinds = self.names, {opening.id: opening.kind for opening in self.task.room.openings}
+
+        def told(kind: str) -> list[tuple[str, dict]]:
+            return [(names[fault["id"]], fault) for fault in evidence[kind] if fault["id"] in names]
+
+        lines = []
+        for o in evidence["overlaps"]:
+            crossing = [names[i] for i in (o["a"], o["b"]) if i in names]
+            if len(crossing) == 2:
+                lines.append(f"{crossing[0]} overlaps {crossing[1]}{_amount(o['depth'])}")
+            elif crossing:
+                lines.append(f"{crossing[0]} outside{_amount(o['depth'])}")
+        lines += [f"{name} outside{_amount(o['distance'])}" for name, o in told("outside")]
+        lines += [f"{name} floats{_amount(u['gap'])}" for name, u in told("unsupported")]
+        lines += [f"{name} falls\n" for name, _ in told("unstable")]
+        blocking = [(i, kinds[b["opening"]]) for b in evidence["blocked"] for i in b["by"] if i in names]
+        lines += [f"{names[i]} blocks {kind}\n" for i, kind in blocking]
+        lines += [f"{name} unreachable\n" for name, _ in told("unreachable")]
+        for r in evidence["relations"]:
+            if r["subject"] in names and self._tells(r["object"]):
+                lines.append(f"{names[r['subject']]} not >{r['predicate']} {self._target(r['object'])}\n")
+        return "".join(lines[:MOST_FAULTS]) or "no faults\n"
+
+
+def _amount(value: float) -> str:
+    return f" m{_near(max(value, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
+
+
+class CompactRendering:
+    """Builds the messages of a compact conversation and reads its answers."""
+
+    name = "compact"
+
+    def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
+        return (Message("user", CompactTask(task).question(), tuple(images)),)
+
+    def statement(self, task: Task, layout: Layout) -> str:
+        return CompactTask(task).statement({i.id: layout.poses[i.id] for i in task.movable if i.id in layout.poses})
+
+    def pictures(self, task: Task, layout: Layout) -> tuple[bytes, ...]:
+        """One small top view, drawn without a render."""
+        return (compact_top_view(task, layout),)
+
+    def feedback(self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = ()) -> Message:
+        return Message("user", CompactTask(task).report(score["evidence"]), tuple(images))
+
+    def fault(self, task: Task, problems: Sequence[str]) -> Message:
+        """The question once more: the model has no words for problems of form, which its grammar rules out."""
+        return Message("user", CompactTask(task).question())
+
+    def read(self, text: str, task: Task, previous: Layout | None = None) -> Answer:
+        """As `read_answer`, with the task's own ids, frame and untouched poses put back."""
+        compact = CompactTask(task)
+        before = None
+        if previous is not None:
+            poses = {compact.names[item.id]: compact.inward(item, previous.poses[item.id]) for item in task.movable}
+            before = Layout(task.id, poses)
+        answer = read_answer(text, compact.shadow, before)
+        if answer.layout is None:
+            return answer
+        ids = {name: item_id for item_id, name in compact.names.items()}
+        changed = {ids[name] for name in answer.changed}
+        poses = {}
+        for item in task.movable:
+            if item.id in changed or previous is None:
+                poses[item.id] = compact.outward(item, answer.layout.poses[compact.names[item.id]])
+            else:
+                poses[item.id] = previous.poses[item.id]
+        in_order = tuple(item.id for item in task.movable if item.id in changed)
+        return replace(answer, layout=Layout(task.id, poses), changed=in_order)

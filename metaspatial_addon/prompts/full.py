@@ -1,0 +1,262 @@
+"""What a model reads: the full rendering of a task, of each turn's feedback, and of answers that cannot be used.
+
+`episode` builds its conversations through the `Rendering` protocol; `compact.py` has the terse form for the embedded
+model. Texts depend on their arguments alone, byte for byte, so that a record can be replayed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..core.conversation import Message
+from ..core.evidence import Evidence
+from ..core.polygon import wall
+from ..core.task import Item, Layout, Opening, Pose, Relation, Room, Task, pose_to_json
+from .answer import Answer, read_answer
+from .prompt_items import prompt_items
+
+IMAGES = (
+    "a top view with metre ticks, item names and an arrow at each front",
+    "a perspective view, the walls towards the camera left out",
+)
+
+EXAMPLE = (
+    "<think>The example stove is 0.6 m deep and its wall lies at y = 2, so its centre goes to y = 2 - 0.3 = 1.7; "
+    "facing -y it needs yaw 0. The example stool stands before it and looks back at it.</think>\n"
+    '<answer>[{"id": "example_stove", "x": 0.9, "y": 1.7, "z": 0, "yaw": 0}, '
+    '{"id": "example_stool", "x": 0.9, "y": 0.6, "z": 0, "yaw": 180}]</answer>'
+)
+"""A worked answer that is valid; no task has items of these ids."""
+
+SYSTEM = f"""You lay out furniture in a room. You are given the room, the items with their sizes, and the wishes for it.
+
+Frame: metres and degrees, z up, seen from above with x to the right and y upwards. An item's x and y are the centre \
+of its bounding box seen from above, z is the height of its underside above the floor, yaw turns it counter-clockwise. \
+Sizes are width x depth x height. At yaw 0 the width runs along x, the depth along y, and the front looks towards -y; \
+at yaw 90 the front looks towards +x, at 180 towards +y, at 270 towards -x. At yaw 90 and 270 the width therefore \
+runs along y.
+
+A good layout: no two items overlap; every item is wholly inside the room; what stands on the floor has z 0, what \
+stands on another item has z at that item's top, what hangs on a wall has its back at that wall, what hangs from the \
+ceiling reaches it; doors can swing and windows are not hidden; one can walk from the door to the front of each item; \
+the wishes are met.
+
+Answer in this form, first your thoughts, then a JSON list:
+<think>…</think><answer>[{{"id": …, "x": …, "y": …, "z": …, "yaw": …}}, …]</answer>
+The first answer places every item that is not locked. Later answers list what moves; what they leave out stays \
+where it is, and an empty list [] says that nothing needs to change. Write numbers as plain numbers, and list no \
+locked item.
+
+An example of the form, with items that you do not have:
+{EXAMPLE}"""
+
+_MOUNTS = {
+    "floor": "stands on the floor",
+    "surface": "stands on top of another item",
+    "wall": "hangs on a wall, its back against it",
+    "ceiling": "hangs from the ceiling",
+}
+_WISHES = {
+    "next_to": "{s} is next to {o} (at most 0.5 m between them)",
+    "near": "{s} is near {o} (0.5 to 1.5 m between them)",
+    "across": "{s} is across from {o} (1.5 to 4 m between them)",
+    "far": "{s} is far from {o} (more than 4 m between them)",
+    "against": "{s} has its back against {o}",
+    "corner": "{s} stands in a corner of the room, its back corner at two walls",
+    "facing": "{s} faces {o} (its front towards it, within 30 degrees)",
+    "left_of": "{s} is on the left of {o}, as seen by someone who looks at the front of {o}",
+    "right_of": "{s} is on the right of {o}, as seen by someone who looks at the front of {o}",
+    "in_front_of": "{s} is in front of {o}",
+    "behind": "{s} is behind {o}",
+    "on": "{s} rests on top of {o}",
+    "under": "{s} is under {o}",
+    "inside": "{s} is inside {o}",
+    "around": "{s} stands around {o} and faces it (evenly, if there are several)",
+    "centred": "{s} is centred in {o}",
+}
+
+
+class Rendering(Protocol):
+    """One way of putting an episode into words and of reading the answers."""
+
+    def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
+        """The messages that open a conversation about a task."""
+        ...
+
+    def feedback(self, task: Task, layout: Layout, score: dict[str, Any], images: Sequence[bytes] = ()) -> Message:
+        """The message after a usable answer. `score` is a score object of DESIGN section 4."""
+        ...
+
+    def fault(self, task: Task, problems: Sequence[str]) -> Message:
+        """The message after an answer that could not be used."""
+        ...
+
+    def statement(self, task: Task, layout: Layout) -> str:
+        """The answer that would give this layout of the task's movable items."""
+        ...
+
+    def pictures(self, task: Task, layout: Layout) -> tuple[bytes, ...] | None:
+        """PNG pictures of a layout that this rendering draws itself; None when it shows renders."""
+        ...
+
+    def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
+        """The answer in a model's text."""
+        ...
+
+
+class FullRendering:
+    """The rendering for pretrained models. Without `text`, feedback is left to the pictures (for ablations)."""
+
+    def __init__(self, text: bool = True):
+        self._text = text
+
+    def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
+        """System text and the user text of turn 1; `images` show the room before anything is placed."""
+        room = task.room
+        lines = [
+            f"Asked for: {_words(task.prompt) or 'nothing in particular'}",
+            f"Room: {_words(room.type)}, {_metres(room.height)} m high",
+            "Floor corners (x, y), counter-clockwise: " + ", ".join(_point(corner) for corner in room.floor),
+            "Walls:",
+            *(_wall_line(room, k) for k in range(len(room.floor))),
+        ]
+        if room.openings:
+            lines += ["Doors and windows:", *(_opening_line(room, opening) for opening in room.openings)]
+        lines += ["Items to place:", *(_item_line(item) for item in task.movable)]
+        if task.locked:
+            lines += ["Locked items, which stay where they are:"]
+            told = [(item, item.pose) for item in prompt_items(task) if item.locked and item.pose]
+            lines += [f"{_item_line(item)}; at {_pose_words(pose)}" for item, pose in told]
+            if len(told) < len(task.locked):
+                lines.append(f"- and {len(task.locked) - len(told)} more, which are not listed")
+        if task.relations:
+            lines += ["Wishes to be met:", *(f"- {_wish(relation)}" for relation in task.relations)]
+        lines += _image_lines(images, "the room as it is now")
+        return Message("system", SYSTEM), Message("user", "\n".join(lines), tuple(images))
+
+    def feedback(self, task: Task, layout: Layout, score: dict[str, Any], images: Sequence[bytes] = ()) -> Message:
+        """Layout, score and one line for each fault; says that [] ends it when there is none."""
+        lines: list[str] = []
+        if self._text:
+            terms = ", ".join(f"{name} {value:.2f}" for name, value in score["terms"].items() if value is not None)
+            faults = fault_lines(score["evidence"])
+            lines += ["The layout now:", *_placement_lines(task, layout)]
+            lines += [f"Score: {score['reward']:.2f} ({terms}; each 1 at best)."]
+            lines += ["Faults:", *(f"- {line}" for line in faults)] if faults else ["Nothing is at fault."]
+            ending = "List the items that move." if faults else "Answer with [] to end, or list items that move."
+        else:
+            ending = "List the items that move, or answer with [] when nothing needs to change."
+        lines += [*_image_lines(images, "this layout"), ending]
+        return Message("user", "\n".join(lines), tuple(images))
+
+    def fault(self, task: Task, problems: Sequence[str]) -> Message:
+        lines = ["Your answer could not be used, and nothing was moved:", *(f"- {problem}" for problem in problems)]
+        return Message("user", "\n".join((*lines, "Answer again, in the form that was described.")))
+
+    def statement(self, task: Task, layout: Layout) -> str:
+        return "<answer>" + "\n".join(_placement_lines(task, layout)) + "</answer>"
+
+    def pictures(self, task: Task, layout: Layout) -> None:
+        return None
+
+    def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
+        return read_answer(text, task, previous)
+
+
+def fault_lines(evidence: Evidence | Mapping[str, Any]) -> list[str]:
+    """One line for each fault, as "bed_1 overlaps desk_1 by 0.23 m"; also read by people.
+
+    Takes evidence or the `evidence` object of a score.
+    """
+    found = evidence.to_json() if isinstance(evidence, Evidence) else evidence
+    return [
+        *(f"{o['a']} overlaps {o['b']} by {o['depth']:.2f} m" for o in found["overlaps"]),
+        *(_outside_line(o) for o in found["outside"]),
+        *(f"{u['id']} is {u['gap']:.2f} m away from what should carry it" for u in found["unsupported"]),
+        *(
+            f"{u['id']} does not stay: it moves by {u['drift']:.2f} m and tilts by {u['tilt']:.0f} degrees"
+            for u in found["unstable"]
+        ),
+        *(
+            f"{b['opening']} is blocked by {_listing(b['by'])} ({b['share']:.0%} of its space)"
+            for b in found["blocked"]
+        ),
+        *(f"{u['id']} cannot be reached on foot" for u in found["unreachable"]),
+        *(f"not met: {_wish(Relation(r['subject'], r['predicate'], r['object']))}" for r in found["relations"]),
+    ]
+
+
+def _outside_line(outside: Mapping[str, Any]) -> str:
+    line = f"{outside['id']} reaches {outside['distance']:.2f} m out of the room"
+    return f"{line} ({outside['share']:.0%} of its footprint)" if outside["share"] >= 0.005 else line
+
+
+def _listing(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "items"
+
+
+def _words(text: str) -> str:
+    """Free text on one line."""
+    return " ".join(text.split())
+
+
+def _metres(value: float) -> str:
+    """At most three decimals, without trailing zeros."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _point(point: Sequence[float]) -> str:
+    return f"({_metres(point[0])}, {_metres(point[1])})"
+
+
+def _wall_line(room: Room, k: int) -> str:
+    side = wall(room.floor, k)
+    return f"- wall_{k} from {_point(side.start)} to {_point(side.end)}, {_metres(side.length)} m"
+
+
+def _opening_line(room: Room, opening: Opening) -> str:
+    side = wall(room.floor, opening.wall)
+    ends = f"from {_point(side.at(opening.offset))} to {_point(side.at(opening.offset + opening.width))}"
+    top = _metres(opening.sill + opening.height)
+    if opening.kind == "door":
+        swing = f"opens into the room around its hinge at {_point(side.at(opening.offset))}"
+        return f"- {opening.id}: door in wall_{opening.wall} {ends}, {top} m high; {swing}; keep its swing free"
+    sill = f"sill at {_metres(opening.sill)} m, top at {top} m"
+    return f"- {opening.id}: window in wall_{opening.wall} {ends}, {sill}; nothing higher than the sill close to it"
+
+
+def _item_line(item: Item) -> str:
+    size = " x ".join(_metres(side) for side in item.size)
+    covering = "; a covering, others may stand on it" if item.covering else ""
+    return f"- {item.id}: {_words(item.category)}, {size} m, {_MOUNTS[item.mount]}{covering}"
+
+
+def _pose_words(pose: Pose) -> str:
+    return f"x {_metres(pose.x)}, y {_metres(pose.y)}, z {_metres(pose.z)}, yaw {_metres(pose.yaw)}"
+
+
+def _wish(relation: Relation) -> str:
+    other = {"wall": "a wall", "room": "the room"}.get(relation.object, relation.object)
+    if relation.predicate == "centred" and other != "the room":
+        return f"{relation.subject} is centred along {other}"
+    return _WISHES[relation.predicate].format(s=relation.subject, o=other)
+
+
+def _placement_lines(task: Task, layout: Layout) -> list[str]:
+    """The layout as the JSON list that an answer would write, an item a line."""
+    lines = []
+    for item in task.movable:
+        if item.id in layout.poses:
+            numbers = (f'"{key}": {_metres(value)}' for key, value in pose_to_json(layout.poses[item.id]).items())
+            lines.append(f'{{"id": {json.dumps(item.id)}, {", ".join(numbers)}}}')
+    return ["[" + ",\n ".join(lines) + "]"]
+
+
+def _image_lines(images: Sequence[bytes], shown: str) -> list[str]:
+    if not images:
+        return []
+    kinds = "; ".join(f"{k}. {kind}" for k, kind in enumerate(IMAGES[: len(images)], 1))
+    return [f"Pictures of {shown}: {kinds}."]

@@ -1,0 +1,308 @@
+"""The words of the embedded model: every token that a compact conversation is made of.
+
+A coordinate with its field is one token, since on a small machine every token costs. The text of a token
+is what it stands for in the conversation, so joining tokens gives the text, and matching the longest token
+first gives them back. The order of the list is the numbering of a trained model: append, never reorder.
+"""
+
+from __future__ import annotations
+
+from ..core.task import PREDICATES
+
+# In placing order: what others depend on comes first. "thing" stands for whatever is not known.
+CATEGORIES = (
+    "double bed",
+    "single bed",
+    "bunk bed",
+    "crib",
+    "sofa",
+    "loveseat",
+    "bathtub",
+    "shower cabin",
+    "fridge",
+    "sink unit",
+    "dishwasher",
+    "stove",
+    "kitchen counter",
+    "dining table",
+    "kitchen island",
+    "play table",
+    "desk",
+    "vanity table",
+    "tv stand",
+    "nightstand",
+    "wardrobe",
+    "dresser",
+    "coffee table",
+    "armchair",
+    "toilet",
+    "washbasin",
+    "washing machine",
+    "bookcase",
+    "china cabinet",
+    "sideboard",
+    "console table",
+    "shoe rack",
+    "bench",
+    "filing cabinet",
+    "thing",
+    "office chair",
+    "dining chair",
+    "kids chair",
+    "bar stool",
+    "bar cart",
+    "side table",
+    "ottoman",
+    "toy box",
+    "rocking horse",
+    "floor mirror",
+    "laundry basket",
+    "trash bin",
+    "coat rack",
+    "umbrella stand",
+    "floor lamp",
+    "plant",
+    "rug",
+    "round rug",
+    "tv",
+    "monitor",
+    "laptop",
+    "printer",
+    "microwave",
+    "coffee machine",
+    "table lamp",
+    "vase",
+    "potted plant",
+    "books",
+    "fruit bowl",
+    "range hood",
+    "wall cabinet",
+    "bathroom cabinet",
+    "mirror",
+    "whiteboard",
+    "picture",
+    "wall shelf",
+    "clock",
+    "towel rack",
+    "ceiling lamp",
+    "pendant lamp",
+)
+ROOM_TYPES = ("bedroom", "living room", "dining room", "kitchen", "bathroom", "office", "children's room", "hallway")
+SIDES = ("south", "east", "north", "west")
+MOST_OF_A_KIND = 24
+
+# Lengths in metres: 5 cm in plan, 1 cm in height.
+PLAN_STEP, HEIGHT_STEP = 0.05, 0.01
+PLAN_REACH, EXTENT_REACH, HEIGHT_REACH, FAULT_REACH = 8.0, 4.0, 3.0, 2.0
+YAW_STEP = 15
+
+SPECIAL = (
+    "<|pad|>",
+    "<|end|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|vision_start|>",
+    "<|image_pad|>",
+    "<|vision_end|>",
+    "<|video_pad|>",
+)
+OPEN_ANSWER, NEXT_ITEM, CLOSE_ANSWER = '<think></think><answer>[{"id":"', ',{"id":"', "]</answer>"
+EMPTY_ANSWER = "<think></think><answer>[]</answer>"
+WORDS = (
+    "bed",
+    "double",
+    "single",
+    "bunk",
+    "king",
+    "crib",
+    "cot",
+    "sofa",
+    "couch",
+    "loveseat",
+    "bathtub",
+    "tub",
+    "shower",
+    "cabin",
+    "fridge",
+    "refrigerator",
+    "sink",
+    "dishwasher",
+    "stove",
+    "oven",
+    "cooker",
+    "counter",
+    "island",
+    "dining",
+    "kitchen",
+    "play",
+    "table",
+    "desk",
+    "workplace",
+    "vanity",
+    "tv",
+    "television",
+    "stand",
+    "nightstand",
+    "bedside",
+    "wardrobe",
+    "closet",
+    "dresser",
+    "drawers",
+    "chest",
+    "coffee",
+    "armchair",
+    "reading",
+    "toilet",
+    "washbasin",
+    "washing",
+    "machine",
+    "bookcase",
+    "bookshelf",
+    "shelf",
+    "china",
+    "cabinet",
+    "sideboard",
+    "console",
+    "shoe",
+    "rack",
+    "bench",
+    "filing",
+    "office",
+    "chair",
+    "chairs",
+    "kids",
+    "bar",
+    "stool",
+    "cart",
+    "side",
+    "ottoman",
+    "toy",
+    "box",
+    "rocking",
+    "horse",
+    "floor",
+    "mirror",
+    "laundry",
+    "basket",
+    "trash",
+    "bin",
+    "coat",
+    "umbrella",
+    "lamp",
+    "plant",
+    "rug",
+    "carpet",
+    "round",
+    "monitor",
+    "laptop",
+    "printer",
+    "microwave",
+    "vase",
+    "books",
+    "fruit",
+    "bowl",
+    "hood",
+    "whiteboard",
+    "picture",
+    "clock",
+    "towel",
+    "ceiling",
+    "pendant",
+    "wall",
+    "south",
+    "east",
+    "north",
+    "west",
+    "window",
+    "door",
+    "longest",
+    "opposite",
+    "corner",
+    "middle",
+    "centre",
+    "center",
+    "next",
+    "beside",
+    "by",
+    "near",
+    "facing",
+    "looking",
+    "turned",
+    "front",
+    "before",
+    "behind",
+    "left",
+    "right",
+    "under",
+    "on",
+    "against",
+    "along",
+    "at",
+    "far",
+    "around",
+    "open",
+    "free",
+)
+
+
+def steps(least: float, most: float, step: float) -> list[str]:
+    """The numbers of a range as they are written, two decimals."""
+    return [f"{k * step:.2f}" for k in range(round(least / step), round(most / step) + 1)]
+
+
+def category_token(category: str) -> str:
+    return category.replace(" ", "_")
+
+
+def _tokens() -> list[str]:
+    plan = steps(0.0, PLAN_REACH, PLAN_STEP)
+    tokens = [*SPECIAL, OPEN_ANSWER, NEXT_ITEM, CLOSE_ANSWER, EMPTY_ANSWER]
+    tokens += ["\n", " ask", "notch", "door", "window", "no faults\n"]
+    tokens += [f"{room_type}:" for room_type in (*ROOM_TYPES, "room")]
+    tokens += [category_token(c) for c in CATEGORIES] + [f"_{k}" for k in range(1, MOST_OF_A_KIND + 1)]
+    tokens += [" (surface)", " (wall)", " (ceiling)", " (covering)", " (fixed)"]
+    tokens += [f" >{p} " for p in PREDICATES] + ["wall", "room"] + [f"{side} wall" for side in SIDES]
+    tokens += [" outside", " floats", " falls\n", " blocks door\n", " blocks window\n", " unreachable\n"]
+    tokens += [" overlaps ", " not"]
+    tokens += [f" m{v}\n" for v in steps(PLAN_STEP, FAULT_REACH, PLAN_STEP)]
+    tokens += [f" {field}{v}" for field in "wd" for v in plan[1:]]
+    tokens += [f" h{v}\n" for v in steps(HEIGHT_STEP, HEIGHT_REACH, HEIGHT_STEP)]
+    tokens += [f" {field}{v}" for field in "xy" for v in plan]
+    tokens += [f" z{v}" for v in steps(0.0, HEIGHT_REACH, HEIGHT_STEP)]
+    tokens += [f'","yaw":{yaw}' for yaw in range(0, 360, YAW_STEP)]
+    tokens += [f',"{field}":{v}' for field in ("ex", "ey") for v in steps(PLAN_STEP, EXTENT_REACH, PLAN_STEP)]
+    tokens += [f',"{field}":{v}' for field in "xy" for v in plan]
+    tokens += [f',"z":{v}}}' for v in steps(0.0, HEIGHT_REACH, HEIGHT_STEP)]
+    tokens += [f" {word}" for word in WORDS]
+    if len(tokens) != len(set(tokens)):
+        raise AssertionError("a token stands twice in the vocabulary")
+    return tokens
+
+
+TOKENS: tuple[str, ...] = tuple(_tokens())
+TOKEN_IDS: dict[str, int] = {token: k for k, token in enumerate(TOKENS)}
+PAD, END = TOKEN_IDS["<|pad|>"], TOKEN_IDS["<|end|>"]
+LONGEST_TOKEN = max(map(len, TOKENS))
+
+
+def encode(text: str) -> list[int]:
+    """Token ids of a compact text: the longest token that fits, again and again. Linear in its length.
+
+    Raises ValueError where no token fits.
+    """
+    ids, at = [], 0
+    while at < len(text):
+        for length in range(min(LONGEST_TOKEN, len(text) - at), 0, -1):
+            token = TOKEN_IDS.get(text[at : at + length])
+            if token is not None:
+                ids.append(token)
+                at += length
+                break
+        else:
+            raise ValueError(f"no token for {text[at : at + 20]!r}")
+    return ids
+
+
+def decode(ids: list[int] | tuple[int, ...]) -> str:
+    """The text of token ids."""
+    return "".join(TOKENS[k] for k in ids)

@@ -1,0 +1,61 @@
+"""The score of one turn: how it ended, what it earned, and why. Called by `episode` and `headless/score.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..core.evidence import Evidence
+from ..core.task import Task
+from .terms import MEASURED, counts, in_unit, terms
+from .weights import DEFAULT, Weights, total, total_of_unusable
+
+Status = Literal["ok", "model_fault", "infra_fault"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One turn's outcome. `reward` is None for an infra fault and only then: nothing was measured, so there is no
+    number to learn from. Without a usable layout `evidence` is empty, which says nothing about the room."""
+
+    task: str
+    status: Status
+    reward: float | None
+    terms: dict[str, float] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        grade: float,
+        evidence: Evidence,
+        weights: Weights = DEFAULT,
+        judge: float | None = None,
+    ) -> Score:
+        """The score of a usable answer. `grade` and `judge` in [0, 1]; raises ValueError outside."""
+        measured = terms(task, grade, evidence, judge)
+        return cls(task.id, "ok", total(measured, weights), measured, evidence, counts(task, evidence))
+
+    @classmethod
+    def unusable(cls, task: Task, grade: float, weights: Weights = DEFAULT) -> Score:
+        """The score of an answer that gives no layout: the graded format alone, every other term 0."""
+        measured = {**dict.fromkeys(MEASURED, 0.0), "format": in_unit("grade", grade)}
+        return cls(task.id, "model_fault", total_of_unusable(grade, weights), measured, counts=counts(task, Evidence()))
+
+    @classmethod
+    def infra(cls, task: Task) -> Score:
+        """The score of a turn in which a renderer, worker, server or judge failed: none."""
+        return cls(task.id, "infra_fault", None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The score object of score.py and of `turns.jsonl`; `evidence` lists faults only."""
+        return {
+            "task": self.task,
+            "status": self.status,
+            "reward": self.reward,
+            "terms": dict(self.terms),
+            "evidence": self.evidence.to_json(),
+            "counts": dict(self.counts),
+        }

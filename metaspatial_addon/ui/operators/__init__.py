@@ -1,0 +1,1 @@
+"""One operator class for each action of the panel."""

@@ -1,0 +1,160 @@
+"""Layouts: generate, fix, refine, cancel, and export of what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+from bpy.types import Context, Event, Operator
+from bpy_extras.io_utils import ExportHelper
+
+from ...blender.scene_io import blend_file
+from ...blender.scene_io.items import has_usd
+from ...blender.turns import compare, turn_collections, turn_visibility
+from ...core.errors import InputError
+from ..state import job, recent
+from ..state.identifiers import Operators
+from ..state.request import NotReady, build
+
+
+class _LayoutOperator:
+    """Starts a layout; what is missing is said where the click was, and in the panel."""
+
+    bl_options = {"REGISTER"}
+    mode = ""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if job.current.busy:
+            cls.poll_message_set("A job is running: wait for it, or cancel it")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            request = build(context, self.mode)
+        except NotReady as error:
+            job.current.say(job.Notice("ERROR", str(error), error.operator))
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        recent.remember(context.scene.metaspatial.prompt)
+        job.start(context, request)
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_generate_layout(_LayoutOperator, Operator):
+    """Lay out the items in the room, in the background. Nothing of yours moves before you accept a turn"""
+
+    bl_idname = Operators.GENERATE_LAYOUT
+    bl_label = "Generate Layout"
+    mode = "generate"
+
+
+class METASPATIAL_OT_fix_broken(_LayoutOperator, Operator):
+    """From where things stand now, move only items that are at fault, and as little as possible"""
+
+    bl_idname = Operators.FIX_BROKEN
+    bl_label = "Fix Only What Is Broken"
+    mode = "fix"
+
+
+class METASPATIAL_OT_refine_from_here(_LayoutOperator, Operator):
+    """Go on from the shown turn and from what you have moved in it; the new turns follow in the same list"""
+
+    bl_idname = Operators.REFINE_FROM_HERE
+    bl_label = "Refine From Here"
+    mode = "refine"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not super().poll(context):
+            return False
+        if turn_visibility.shown(context.scene) is None:
+            cls.poll_message_set("Show a turn first")
+            return False
+        return True
+
+
+class METASPATIAL_OT_cancel(Operator):
+    """Stop at once. Turns that have arrived stay"""
+
+    bl_idname = Operators.CANCEL
+    bl_label = "Cancel"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return job.current.busy
+
+    def execute(self, context: Context) -> set[str]:
+        job.cancel()
+        return {"FINISHED"}
+
+
+_FORMATS = (
+    ("GLB", "glTF Binary (.glb)", "The turn's objects in real metres, for most other programs"),
+    *((("USD", "USD (.usdc)", "The turn's objects in real metres"),) if has_usd() else ()),
+    ("LAYOUT", "Layout (.json)", "Where each item stands, as metaspatial.layout/1"),
+)
+_SUFFIXES = {"GLB": ".glb", "USD": ".usdc", "LAYOUT": ".json"}
+
+
+class METASPATIAL_OT_export_layout(Operator, ExportHelper):
+    """Write the accepted turn, else the shown one, as it stands now, to a file for other programs"""
+
+    bl_idname = Operators.EXPORT_LAYOUT
+    bl_label = "Export Layout"
+    bl_options = {"REGISTER"}
+    filename_ext = ".glb"
+
+    file_format: EnumProperty(name="Format", items=_FORMATS, default="GLB")
+    filter_glob: StringProperty(default="*.glb;*.usdc;*.json", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if _chosen(context) is None:
+            cls.poll_message_set("Accept or show a turn first")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        self.filename_ext = _SUFFIXES[self.file_format]
+        return super().invoke(context, event)
+
+    def check(self, _context: Context) -> bool:
+        """The name in the file browser gets the suffix of the format that is picked there."""
+        path = str(Path(self.filepath).with_suffix(_SUFFIXES[self.file_format])) if self.filepath else ""
+        changed, self.filepath = path != self.filepath, path
+        return changed
+
+    def execute(self, context: Context) -> set[str]:
+        turn = _chosen(context)
+        try:
+            if self.file_format == "GLB":
+                blend_file.export_glb(self.filepath, turn, context.scene)
+            elif self.file_format == "USD":
+                blend_file.export_usd(self.filepath, turn, context.scene)
+            else:
+                blend_file.export_layout(self.filepath, compare.turn_layout(turn))
+        except (InputError, OSError) as error:
+            self.report({"ERROR"}, f"{turn.name} was not exported: {error}")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{turn.name} was written to {Path(self.filepath).name}")
+        return {"FINISHED"}
+
+
+def _chosen(context: Context) -> bpy.types.Collection | None:
+    """The turn to export."""
+    return turn_collections.accepted(context.scene) or turn_visibility.shown(context.scene)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        METASPATIAL_OT_generate_layout,
+        METASPATIAL_OT_fix_broken,
+        METASPATIAL_OT_refine_from_here,
+        METASPATIAL_OT_cancel,
+        METASPATIAL_OT_export_layout,
+    )
+)

@@ -1,0 +1,277 @@
+"""What is done with turns: show, compare, accept, delete, and look into them."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+from bpy.props import BoolProperty, IntProperty
+from bpy.types import Collection, Context, Event, Operator
+
+from ...blender.turns import compare, turn_collections, turn_visibility, turns
+from ..state import job, turn_cache
+from ..state.identifiers import Operators
+
+_POPUP_WIDTH = 520  # pixels
+_LETTERS = 78  # in a line of the popup
+_MOST_LINES = 30
+
+
+def turn_of(context: Context, number: int) -> Collection | None:
+    """The turn of that number in the run that is listed; 0: the one picked in the list, else the one shown."""
+    if number == 0:
+        return turn_cache.listed_turn(context.scene) or turn_visibility.shown(context.scene)
+    run = turn_cache.listed_run(context.scene)
+    return next((turn for turn in turns.turns(run) if turn[turns.KEY]["turn"] == number), None) if run else None
+
+
+class _TurnOperator:
+    """Works on a turn of the list."""
+
+    number: IntProperty(name="Turn", description="Number of the turn; 0: the one picked in the list", options=set())
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not turn_visibility.all_turns(context.scene):
+            cls.poll_message_set("There is no turn yet")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Only in Object Mode")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        turn = turn_of(context, self.number)
+        if turn is None:
+            self.report({"WARNING"}, "There is no such turn: pick one in the list")
+            return {"CANCELLED"}
+        job.current.start_afresh()  # a turn that is just arriving counts on what is shown
+        return self.act(context, turn)
+
+
+class METASPATIAL_OT_show_turn(_TurnOperator, Operator):
+    """Show this turn in place of your objects, which stay where they are"""
+
+    bl_idname = Operators.SHOW_TURN
+    bl_label = "Show Turn"
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        turn_collections.show(context.scene, turn)
+        job.list_turn(context.scene, turn)
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_show_originals(Operator):
+    """Show your own objects in place of the turns"""
+
+    bl_idname = Operators.SHOW_ORIGINALS
+    bl_label = "Show Originals"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if turn_visibility.shown(context.scene) is None and not turn_visibility.hides(context.scene):
+            cls.poll_message_set("No turn is shown")
+            return False
+        return context.mode == "OBJECT"
+
+    def execute(self, context: Context) -> set[str]:
+        job.current.start_afresh()
+        turn_collections.show(context.scene, None)
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_compare_turns(_TurnOperator, Operator):
+    """Mark where items stood in another turn, with arrows to where they stand in the shown one"""
+
+    bl_idname = Operators.COMPARE_TURNS
+    bl_label = "Compare With Turn"
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        settings = context.scene.metaspatial
+        settings.compare_with = None if settings.compare_with == turn else turn
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_accept_turn(_TurnOperator, Operator):
+    """Move your objects to where the turn has them, with what you have moved in it"""
+
+    bl_idname = Operators.ACCEPT_TURN
+    bl_label = "Accept Turn"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not super().poll(context):
+            return False
+        turn = turn_of(context, 0)
+        if turn is not None and not turn_collections.roots(turn):
+            cls.poll_message_set("The answer of this turn could not be used: it places nothing")
+            return False
+        return True
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        scene = context.scene
+        locked = {thing for thing in scene.objects if thing.metaspatial.locked}
+        accepted = turn_collections.accept(scene, turn, locked)
+        for note in accepted.notes:
+            self.report({"WARNING"}, note)
+        moved = f"Moved {accepted.moved} object{'' if accepted.moved == 1 else 's'}"
+        self.report({"INFO"}, moved)
+        if accepted.notes:
+            job.current.say(job.Notice("INFO", ". ".join((moved, *accepted.notes))))
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_delete_turn(_TurnOperator, Operator):
+    """Remove the turn from the file. Your own objects stay"""
+
+    bl_idname = Operators.DELETE_TURN
+    bl_label = "Delete Turn"
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        turn_collections.delete_turn(context.scene, turn)
+        now = turn_visibility.shown(context.scene)
+        if now is not None:
+            job.list_turn(context.scene, now)
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_clear_turns(Operator):
+    """Remove all turns of this scene from the file. Your own objects stay"""
+
+    bl_idname = Operators.CLEAR_TURNS
+    bl_label = "Clear Turns"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return context.mode == "OBJECT" and bool(turns.runs(context.scene) or turn_visibility.hides(context.scene))
+
+    def execute(self, context: Context) -> set[str]:
+        job.current.start_afresh()
+        turn_collections.clear(context.scene)
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_select_fault(_TurnOperator, Operator):
+    """Select the objects that are at fault here, and bring them into view"""
+
+    bl_idname = Operators.SELECT_FAULT
+    bl_label = "Select Fault"
+
+    index: IntProperty(name="Fault", description="Place in the turn's list of faults", options=set())
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        faults = compare.faults(turn)
+        if not 0 <= self.index < len(faults):
+            self.report({"WARNING"}, "The turn has no such fault")
+            return {"CANCELLED"}
+        if turn_visibility.shown(context.scene) != turn:
+            turn_collections.show(context.scene, turn)
+        layer = context.view_layer
+        layer.update()
+        for thing in list(layer.objects.selected):
+            thing.select_set(False)
+        found = [thing for name in faults[self.index].objects if (thing := layer.objects.get(name)) is not None]
+        for thing in found:
+            thing.select_set(True)
+        if not found:
+            self.report({"INFO"}, "The objects of this fault are not in the scene any more")
+            return {"FINISHED"}
+        layer.objects.active = found[0]
+        _frame_selected(context)
+        return {"FINISHED"}
+
+
+def _frame_selected(context: Context) -> None:
+    """Bring what is selected into all 3D views of the window."""
+    for area in context.screen.areas if context.screen is not None else ():
+        region = next((region for region in area.regions if region.type == "WINDOW"), None)
+        if area.type == "VIEW_3D" and region is not None:
+            with context.temp_override(area=area, region=region):
+                if bpy.ops.view3d.view_selected.poll():
+                    bpy.ops.view3d.view_selected()
+
+
+class METASPATIAL_OT_show_pictures(_TurnOperator, Operator):
+    """Open the turn's two pictures, from above and of the room, in a window of their own"""
+
+    bl_idname = Operators.SHOW_PICTURES
+    bl_label = "Show Pictures"
+    bl_options = {"REGISTER"}
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        pictures = [turn[key] for key in (turn_collections.VIEW, turn_collections.TOP) if turn.get(key) is not None]
+        if not pictures:
+            self.report({"INFO"}, f"{turn.name} has no pictures")
+            return {"CANCELLED"}
+        before = set(context.window_manager.windows)
+        bpy.ops.wm.window_new()
+        window = next(window for window in context.window_manager.windows if window not in before)
+        area = window.screen.areas[0]
+        area.type = "IMAGE_EDITOR"
+        if len(pictures) > 1:
+            with context.temp_override(window=window, area=area):
+                bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+        for area, picture in zip(window.screen.areas, pictures, strict=False):
+            area.spaces.active.image = picture
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_show_reasoning(_TurnOperator, Operator):
+    """Read what the model thought in this turn"""
+
+    bl_idname = Operators.SHOW_REASONING
+    bl_label = "Show Reasoning"
+    bl_options = {"REGISTER"}
+
+    as_text: BoolProperty(name="As Text", description="Open it in the text editor", options={"SKIP_SAVE"})
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        if self.as_text or turn_of(context, self.number) is None:
+            return self.execute(context)
+        return context.window_manager.invoke_popup(self, width=_POPUP_WIDTH)
+
+    def draw(self, context: Context) -> None:
+        turn = turn_of(context, self.number)
+        lines = [
+            line for paragraph in _reasoning(turn).splitlines() for line in textwrap.wrap(paragraph, _LETTERS) or [""]
+        ]
+        column = self.layout.column(align=True)
+        for line in lines[:_MOST_LINES]:
+            column.label(text=line, translate=False)
+        if len(lines) > _MOST_LINES:
+            column.label(text="…")
+        open_text = self.layout.operator(Operators.SHOW_REASONING, text="Open as Text", icon="TEXT")
+        open_text.number, open_text.as_text = turn[turns.KEY]["turn"], True
+
+    def act(self, context: Context, turn: Collection) -> set[str]:
+        text = bpy.data.texts.new(f"{turn.name} reasoning")
+        text.write(_reasoning(turn))
+        editors = [area for area in context.screen.areas if area.type == "TEXT_EDITOR"] if context.screen else []
+        for area in editors:
+            area.spaces.active.text = text
+        if not editors:
+            self.report({"INFO"}, f'"{text.name}" is among the texts of the text editor')
+        return {"FINISHED"}
+
+
+def _reasoning(turn: Collection) -> str:
+    return turn_cache.turn_facts(turn).think or "The model told no reasoning in this turn."
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        METASPATIAL_OT_show_turn,
+        METASPATIAL_OT_show_originals,
+        METASPATIAL_OT_compare_turns,
+        METASPATIAL_OT_accept_turn,
+        METASPATIAL_OT_delete_turn,
+        METASPATIAL_OT_clear_turns,
+        METASPATIAL_OT_select_fault,
+        METASPATIAL_OT_show_pictures,
+        METASPATIAL_OT_show_reasoning,
+    )
+)

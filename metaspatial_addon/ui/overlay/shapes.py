@@ -1,0 +1,101 @@
+"""What the overlay draws, as points in the world: outlines as pairs of line ends, faint fills as triangles.
+
+Lengths are in scene units; `unit` is how many of them a metre has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.access import keep_free
+from ...core.task import Opening, Room
+
+LIFT = 0.03
+"""Metres above the floor: over rugs, and so that floor and drawing do not flicker."""
+
+_BOX_EDGES = np.array([(k, k | bit) for bit in (1, 2, 4) for k in range(8) if not k & bit])
+_GAP, _LENGTH = 0.06, 0.4
+"""Metres between an item and the arrow at its front, and of the arrow."""
+_SHAFT, _HEAD, _HEAD_WIDTH = 0.06, 0.18, 0.18
+"""Metres of an arrow's shaft across, and of its head."""
+_STILL = 0.01
+"""Metres below which nothing is said to have moved."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Line ends (2 L, 3) and corners of triangles (3 T, 3), in the world."""
+
+    lines: np.ndarray
+    triangles: np.ndarray
+
+
+def joined(shapes: list[Shape]) -> Shape:
+    """All shapes as one."""
+    nothing = np.empty((0, 3))
+    return Shape(
+        np.concatenate([nothing, *(shape.lines for shape in shapes)]),
+        np.concatenate([nothing, *(shape.triangles for shape in shapes)]),
+    )
+
+
+def flat_shape(corners: np.ndarray, height: float) -> Shape:
+    """A flat convex polygon of corners (K, 2)."""
+    points = np.column_stack([corners, np.full(len(corners), height)])
+    fan = [(points[0], points[k], points[k + 1]) for k in range(1, len(points) - 1)]
+    return Shape(np.stack([points, np.roll(points, -1, axis=0)], axis=1).reshape(-1, 3), np.array(fan).reshape(-1, 3))
+
+
+def opening_shape(kind: str, middle: np.ndarray, inward: np.ndarray, width: float, height: float, unit: float) -> Shape:
+    """The floor that a door or window needs free: a door's swing about its start, a window's strip.
+
+    `kind`: door or window. `middle` (2,): of the opening. `inward` (2,): unit vector into the room. `height`: of the
+    floor.
+    """
+    along = np.array([inward[1], -inward[0]])
+    start = np.asarray(middle) - along * width / 2
+    wide = width / unit
+    # Measured in a square room, in metres, whose first wall is the opening.
+    square = tuple(
+        (float(x), float(y)) for x, y in np.outer((0, 1, 1, 0), along * wide) + np.outer((0, 0, 1, 1), inward * wide)
+    )
+    corners = keep_free(Room("room", square, 3.0), Opening("opening", kind, 0, 0.0, wide, 0.0, 2.0))
+    return flat_shape(start + corners * unit, height + LIFT * unit)
+
+
+def front_shape(corners: np.ndarray, facing: np.ndarray, height: float, unit: float) -> Shape:
+    """An arrow on the floor before an item with corners (N, 3) that faces along a unit vector (2,)."""
+    across = np.array([-facing[1], facing[0]])
+    ahead, beside = corners[:, :2] @ facing, corners[:, :2] @ across
+    middle = across * (beside.min() + beside.max()) / 2
+    tail = middle + facing * (ahead.max() + _GAP * unit)
+    return flat_arrow(tail, tail + facing * _LENGTH * unit, height + LIFT * unit, unit)
+
+
+def flat_arrow(tail: np.ndarray, tip: np.ndarray, height: float, unit: float) -> Shape:
+    """A level arrow between two points (2,) that are not the same; a short one is all head."""
+    length = float(np.linalg.norm(tip - tail))
+    ahead = (tip - tail) / length
+    across = np.array([-ahead[1], ahead[0]])
+    head = min(_HEAD * unit, length)
+    neck, half, wing = tip - ahead * head, across * _SHAFT * unit / 2, across * _HEAD_WIDTH * unit / 2
+    outline = np.array([tail - half, neck - half, neck - wing, tip, neck + wing, neck + half, tail + half])
+    points = np.column_stack([outline, np.full(7, height)])
+    faces = points[[0, 1, 5, 0, 5, 6, 2, 3, 4]]
+    return Shape(np.stack([points, np.roll(points, -1, axis=0)], axis=1).reshape(-1, 3), faces)
+
+
+def box_shape(corners: np.ndarray) -> Shape:
+    """The edges of a box of corners (8, 3): the low side before the high one, along z, then y, then x."""
+    return Shape(np.asarray(corners)[_BOX_EDGES].reshape(-1, 3), np.empty((0, 3)))
+
+
+def move_shape(before: np.ndarray, now: np.ndarray, unit: float) -> Shape:
+    """Where a box of corners (8, 3) was, and an arrow over the floor from there to where it is now."""
+    tail, tip = before.mean(axis=0)[:2], now.mean(axis=0)[:2]
+    ghost = box_shape(before)
+    if np.linalg.norm(tip - tail) < _STILL * unit:
+        return ghost
+    return joined([ghost, flat_arrow(tail, tip, before[:, 2].min() + LIFT * unit, unit)])

@@ -1,0 +1,106 @@
+"""Sub-panels of what is laid out: the items with lock, category and front; furniture from the asset libraries."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Panel, UILayout, UIList
+
+from ...blender.assets.search import OURS
+from ..state import turn_cache
+from ..state.identifiers import Lists, Operators, Panels
+from ..state.item_cache import listed_items
+from ..text import draw_text
+from .main import SidebarPanel
+
+MOST_ROWS = 24
+
+
+class METASPATIAL_PT_items(SidebarPanel, Panel):
+    bl_idname = Panels.ITEMS
+    bl_parent_id = Panels.MAIN
+    bl_label = "Items"
+    bl_order = 2
+
+    def draw_header_preset(self, context: Context) -> None:
+        self.layout.label(text=str(len(listed_items(context))))
+
+    def draw(self, context: Context) -> None:
+        settings, column = context.scene.metaspatial, self.column()
+        row = column.row()
+        row.use_property_split = False
+        row.prop(settings, "items_source", expand=True)
+        if settings.items_source == "LIBRARY":
+            _draw_library(column, context)
+        elif settings.items_source == "COLLECTION":
+            column.prop(settings, "items", text="Collection")
+        _draw_items(self.layout, context)
+        self.layout.use_property_split = False
+        self.layout.prop(settings, "others_are_obstacles")
+
+
+def _draw_items(layout: UILayout, context: Context) -> None:
+    roots = listed_items(context)
+    unit = context.scene.unit_settings.scale_length
+    column = layout.column(align=True)
+    column.use_property_split = False
+    for thing in roots[:MOST_ROWS]:
+        _draw_item(column.row(align=True), thing, unit)
+    if len(roots) > MOST_ROWS:
+        column.label(text=f"and {len(roots) - MOST_ROWS} more")
+
+
+def _draw_item(row: UILayout, thing: bpy.types.Object, unit: float) -> None:
+    held = thing.metaspatial
+    row.prop(held, "locked", text="", icon="LOCKED" if held.locked else "UNLOCKED")
+    parts = row.split(factor=0.42, align=True)
+    parts.label(text=thing.name, translate=False)
+    fields = parts.row(align=True)
+    fields.prop(held, "category", text="", placeholder=turn_cache.guessed_category(thing, unit))
+    front = fields.row(align=True)
+    front.ui_units_x = 1.6
+    front.operator(Operators.TURN_FRONT, text=held.front).object_name = thing.name
+
+
+def _draw_library(column: UILayout, context: Context) -> None:
+    passing = context.window_manager.metaspatial
+    row = column.row(align=True)
+    row.use_property_split = False
+    row.prop(passing, "words", text="", icon="VIEWZOOM", placeholder="double bed, two nightstands")
+    pick = row.row(align=True)
+    pick.ui_units_x = 3
+    pick.operator(Operators.PICK_ASSETS, text="Pick")
+    if not passing.assets:
+        draw_text(column, context, "Pick finds what the words, or else the prompt, speak of in your asset libraries")
+        return
+    column.template_list(Lists.ASSETS, "", passing, "assets", passing, "asset_index", rows=4, maxrows=8)
+    column.operator(Operators.ADD_ASSETS, icon="ADD")
+
+
+class METASPATIAL_UL_assets(UIList):
+    bl_idname = Lists.ASSETS
+
+    def draw_item(
+        self,
+        _context: Context,
+        layout: UILayout,
+        _data: object,
+        item: bpy.types.PropertyGroup,
+        _icon: int,
+        _active_data: object,
+        _active_property: str,
+    ) -> None:
+        row = layout.row(align=True)
+        row.use_property_split = False
+        row.prop(item, "ticked", text="")
+        parts = row.row(align=True)
+        parts.active = item.ticked
+        icon = "OUTLINER_COLLECTION" if item.kind == "COLLECTION" else "OBJECT_DATA"
+        parts.label(text=item.name, translate=False, icon=icon)
+        if item.library != OURS:
+            parts.label(text=item.library, translate=False)
+        count = parts.row()
+        count.ui_units_x = 2.5
+        count.prop(item, "count", text="")
+
+
+register, unregister = bpy.utils.register_classes_factory((METASPATIAL_PT_items, METASPATIAL_UL_assets))

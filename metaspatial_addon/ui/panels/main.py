@@ -1,0 +1,195 @@
+"""The sidebar tab, in the order of use: prompt and Generate Layout first, then room, items, model. No panel computes.
+
+Turns and items, which need more, are in `panels_turns.py` and `panels_items.py`.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Menu, Panel, UILayout
+
+from ..state import job, preferences, recent
+from ..state.identifiers import TAB, Menus, Operators, Panels
+from ..state.item_cache import listed_items
+from ..text import draw_text
+
+_PROMPT_LINES = 5
+_HINTS = {
+    "SELECTED": "Select the furniture to lay out",
+    "COLLECTION": "Choose the collection of the furniture",
+    "LIBRARY": "Add furniture from the library",
+}
+
+
+class SidebarPanel:
+    """Where all panels stand, and how their fields look."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = TAB
+
+    def column(self) -> UILayout:
+        """A column with the fields' names at their left."""
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        return self.layout.column()
+
+
+class METASPATIAL_PT_main(SidebarPanel, Panel):
+    bl_idname = Panels.MAIN
+    bl_label = "MetaSpatial"
+
+    def draw_header_preset(self, context: Context) -> None:
+        self.layout.prop(context.window_manager.metaspatial, "overlay", text="", icon="OVERLAY")
+        self.layout.operator(
+            "preferences.addon_show", text="", icon="PREFERENCES", emboss=False
+        ).module = preferences.ROOT
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        _draw_prompt(layout, context)
+        if job.current.busy:
+            _draw_progress(layout)
+        else:
+            _draw_generate(layout, context)
+        _draw_notice(layout, context)
+
+
+def _draw_prompt(layout: UILayout, context: Context) -> None:
+    settings = context.scene.metaspatial
+    row = layout.row(align=True)
+    row.label(text="Prompt")
+    row.menu(Menus.RECENT_PROMPTS, text="", icon="RECOVER_LAST")
+    wish = "A calm bedroom; the desk by the window"
+    if hasattr(layout, "textbox"):  # Blender 5.2 on
+        layout.textbox(settings, "prompt", initial_visible_lines=_PROMPT_LINES, placeholder=wish)
+        return
+    layout.prop(settings, "prompt", text="", placeholder=wish)
+    if len(settings.prompt) > 30:
+        draw_text(layout, context, settings.prompt, most=_PROMPT_LINES)
+
+
+def _draw_generate(layout: UILayout, context: Context) -> None:
+    column = layout.column(align=True)
+    row = column.row()
+    row.scale_y = 1.6
+    row.operator(Operators.GENERATE_LAYOUT, icon="SHADERFX")
+    column.operator(Operators.FIX_BROKEN)
+    settings = context.scene.metaspatial
+    if settings.room_source == "FLOOR" and settings.floor is None:
+        row = layout.row(align=True)
+        row.label(text="No floor yet", icon="INFO")
+        row.operator(Operators.SET_FLOOR)
+    elif not listed_items(context):
+        layout.label(text=_HINTS[settings.items_source], icon="INFO")
+
+
+def _draw_progress(layout: UILayout) -> None:
+    column = layout.column(align=True)
+    progress = job.current.progress
+    column.progress(text=progress.text, factor=progress.factor, type="BAR")
+    row = column.row()
+    row.scale_y = 1.6
+    row.operator(Operators.CANCEL, icon="CANCEL")
+
+
+def _draw_notice(layout: UILayout, context: Context) -> None:
+    """The last job's outcome, until it is dismissed: what went wrong and the button that helps."""
+    notice = job.current.notice
+    if notice is None:
+        return
+    box = layout.box()
+    row = box.row()
+    text = row.column()
+    text.alert = notice.kind == "ERROR"
+    draw_text(text, context, notice.sentence, icon="ERROR" if notice.kind == "ERROR" else "INFO", taken=24)
+    row.operator(Operators.DISMISS_NOTICE, text="", icon="X", emboss=False)
+    if notice.operator:
+        box.operator(notice.operator)
+
+
+class METASPATIAL_MT_recent_prompts(Menu):
+    bl_idname = Menus.RECENT_PROMPTS
+    bl_label = "Recent Prompts"
+
+    def draw(self, _context: Context) -> None:
+        prompts = recent.prompts()
+        for k, prompt in enumerate(prompts):
+            words = " ".join(prompt.split())
+            label = words if len(words) <= 70 else f"{words[:69]}…"
+            self.layout.operator(Operators.USE_PROMPT, text=label, translate=False).index = k
+        if not prompts:
+            self.layout.label(text="No prompt was used yet")
+
+
+class METASPATIAL_PT_room(SidebarPanel, Panel):
+    bl_idname = Panels.ROOM
+    bl_parent_id = Panels.MAIN
+    bl_label = "Room"
+    bl_order = 1
+
+    def draw(self, context: Context) -> None:
+        settings, column = context.scene.metaspatial, self.column()
+        column.prop(settings, "room_source", text="From")
+        if settings.room_source == "FLOOR":
+            row = column.row(align=True)
+            row.prop(settings, "floor")
+            row.operator(Operators.SET_FLOOR, text="", icon="RESTRICT_SELECT_OFF")
+        elif settings.room_source == "WALLS":
+            column.prop(settings, "walls")
+        if settings.room_source == "SIZE":
+            column.prop(settings, "shown_size")
+        else:
+            column.prop(settings, "shown_height")
+        column.prop(settings, "room_type")
+        row = self.layout.row(align=True)
+        row.operator(Operators.ADD_DOOR, icon="ADD")
+        row.operator(Operators.ADD_WINDOW, icon="ADD")
+        thing = context.object
+        if thing is not None and thing.metaspatial.opening != "NONE":
+            column = self.column()
+            column.label(text=thing.name, translate=False, icon="OBJECT_DATA")
+            column.prop(thing.metaspatial, "opening")
+
+
+class METASPATIAL_PT_model(SidebarPanel, Panel):
+    bl_idname = Panels.MODEL
+    bl_parent_id = Panels.MAIN
+    bl_label = "Model"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 3
+
+    def draw_header_preset(self, context: Context) -> None:
+        names = {identifier: name for identifier, name, _ in preferences.MODELS}
+        self.layout.label(text=names[preferences.of(context).model])
+
+    def draw(self, context: Context) -> None:
+        settings, column = context.scene.metaspatial, self.column()
+        preferences.draw_model(column, preferences.of(context))
+        column.separator()
+        column.prop(settings, "turns")
+        row = column.row(align=True)
+        row.prop(settings, "seed")
+        row.prop(settings, "randomise", text="", icon="FILE_REFRESH")
+
+
+class METASPATIAL_PT_export(SidebarPanel, Panel):
+    bl_idname = Panels.EXPORT
+    bl_parent_id = Panels.MAIN
+    bl_label = "Export"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 9
+
+    def draw(self, context: Context) -> None:
+        self.layout.operator(Operators.EXPORT_LAYOUT, icon="EXPORT")
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        METASPATIAL_PT_main,
+        METASPATIAL_MT_recent_prompts,
+        METASPATIAL_PT_room,
+        METASPATIAL_PT_model,
+        METASPATIAL_PT_export,
+    )
+)

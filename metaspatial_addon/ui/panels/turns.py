@@ -1,0 +1,167 @@
+"""The sub-panel of turns: the list of a run's turns, and what is to be known and done about the one picked in it."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Collection, Context, Menu, Panel, UILayout, UIList
+
+from ...blender.turns import compare, turn_collections, turn_visibility, turns
+from ..state import turn_cache
+from ..state.identifiers import Lists, Menus, Operators, Panels
+from ..text import draw_text, wrapped
+from .main import SidebarPanel
+
+MOST_FAULTS = 12
+_REASONING_LINES = 14
+_PICTURE_SCALE = 8.0
+
+
+class METASPATIAL_PT_turns(SidebarPanel, Panel):
+    bl_idname = Panels.TURNS
+    bl_parent_id = Panels.MAIN
+    bl_label = "Turns"
+    bl_order = 0  # right under the button that made them, as soon as there are any
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return turn_cache.listed_run(context.scene) is not None
+
+    def draw(self, context: Context) -> None:
+        layout, settings = self.layout, context.scene.metaspatial
+        run = turn_cache.listed_run(context.scene)
+        if len(turns.runs(context.scene)) > 1:
+            layout.prop(settings, "run", text="")
+        row = layout.row()
+        row.template_list(Lists.TURNS, "", run, "children", settings, "turn_index", rows=3, maxrows=6)
+        side = row.column(align=True)
+        side.operator(Operators.DELETE_TURN, text="", icon="REMOVE")
+        side.operator(Operators.CLEAR_TURNS, text="", icon="TRASH")
+        turn = turn_cache.listed_turn(context.scene)
+        if turn is None:
+            return
+        _draw_actions(layout, context)
+        _draw_faults(layout, context, turn)
+        _draw_pictures(layout, turn)
+        _draw_reasoning(layout, context, turn)
+        layout.separator()  # what is folded last would lie under the next panel's title
+
+
+def _draw_actions(layout: UILayout, context: Context) -> None:
+    column = layout.column(align=True)
+    row = column.row()
+    row.scale_y = 1.4
+    row.operator(Operators.ACCEPT_TURN, icon="CHECKMARK")
+    column.operator(Operators.REFINE_FROM_HERE, icon="FORWARD")
+    row = column.row(align=True)
+    row.operator(Operators.SHOW_ORIGINALS, text="Originals", depress=turn_visibility.shown(context.scene) is None)
+    row.menu(Menus.COMPARE, text="Compare")
+
+
+def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
+    told = turn_cache.turn_facts(turn)
+    header, body = layout.panel(f"{Panels.TURNS}_faults")
+    header.label(text=_count(told.faults) if not told.failure else "No Layout")
+    if body is None:
+        return
+    if told.failure:
+        draw_text(body, context, told.failure, icon="CANCEL")
+        return
+    column = body.column(align=True)
+    faults = compare.faults(turn) if told.faults else []
+    for k, fault in enumerate(faults[:MOST_FAULTS]):
+        for line, text in enumerate(wrapped(context, fault.text, icon=True)):
+            row = column.row()
+            row.alignment = "LEFT"
+            row.scale_y = 0.8
+            icon = "BLANK1" if line else "RESTRICT_SELECT_OFF"
+            row.operator(Operators.SELECT_FAULT, text=text, translate=False, icon=icon, emboss=False).index = k
+    if len(faults) > MOST_FAULTS:
+        column.label(text=f"and {len(faults) - MOST_FAULTS} more")
+
+
+def _count(faults: int) -> str:
+    return "No Faults" if not faults else "1 Fault" if faults == 1 else f"{faults} Faults"
+
+
+def _draw_pictures(layout: UILayout, turn: Collection) -> None:
+    pictures = [turn[key] for key in (turn_collections.VIEW, turn_collections.TOP) if turn.get(key) is not None]
+    if not pictures:
+        return
+    header, body = layout.panel(f"{Panels.TURNS}_pictures")
+    header.label(text="Pictures")
+    header.operator(Operators.SHOW_PICTURES, text="", icon="WINDOW", emboss=False)
+    for picture in pictures if body is not None else ():
+        body.template_icon(icon_value=picture.preview_ensure().icon_id, scale=_PICTURE_SCALE)
+
+
+def _draw_reasoning(layout: UILayout, context: Context, turn: Collection) -> None:
+    think = turn_cache.turn_facts(turn).think
+    if not think:
+        return
+    header, body = layout.panel(f"{Panels.TURNS}_reasoning", default_closed=True)
+    header.label(text="Reasoning")
+    header.operator(Operators.SHOW_REASONING, text="", icon="WINDOW", emboss=False)
+    if body is not None:
+        draw_text(body, context, think, most=_REASONING_LINES)
+
+
+class METASPATIAL_MT_compare(Menu):
+    bl_idname = Menus.COMPARE
+    bl_label = "Compare With"
+
+    def draw(self, context: Context) -> None:
+        scene = context.scene
+        shown, run = turn_visibility.shown(scene), turn_cache.listed_run(scene)
+        others = [turn for turn in turns.turns(run) if turn != shown] if run is not None else []
+        for turn in others:
+            number = turn[turns.KEY]["turn"]
+            icon = "CHECKBOX_HLT" if scene.metaspatial.compare_with == turn else "CHECKBOX_DEHLT"
+            self.layout.operator(Operators.COMPARE_TURNS, text=f"Turn {number}", icon=icon).number = number
+        if shown is None or not others:
+            self.layout.label(text="Show a turn first" if shown is None else "There is no other turn")
+
+
+class METASPATIAL_UL_turns(UIList):
+    bl_idname = Lists.TURNS
+
+    def draw_item(
+        self,
+        context: Context,
+        layout: UILayout,
+        data: Collection,
+        item: Collection,
+        _icon: int,
+        _active_data: object,
+        _active_property: str,
+    ) -> None:
+        told, held = turn_cache.turn_facts(item), item[turns.KEY]
+        shown = turn_visibility.shown(context.scene) == item
+        row = layout.row(align=True)
+        row.operator(
+            Operators.SHOW_TURN, text="", icon="HIDE_OFF" if shown else "HIDE_ON", emboss=False
+        ).number = told.number
+        row.label(text=f"Turn {told.number}")
+        right = row.row(align=True)
+        right.alignment = "RIGHT"
+        if held.get("accepted"):
+            right.label(text="", icon="CHECKMARK")
+        if turn_cache.best_turn(data) == item:
+            right.label(text="", icon="SOLO_ON")
+        right.label(text="" if told.reward is None else f"{told.reward:.0%}")
+        if told.failure:
+            right.label(text="", icon="CANCEL")
+        elif told.faults:
+            right.label(text=str(told.faults), icon="ERROR")
+
+    def filter_items(self, _context: Context, data: bpy.types.ID, _property: str) -> tuple[list[int], list[int]]:
+        """Show the turns alone, by number."""
+        children = list(data.children)
+        ordered = {turn: k for k, turn in enumerate(turns.turns(data))}
+        flags = [self.bitflag_filter_item if child in ordered else 0 for child in children]
+        others = iter(range(len(ordered), len(children)))
+        return flags, [ordered[child] if child in ordered else next(others) for child in children]
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (METASPATIAL_PT_turns, METASPATIAL_UL_turns, METASPATIAL_MT_compare)
+)

@@ -1,0 +1,1 @@
+"""What the interface knows: properties, preferences, the running job, caches."""

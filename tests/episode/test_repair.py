@@ -1,0 +1,108 @@
+"""Which items a fault names, tasks in which only those may move, and what goes along with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from metaspatial_addon.core.evidence import Blocked, Evidence, Outside, Overlap, RelationScore, Unstable
+from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task
+from metaspatial_addon.episode.repair import (
+    COST_OF_A_METRE,
+    COST_OF_A_QUARTER_TURN,
+    effort,
+    faulty_items,
+    only_broken,
+    with_sound_items,
+)
+from metaspatial_addon.prompts.answer import Answer
+
+ROOM = Room("study", ((0, 0), (6, 0), (6, 6), (0, 6)), 2.5)
+TASK = Task(
+    "study",
+    "",
+    ROOM,
+    (
+        Item("desk", "desk", (1.2, 0.6, 0.75)),
+        Item("lamp", "lamp", (0.2, 0.2, 0.4), "surface"),
+        Item("tray", "tray", (0.4, 0.3, 0.02), "surface"),
+        Item("cup", "cup", (0.1, 0.1, 0.1), "surface"),
+        Item("chair", "chair", (0.5, 0.5, 0.9)),
+        Item("safe", "safe", (0.5, 0.5, 0.5), locked=True, pose=Pose(5.5, 5.5)),
+    ),
+    (Relation("lamp", "on", "desk"), Relation("chair", "facing", "desk")),
+)
+STANDING = Layout(
+    "study",
+    {
+        "desk": Pose(2, 2, 0, 0),
+        "lamp": Pose(2.4, 2, 0.75, 10),
+        "tray": Pose(1.7, 2, 0.75, 0),
+        "cup": Pose(1.8, 2.1, 0.77, 0),
+        "chair": Pose(4, 4, 0, 0),
+    },
+)
+
+
+def test_a_fault_names_its_items():
+    met, unmet = RelationScore("f", "on", "h", 1.0), RelationScore("e", "on", "h", 0.0)
+    evidence = Evidence(
+        overlaps=(Overlap("a", "b", 0.1),),
+        outside=(Outside("c", 0.1, 0.1),),
+        unstable=(Unstable("d", 0.1, 3.0),),
+        blocked=(Blocked("door", ("g",), 0.3),),
+        relations=(met, unmet),
+    )
+    assert faulty_items(evidence) == {"a", "b", "c", "d", "e", "g"}
+    assert faulty_items(Evidence()) == set()
+
+
+def test_what_has_no_fault_is_locked_where_it_stands():
+    mended = only_broken(TASK, STANDING, Evidence(overlaps=(Overlap("chair", "safe", 0.1),)))
+    assert [item.id for item in mended.movable] == ["chair"]
+    assert {item.id: item.pose for item in mended.locked} == {
+        **{i: pose for i, pose in STANDING.poses.items() if i != "chair"},
+        "safe": Pose(5.5, 5.5),
+    }
+    assert mended.relations == TASK.relations
+    assert only_broken(TASK, STANDING, Evidence()).movable == ()
+
+
+def test_what_rests_on_a_broken_item_is_not_asked_for_and_goes_along_with_it():
+    mended = only_broken(TASK, STANDING, Evidence(outside=(Outside("desk", 0.2, 0.1),)))
+    assert [(item.id, item.locked) for item in mended.items] == [("desk", False), ("chair", True), ("safe", True)]
+    assert mended.relations == (Relation("chair", "facing", "desk"),)
+    answer = Answer("ok", 1.0, changed=("desk",))
+    whole = with_sound_items(TASK, answer, {"desk": Pose(4, 1, 0, 90)}, STANDING)
+    poses = whole.layout.poses
+    assert list(poses) == list(STANDING.poses) and poses["chair"] == STANDING.poses["chair"]
+    assert (poses["lamp"].x, poses["lamp"].y, poses["lamp"].z, poses["lamp"].yaw) == pytest.approx((4, 1.4, 0.75, 100))
+    assert (poses["cup"].x, poses["cup"].y, poses["cup"].z) == pytest.approx((3.9, 0.8, 0.77))  # by way of the tray
+    assert whole.changed == ("desk", "lamp", "tray", "cup")
+
+
+def test_what_rests_on_a_broken_item_and_is_broken_itself_is_asked_for():
+    evidence = Evidence(outside=(Outside("desk", 0.2, 0.1),), overlaps=(Overlap("tray", "lamp", 0.1),))
+    mended = only_broken(TASK, STANDING, evidence)
+    assert [item.id for item in mended.movable] == ["desk", "lamp", "tray"]
+    answered = {"desk": Pose(4, 1, 0, 90), "lamp": Pose(4, 1, 0.75), "tray": STANDING.poses["tray"]}
+    poses = with_sound_items(TASK, Answer("ok", 1.0), answered, STANDING).layout.poses
+    assert poses["cup"] == STANDING.poses["cup"]  # its tray has stayed
+
+
+def test_a_desk_that_stays_leaves_everything_exactly_where_it_is():
+    whole = with_sound_items(TASK, Answer("ok", 1.0), {"desk": STANDING.poses["desk"]}, STANDING)
+    assert whole.layout == STANDING and whole.changed == ()
+
+
+def test_moving_costs_by_the_metre_and_turning_by_the_shorter_way():
+    def moved(**poses):
+        return effort(TASK, STANDING, Layout("study", {**STANDING.poses, **poses}))
+
+    assert moved() == 0.0
+    assert moved(chair=Pose(4, 7, 4, 0)) == pytest.approx(5 * COST_OF_A_METRE)
+    assert moved(chair=Pose(4, 4, 0, 270)) == pytest.approx(COST_OF_A_QUARTER_TURN)
+    assert moved(chair=Pose(4, 4, 0, 180), desk=replace(STANDING.poses["desk"], x=3)) == pytest.approx(
+        2 * COST_OF_A_QUARTER_TURN + COST_OF_A_METRE
+    )

@@ -1,0 +1,146 @@
+"""Environments in the trainer's process: the same episodes as `LayoutEnv` alone, whatever is played beside them."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from headless.rl.envs.base import EpisodeSettings, Told
+from headless.rl.envs.sync import InProcess, SmallPictures
+from headless.taskgen.make import make_task
+from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.core.task import Pose
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
+from metaspatial_addon.prompts.full import FullRendering
+from tests.episode.scripted import CROSSED, PARTED, TASK
+
+PAIRS = [make_task("train", 4, index) for index in range(2)]
+
+
+def answers(number: int) -> list[str]:
+    """Two answers for a task: one that spoils the teacher's layout, and one that mends it."""
+    task, layout = PAIRS[number]
+    compact, first = CompactTask(task), next(iter(layout.poses))
+    there = layout.poses[first]
+    spoilt = {**layout.poses, first: Pose(there.x + 0.8, there.y, there.z, there.yaw)}
+    return [compact.statement(spoilt), compact.statement({first: there})]
+
+
+def collected(environments: InProcess) -> dict[int, Told]:
+    return dict(environments.collect())
+
+
+@pytest.mark.parametrize("render", [True, False])
+def test_rewards_and_messages_are_those_of_the_environment_alone(render):
+    expected = []
+    for number, (task, _) in enumerate(PAIRS):
+        with Stage() as stage, SmallPictures(0, 1) as renderer:
+            env = LayoutEnv(stage, renderer if render else None, CompactRendering(), turns=2)
+            first = env.reset(task)
+            told = [env.step(text) for text in answers(number) if not env.done]
+            expected.append((first.messages, [(o.messages, reward, done) for o, reward, done, _ in told]))
+    with InProcess(CompactRendering(), threads=1) as environments:
+        for episode in range(4):
+            environments.begin(episode, PAIRS[episode % 2][0], EpisodeSettings(2, render=render))
+        begun = collected(environments)
+        assert [begun[k].messages for k in range(4)] == [expected[k % 2][0] for k in range(4)]
+        for turn in range(2):
+            for episode in (3, 0, 2, 1):
+                environments.answer(episode, answers(episode % 2)[turn])
+            for episode, told in collected(environments).items():
+                messages, reward, done = expected[episode % 2][1][turn]
+                assert (told.messages, told.score.reward, told.done) == (() if done else messages, reward, done)
+                assert ("view" in told.score.terms) == render and told.seconds["physics"] > 0
+    assert expected[0][1][0][1] < expected[0][1][1][1]
+
+
+def test_a_model_without_pictures_of_its_own_is_shown_small_renders():
+    with InProcess(FullRendering(), 64, threads=1) as environments:
+        environments.begin(7, TASK, EpisodeSettings(2))
+        first = collected(environments)[7]
+        environments.answer(7, CROSSED)
+        second = collected(environments)[7]
+        environments.answer(7, PARTED)
+        third = collected(environments)[7]
+    for told in (first, second):
+        pictures = [image for message in told.messages for image in message.images]
+        assert len(pictures) == 2 and all(image[16:24] == (64).to_bytes(4, "big") * 2 for image in pictures)
+    assert not second.done and third.done and third.score.reward > second.score.reward
+
+
+class Counted:
+    """A budget that holds conversations of fewer than `messages` messages, and remembers what it was asked."""
+
+    def __init__(self, messages):
+        self.messages, self.asked = messages, []
+
+    def holds(self, conversation):
+        self.asked.append(conversation)
+        return len(conversation) < self.messages
+
+
+@pytest.mark.parametrize(
+    ("messages", "told_of", "pictures"),
+    [(2, ["refused"], 0), (4, ["", "refused"], 2), (6, ["", "", "refused"], 4), (9, ["", "", "", "done"], 4)],
+)
+def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_of, pictures, monkeypatch):
+    taken, measured = [], []
+    room_view, measure = SmallPictures.room_view, SmallPictures.measure_view
+
+    def view(self, stage, task, layout, pixels=0):
+        image = room_view(self, stage, task, layout)
+        taken.extend([image] * bool(image))
+        return image
+
+    monkeypatch.setattr(SmallPictures, "room_view", view)
+    monkeypatch.setattr(SmallPictures, "measure_view", lambda *args: measured.append(1) or measure(*args))
+    budget, answers_given = Counted(messages), [CROSSED, "no answer", PARTED]
+    with InProcess(FullRendering(), 48, threads=1) as environments:
+        environments.begin(0, TASK, EpisodeSettings(3, budget=budget))
+        told = [collected(environments)[0]]
+        while not told[-1].done:
+            environments.answer(0, answers_given[len(told) - 1])
+            told.append(collected(environments)[0])
+    assert ["refused" if t.refused else "done" * t.done for t in told] == told_of
+    shown = [image for t in told for message in t.messages for image in message.images]
+    assert len(shown) == pictures and all(shown)  # what could not be used is answered in words
+    assert len(taken) == pictures // 2
+    usable = [t for t in told[1:] if t.score.status == "ok"]
+    assert len(measured) == len(usable) and all("view" in t.score.terms for t in usable)
+    assert not any(image for asked in budget.asked[:1] for message in asked for image in message.images)
+
+
+def test_what_comes_next_is_told_to_the_budget_as_long_as_it_will_be():
+    budget = Counted(9)
+    with InProcess(FullRendering(), 48, threads=1) as environments:
+        environments.begin(0, TASK, EpisodeSettings(2, budget=budget))
+        first = collected(environments)[0]
+        environments.answer(0, CROSSED)
+        second = collected(environments)[0]
+    assert [m.text for m in budget.asked[0]] == [m.text for m in first.messages]
+    guessed, said = budget.asked[1][-1], second.messages[0]
+    assert len(guessed.images) == len(said.images) == 2
+    assert len(guessed.text) == len(said.text)  # the score's digits are not known yet
+
+
+def test_what_blender_fails_at_is_a_fault_of_the_machine(monkeypatch):
+    with InProcess(CompactRendering(), threads=1) as environments:
+        for episode in range(2):
+            environments.begin(episode, PAIRS[episode][0], EpisodeSettings(2))
+        collected(environments)
+        for episode in range(2):
+            environments.answer(episode, answers(episode)[0])
+        physics = environments._episodes[0].scorer
+        monkeypatch.setattr(physics, "physics", _fail)
+        told = collected(environments)
+    assert told[0].fault and told[0].done and told[0].score is None
+    assert not told[1].fault and told[1].score.reward > 0
+
+
+def _fail(task, layout):
+    from metaspatial_addon.episode.scorer import InfraFault
+
+    raise InfraFault("physics failed 2 times")

@@ -1,0 +1,215 @@
+"""Small models of the pretrained classes: the same tokens as their own chat template, LoRA on language layers alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.episode.scripted import CROSSED, TASK
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+pytest.importorskip("PIL")
+
+from safetensors import safe_open
+
+from headless.rl.config import LoraConfig
+from headless.rl.data import Trajectory
+from headless.rl.learner import Microbatch, Row, logprobs_of
+from headless.rl.losses import BatchSize, LossSettings, Tokens, policy_loss
+from headless.rl.policies.chat import ChatActor, FreeText, merge
+from headless.rl.sampler import Sampler
+from metaspatial_addon.core.conversation import Message
+from metaspatial_addon.policy.local import LocalPolicy
+from metaspatial_addon.prompts.png import write_png
+from tests.policy.models import build
+
+KINDS = ["qwen2_5_vl", "qwen3_vl"]
+
+
+def picture(seed: int, pixels: int = 64) -> bytes:
+    return write_png(np.random.default_rng(seed).integers(0, 255, (pixels, pixels, 3), dtype=np.uint8))
+
+
+FIRST = (
+    Message("system", "You lay out furniture."),
+    Message("user", "A room<|image_pad|> of 4 m.", (picture(1), picture(2, 128))),
+)
+LATER = (Message("user", "bed_1 overlaps desk_1 by 0.2 m", (picture(3, 96),)),)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def folder(request, tmp_path_factory) -> Path:
+    return build(request.param, tmp_path_factory.mktemp("models") / request.param)
+
+
+@pytest.fixture(scope="module")
+def actor(folder) -> ChatActor:
+    made = ChatActor(folder, LoraConfig(rank=4, alpha=8.0))
+    torch.manual_seed(3)
+    with torch.no_grad():  # adapters that have learnt something
+        for name, parameter in made.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.2)
+    return made
+
+
+def episode(actor, rows=2, longest=12) -> list[Trajectory]:
+    """Two turns of a conversation with three pictures."""
+    made = [Trajectory() for _ in range(rows)]
+    sampler = Sampler(actor, rows, 1.0)
+    for turn, messages in enumerate((FIRST, LATER)):
+        prompt = actor.prompt(messages)
+        sampler.read([prompt] * rows)
+        answers = sampler.write([actor.choices((), longest) for _ in made], [(k, turn) for k in range(rows)])
+        for trajectory, said in zip(made, answers, strict=True):
+            trajectory.hear(prompt)
+            trajectory.say(said, turn)
+    return made
+
+
+def microbatch(actor, trajectories) -> Microbatch:
+    rows = [Row(t, torch.tensor([1.0, -0.5]), np.ones(len(t), np.float32)) for t in trajectories]
+    return Microbatch.of(rows, actor.pad)
+
+
+def test_messages_become_the_tokens_of_the_models_own_template(actor, folder):
+    """Piece by piece with answers between, beside the whole conversation at once."""
+    tokenizer = actor.processor.tokenizer
+    said = tokenizer(CROSSED, add_special_tokens=False)["input_ids"]
+    pieces = [*actor.prompt(FIRST).ids, *said, actor.ends[0], *actor.prompt(LATER).ids]
+    whole = LocalPolicy(folder).inputs([(*FIRST, Message("assistant", CROSSED), *LATER)])
+    assert pieces == whole["input_ids"][0].tolist()
+
+
+def test_sampler_and_learner_agree(actor):
+    trajectories = episode(actor)
+    assert trajectories[0].ids != trajectories[1].ids
+    batch = microbatch(actor, trajectories)
+    with torch.no_grad():
+        logprobs, _ = logprobs_of(actor, batch, 1.0)
+    assert (logprobs - batch.sampler)[batch.mask].abs().max() < 1e-4
+    for trajectory in trajectories:
+        assert trajectory.ids.count(actor.placeholder) == sum(
+            int(np.prod(grid)) // 4 for grid in actor._seen(trajectory.pictures)["image_grid_thw"].tolist()
+        )
+
+
+def test_log_probabilities_are_those_of_transformers(actor):
+    """With the model's own positions, on one whole episode."""
+    [trajectory] = episode(actor, rows=1)
+    ids = torch.tensor([trajectory.ids])
+    with torch.no_grad():
+        looked = actor._seen(trajectory.pictures)
+        logits = actor.base(input_ids=ids, mm_token_type_ids=(ids == actor.placeholder).int(), **looked).logits[0]
+    sayable = torch.from_numpy(actor._sayable)
+    for at in np.flatnonzero(trajectory.chosen()):
+        among = torch.log_softmax(logits[at - 1][sayable].float(), dim=0)
+        place = actor._sayable.tolist().index(trajectory.ids[at])
+        assert trajectory.logprobs[at] == pytest.approx(among[place].item(), abs=1e-4)
+
+
+def test_placeholders_cannot_be_said_and_the_last_token_closes(actor):
+    forbidden = {actor.placeholder, actor.base.config.video_token_id, actor.base.config.vision_start_token_id}
+    for trajectory in episode(actor, rows=4, longest=6):
+        for turn in (0, 1):
+            said = [k for k, t in zip(trajectory.ids, trajectory.turns, strict=True) if t == turn]
+            assert 1 <= len(said) <= 6 and said[-1] in actor.ends and not forbidden & set(said)
+            assert not set(said[:-1]) & set(actor.ends)
+    walk = FreeText(np.arange(9), [3, 5], 3)
+    for token in (1, 2):
+        assert len(walk.allowed) == 9
+        walk.take(token)
+    assert walk.allowed.tolist() == [3]
+
+
+def test_only_adapters_of_language_layers_learn(actor):
+    learning = {name for name, p in actor.model.named_parameters() if p.requires_grad}
+    assert learning and all("language_model" in name and "lora_" in name for name in learning)
+    for part in ("q", "k", "v", "o", "gate", "up", "down"):
+        assert any(f".{part}_proj." in name for name in learning)
+    loss, _ = loss_of(actor, microbatch(actor, episode(actor)))
+    loss.backward()
+    for name, parameter in actor.model.named_parameters():
+        assert (parameter.grad is not None and bool(parameter.grad.any())) == (name in learning), name
+    actor.model.zero_grad()
+
+
+def loss_of(actor, batch):
+    new, entropy = logprobs_of(actor, batch, 1.0)
+    tokens = Tokens(new, new.detach(), batch.mask, batch.advantages)
+    return policy_loss(tokens, LossSettings(), BatchSize(len(batch.ids), int(batch.mask.sum())))
+
+
+def test_the_reference_is_the_model_without_adapters(actor, folder):
+    batch = microbatch(actor, episode(actor))
+    plain = ChatActor(folder, LoraConfig(rank=4))  # fresh adapters do nothing
+    with torch.no_grad():
+        own, _ = logprobs_of(actor, batch, 1.0)
+        with actor.reference() as reference:
+            found, _ = logprobs_of(reference, batch, 1.0)
+        expected, _ = logprobs_of(plain, batch, 1.0)
+        after, _ = logprobs_of(actor, batch, 1.0)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert (own - found).abs().max() > 1e-2 and torch.equal(own, after)
+
+
+def test_an_adapter_is_written_as_peft_and_servers_read_it(actor, folder, tmp_path):
+    actor.save(tmp_path / "adapter")
+    with safe_open(tmp_path / "adapter" / "adapter_model.safetensors", "pt") as file:
+        names = list(file.keys())
+    assert names and all(".language_model.layers." in name and ".lora_" in name for name in names)
+    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["r"] == 4
+    batch = microbatch(actor, episode(actor))
+    other = ChatActor(folder, LoraConfig(rank=4, alpha=8.0))
+    other.load(tmp_path / "adapter")
+    merge(folder, tmp_path / "adapter", tmp_path / "merged")
+    merged = ChatActor(tmp_path / "merged", LoraConfig(rank=4))
+    policy = LocalPolicy(folder, adapter=tmp_path / "adapter")
+    with torch.no_grad():
+        expected, _ = logprobs_of(actor, batch, 1.0)
+        torch.testing.assert_close(logprobs_of(other, batch, 1.0)[0], expected)
+        torch.testing.assert_close(logprobs_of(merged, batch, 1.0)[0], expected, atol=1e-4, rtol=0)
+    assert policy.answer([FIRST], [1])[0].token_ids
+
+
+def test_recomputed_activations_give_the_same_gradients(folder, actor, tmp_path):
+    actor.save(tmp_path)
+    gradients = []
+    batch = microbatch(actor, episode(actor))
+    for recompute in (False, True):
+        made = ChatActor(folder, LoraConfig(rank=4, alpha=8.0, recompute=recompute))
+        made.load(tmp_path)
+        runs = []
+        made.base.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_, runs=runs: runs.append(1))
+        loss_of(made, batch)[0].backward()
+        assert len(runs) == 1 + recompute
+        gradients.append(torch.cat([p.grad.flatten() for p in made.model.parameters() if p.requires_grad]))
+    assert gradients[0].abs().max() > 0
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_numbers_of_poses_are_found_in_the_text(actor):
+    ids = actor.processor.tokenizer(CROSSED, add_special_tokens=False)["input_ids"]
+    told = actor.poses([*ids, actor.ends[0]], TASK)
+    assert told[-1] is None
+    for item, numbers in {"bed_1": "3.42.900", "desk_1": "32.500", "lamp_1": "32.51.20"}.items():
+        assert actor.text([k for k, i in zip(ids, told, strict=False) if i == item]) == numbers
+
+
+def test_a_budget_counts_what_the_tokens_will_be(actor):
+    """To the token: a conversation fits as many as it has, and not one less."""
+    opening = Message("system", "You lay out furniture."), Message("user", "A room of 4 m.", (picture(1), picture(2)))
+    answer, later = "<answer>[]</answer>", Message("user", "bed_1 overlaps desk_1 by 0.2 m", (picture(3),))
+    begun = len(actor.prompt(opening).ids)
+    said = len(actor.processor.tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1
+    whole = begun + said + len(actor.prompt((later,)).ids)
+    empty = [Message(m.role, m.text, (b"",) * len(m.images)) for m in (*opening, Message("assistant", answer), later)]
+    for conversation, tokens in ((empty[:2], begun), (empty, whole)):
+        assert actor.budget(tokens, 64).holds(tuple(conversation))
+        assert not actor.budget(tokens - 1, 64).holds(tuple(conversation))
+    assert replace(actor.budget(1, 64), tokenizer="nowhere.json").holds(tuple(empty))  # the rollout counts again

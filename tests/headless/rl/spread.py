@@ -1,0 +1,93 @@
+"""What torchrun starts in the tests of several processes: a few steps of a small pretrained model, paid for letters.
+
+python spread.py MODEL FOLDER STEPS [shard]     goes on from the last checkpoint in FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+import torch
+from torch.distributed.tensor import DTensor
+
+from headless.rl import checkpoint
+from headless.rl.config import LearnerConfig, LoraConfig, RolloutConfig, TrainConfig
+from headless.rl.envs.base import Told
+from headless.rl.losses import LossSettings
+from headless.rl.policies.chat import ChatActor
+from headless.rl.run import open_accelerator
+from headless.rl.training_step import Trainer, train_step
+from metaspatial_addon.core.conversation import Message
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.scoring.score import Score
+
+
+class Letters:
+    """Pays the share of an answer's characters that are letters, and asks for more.
+
+    The first episode of every other task fails, so that the processes have unequal shares to learn from.
+    """
+
+    apart = False
+
+    def __init__(self) -> None:
+        self._turns: dict[int, int] = {}
+        self._failed: set[str] = set()
+        self._told: list[tuple[int, Told]] = []
+
+    def begin(self, episode, task, settings) -> None:
+        self._turns[episode] = settings.turns
+        if int(task.id[-1]) % 2 == 0 and task.id not in self._failed:
+            self._failed.add(task.id)
+            self._told.append((episode, Told(done=True, fault="as planned")))
+            return
+        self._told.append((episode, Told((Message("system", "Write."), Message("user", f"A {task.room.type}.")))))
+
+    def answer(self, episode, text) -> None:
+        self._turns[episode] -= 1
+        share = sum(letter.isascii() and letter.isalpha() for letter in text) / max(len(text), 1)
+        score = Score("paper", "model_fault", share, {"format": share}, Evidence(), {})
+        self._told.append((episode, Told((Message("user", "More."),), score, self._turns[episode] == 0)))
+
+    def collect(self):
+        told, self._told = self._told, []
+        return told
+
+    def forget(self) -> None:
+        self._turns = {}
+
+
+def main(model: str, folder: Path, steps: int, shard: bool) -> None:
+    config = TrainConfig(
+        model,
+        "full",
+        steps=steps,
+        rollout=RolloutConfig(tasks=2, group=5, turns=2, pictures=False, answer_tokens=16),
+        loss=LossSettings("dapo", kl=0.05),
+        lora=LoraConfig(rank=4, recompute=True),
+        learner=LearnerConfig(1e-2, warmup_steps=1, passes=2, microbatch_tokens=1, shard=shard),
+    )
+    accelerator = open_accelerator(config)
+    torch.manual_seed(config.seed)
+    actor, earlier = ChatActor(model, config.lora), checkpoint.checkpoints(folder)
+    done = checkpoint.Progress()
+    if earlier:
+        actor.load(earlier[-1])
+        done = checkpoint.read_progress(earlier[-1])
+    trainer = Trainer(config, actor, Letters(), accelerator, done.drawn)
+    assert all(isinstance(weights, DTensor) is shard for weights in trainer.learning.parameters())
+    if earlier:
+        checkpoint.load_optimiser(earlier[-1], trainer)
+    figures = [train_step(trainer, number) for number in range(done.step, steps)]
+    checkpoint.save(folder, trainer, checkpoint.Progress(steps, trainer.drawn))
+    if accelerator.is_main_process:
+        (folder / f"figures-{steps}.json").write_text(json.dumps(figures))
+    trainer.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["shard"])

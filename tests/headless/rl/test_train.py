@@ -1,0 +1,245 @@
+"""Whole runs of `train.py` with real physics and renders, on a small model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("bpy")
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+
+from headless import cli, train
+from headless.rl.checkpoint import checkpoints
+from headless.rl.run import progress_line
+from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
+
+ROOT = Path(__file__).parents[3]
+SMALL = (
+    "steps=5",
+    "save_every=1",
+    "keep=9",
+    "rollout.tasks=1",
+    "rollout.group=2",
+    "rollout.turns=2",
+    "learner.learning_rate=1e-3",
+    "learner.warmup_steps=2",
+    "learner.decay=0",
+    "show_every=0",
+)
+
+
+def arguments(model: Path, folder: Path, *more: str) -> list[str]:
+    sets = [option for change in (f"model={model}", *SMALL) for option in ("--set", change)]
+    return ["--config", str(ROOT / "headless/configs/tiny.toml"), "--run", str(folder), *sets, *more]
+
+
+def rows(folder: Path) -> list[dict]:
+    """The figures of a run but for times and memory."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: value for k, value in json.loads(line).items() if "second" not in k and k != "memory_mb"} for line in lines
+    ]
+
+
+def turns(folder: Path) -> list[dict]:
+    """The record of a run but for times."""
+    lines = (folder / "turns.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "timings"} for line in lines]
+
+
+def weights(folder: Path) -> bytes:
+    return (checkpoints(folder)[-1] / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def run(small_model, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train.main(arguments(small_model, folder))
+    return folder
+
+
+def test_a_run_leaves_figures_a_configuration_and_a_model_that_answers(run):
+    figures = rows(run)
+    assert [row["step"] for row in figures] == [1, 2, 3, 4, 5]
+    terms = [f"terms/{t}" for t in ("format", "collision", "bounds", "support", "access", "relations", "view")]
+    counts = [f"faulty/{count}" for count in ("colliding", "outside", "unsupported", "unstable")]
+    for name in (
+        *(f"{name}/turn_{k}" for name in ("reward", *terms, *counts, "usable", "tokens") for k in (1, 2)),
+        "groups/without_variance",
+        "clip/low",
+        "clip/high",
+        "kl",
+        "entropy",
+        "tokens/episode",
+        "tokens/longest",
+        "episodes/truncated",
+        "episodes/infra_faults",
+        "logprob_gap/mean",
+        "logprob_gap/max",
+        "gradient_norm",
+    ):
+        assert name in figures[0], name
+    whole = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    phases = [whole[f"seconds/{p}"] for p in ("prefill", "decode", "physics", "render", "update", "record")]
+    assert all(phase > 0 for phase in phases) and sum(phases) <= whole["seconds/step"]
+    assert whole["memory_mb"] > 100 and "seconds/waiting" in whole
+    assert whole["trajectories_per_second"] > 0 and whole["tokens_per_second"] > 0
+    assert list(run.glob("events.out.tfevents.*")) and "group = 2" in (run / "config.toml").read_text()
+    assert [path.name[-2:] for path in checkpoints(run)] == ["01", "02", "03", "04", "05"]
+    assert BuiltinPolicy(checkpoints(run)[-1]).sees_images
+    earlier = (checkpoints(run)[0] / "model.safetensors").read_bytes()
+    assert earlier != weights(run)
+
+
+def test_every_turn_of_a_run_is_on_record(run):
+    lines = turns(run)
+    episodes = list(dict.fromkeys(line["episode"] for line in lines))
+    assert episodes == [f"{step}-{step - 1}-{member}" for step in range(1, 6) for member in range(2)]
+    assert [line["task_json"]["id"] for line in lines if line["turn"] == 1] == [
+        next(line["task"] for line in lines if line["episode"] == episode) for episode in episodes
+    ]
+    last = {line["episode"]: line["reward"] for line in lines}
+    for step, row in enumerate(rows(run), 1):
+        of_step = [reward for episode, reward in last.items() if episode.startswith(f"{step}-")]
+        assert row["reward/last"] == pytest.approx(sum(of_step) / 2, abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_run(run, small_model, tmp_path):
+    train.main(arguments(small_model, tmp_path, "--set", "steps=3"))
+    assert rows(tmp_path) == rows(run)[:3]
+
+
+def test_a_run_that_was_stopped_goes_on_bit_by_bit(run, small_model, tmp_path):
+    train.main(arguments(small_model, tmp_path, "--set", "steps=3"))
+    with pytest.raises(cli.CommandError, match="checkpoint-000003: add --resume"):
+        train.main(arguments(small_model, tmp_path))
+    train.main(arguments(small_model, tmp_path, "--resume"))
+    assert rows(tmp_path) == rows(run) and weights(tmp_path) == weights(run) and turns(tmp_path) == turns(run)
+
+
+def test_a_run_goes_on_whose_vision_tower_never_saw_a_picture(small_model, tmp_path):
+    blind = ("--set", "rollout.pictures=false", "--set", "steps=1")
+    train.main(arguments(small_model, tmp_path, *blind))
+    train.main(arguments(small_model, tmp_path, *blind[:2], "--set", "steps=2", "--resume"))
+    assert [row["step"] for row in rows(tmp_path)] == [1, 2]
+
+
+def test_a_run_that_was_killed_while_it_saved_goes_on_bit_by_bit(run, small_model, tmp_path):
+    dying = f"""
+import os, signal
+from headless import train
+from headless.rl import checkpoint
+save = checkpoint.torch.save
+def dies_at_the_third(state, path):
+    save(state, path)
+    if (path.parents[1] / "checkpoint-000002").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+checkpoint.torch.save = dies_at_the_third
+train.main({arguments(small_model, tmp_path)!r})
+"""
+    done = subprocess.run([sys.executable, "-c", dying], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(rows(tmp_path)) == 3 and len(checkpoints(tmp_path)) == 2
+    with (tmp_path / "turns.jsonl").open("a") as file:  # as if it had been killed while it wrote the next step's
+        file.write('{"episode": "4-3-0", "truncated": false, "task": "bed')
+    train.main(arguments(small_model, tmp_path, "--resume"))
+    assert rows(tmp_path) == rows(run) and weights(tmp_path) == weights(run) and turns(tmp_path) == turns(run)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_newest_checkpoints_and_the_best_are_kept(run, small_model, tmp_path):
+    train.main(arguments(small_model, tmp_path, "--set", "keep=1"))
+    kept = [int(path.name[-6:]) for path in checkpoints(tmp_path)]
+    rewards = [row["reward/last"] for row in rows(run)]
+    assert kept == sorted({5, max(range(5), key=lambda k: rewards[k]) + 1})
+
+
+@pytest.mark.slow
+def test_groups_are_shown_in_pictures_and_scenes(small_model, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train.main(arguments(small_model, tmp_path, "--set", "show_every=2", "--set", "steps=3"))
+    shown = tmp_path / "shown"
+    assert sorted(path.name for path in shown.iterdir()) == ["step_000001", "step_000002"]
+    for folder in shown.iterdir():
+        names = {path.name for path in folder.iterdir()}
+        assert names == {"contact_sheet.png", "scene.blend", "task.json", "turns.jsonl"}
+    assert turns(shown / "step_000002")[0]["episode"].startswith("2-1-")
+    board = EventAccumulator(str(tmp_path), size_guidance={"images": 0})
+    board.Reload()
+    assert [picture.step for picture in board.Images("rollouts")] == [1, 2]
+
+
+def test_the_line_for_whoever_watches_tells_rewards_faults_and_the_time_left(run):
+    figures = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    line = progress_line(20, 50, figures, 120.0)
+    assert line.startswith(f"step 20/50  reward {figures['reward/turn_1']:.3f} {figures['reward/turn_2']:.3f}  ")
+    for count in ("colliding", "outside", "unsupported", "unstable"):
+        assert f"{count} {figures[f'faulty/{count}/turn_1']:.1%}" in line
+    assert line.endswith("60 min left")
+
+
+def test_a_check_tells_the_cost_and_writes_nothing(small_model, tmp_path, capsys):
+    train.main(arguments(small_model, tmp_path / "none", "--check"))
+    told = capsys.readouterr().err
+    assert "weights learn" in told and "s a step" in told and "MB of memory" in told
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(small_model, tmp_path):
+    hidden = f"""
+import sys
+sys.modules["torch"] = None
+from headless import cli, train
+sys.argv = ["train.py", *{arguments(small_model, tmp_path)!r}]
+cli.run(train.main)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", hidden], cwd=ROOT, capture_output=True, text=True, timeout=60, env=os.environ
+    )
+    assert done.returncode == 2 and "torch is not installed" in done.stderr and "-m pip install" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        pytest.param("qwen2_5_vl", "qwen2_5_vl_3b_lora", marks=pytest.mark.slow),
+        pytest.param("qwen2_5_vl", "qwen2_5_vl_7b_lora", marks=pytest.mark.slow),
+        ("qwen3_vl", "qwen3_vl_4b_lora"),
+    ],
+)
+def test_configurations_of_pretrained_models_step_on_a_small_model_of_their_class(kind, config, tmp_path):
+    from tests.policy.models import build
+
+    model = build(kind, tmp_path / "model")
+    changes = (
+        f"model={model}",
+        "steps=1",
+        "save_every=1",
+        "rollout.tasks=1",
+        "rollout.group=2",
+        "rollout.turns=2",
+        "rollout.pixels=96",
+        "rollout.answer_tokens=24",
+        "learner.warmup_steps=1",
+        "show_every=0",
+    )
+    sets = [option for change in changes for option in ("--set", change)]
+    folder = tmp_path / "run"
+    path = str(ROOT / f"headless/configs/{config}.toml")
+    train.main(["--config", path, "--run", str(folder), *sets])
+    [first] = rows(folder)
+    assert first["usable/turn_1"] == 0 and first["episodes/truncated"] > 0  # random weights say nothing usable
+    assert first["logprob_gap/max"] < 0.5
+    said = turns(folder)[0]
+    assert said["conversation"][1]["images"] == ["room_top.png", "room_view.png"] and said["settings"]["pixels"] == 96
+    assert (checkpoints(folder)[-1] / "adapter_model.safetensors").is_file()
+    train.main(["--config", path, "--run", str(folder), *sets, "--merge"])
+    assert (folder / "merged" / "model.safetensors").is_file() and (folder / "merged" / "tokenizer.json").is_file()

@@ -1,0 +1,85 @@
+"""The small plan: one scale, classes told apart by colour, fronts visible, cheap."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Room, Task
+from metaspatial_addon.prompts.plan import CLASS_COLOURS, class_of, compact_top_view
+from metaspatial_addon.prompts.png import read_png
+
+ROOM = Room(
+    "bedroom", ((0.0, 0.0), (5.0, 0.0), (5.0, 4.0), (0.0, 4.0)), 2.6, (Opening("door_1", "door", 0, 0.5, 0.9, 0, 2.0),)
+)
+PER_METRE = 14
+
+
+def drawn(*placed: tuple[Item, Pose], room: Room = ROOM, pixels: int = 112) -> np.ndarray:
+    some_task = Task("t", "", room, tuple(item for item, _ in placed))
+    return read_png(compact_top_view(some_task, Layout("t", {i.id: p for i, p in placed}), pixels)).astype(int)
+
+
+def at(picture: np.ndarray, x: float, y: float, per_metre: float = PER_METRE) -> tuple[int, ...]:
+    return tuple(picture[int(picture.shape[0] - y * per_metre), int(x * per_metre)])
+
+
+def test_a_metre_is_fourteen_pixels_from_the_lower_left_corner():
+    box = Item("bed_1", "double bed", (2.0, 1.0, 0.5))
+    picture = drawn((box, Pose(2.5, 2.5)))
+    assert picture.shape == (112, 112, 3)
+    for x, y, inside in ((2.5, 2.7, True), (1.6, 2.8, True), (1.4, 2.5, False), (3.6, 2.5, False), (2.5, 3.2, False)):
+        assert (at(picture, x, y) == CLASS_COLOURS["bed"]) == inside, (x, y)
+    assert at(picture, 6, 6) == at(picture, 5.5, 1) != at(picture, 4.5, 3.5)
+
+
+def test_where_a_room_lies_does_not_matter_and_a_long_one_is_scaled_down():
+    away = Room("bedroom", tuple((x - 40, y + 7) for x, y in ROOM.floor), 2.6, ROOM.openings)
+    box = Item("a", "desk", (1.0, 0.5, 0.7))
+    assert np.array_equal(drawn((box, Pose(2, 2))), drawn((box, Pose(-38, 9)), room=away))
+    hall = Room("hall", ((0.0, 0.0), (16.0, 0.0), (16.0, 4.0), (0.0, 4.0)), 2.6)
+    assert at(drawn((Item("a", "desk", (4.0, 2.0, 1)), Pose(12, 2)), room=hall), 12, 2, 7) == CLASS_COLOURS["table"]
+
+
+@pytest.mark.parametrize("yaw", [0, 30, 90, 135, 180, 270])
+def test_the_front_is_white(yaw):
+    picture = drawn((Item("a", "sofa", (1.2, 1.0, 0.8)), Pose(2.5, 2.5, 0, yaw)))
+    front = math.radians(yaw - 90)
+    near, back = ((2.5 + d * math.cos(front), 2.5 + d * math.sin(front)) for d in (0.42, -0.3))
+    assert min(at(picture, *near)) > 200
+    assert at(picture, *back) == CLASS_COLOURS["seat"]
+
+
+def test_coverings_lie_below_and_ceiling_items_are_outlines():
+    rug = Item("rug_1", "rug", (2.0, 2.0, 0.02), covering=True)
+    table, lamp = Item("table_1", "coffee table", (1, 1, 0.4)), Item("lamp_1", "lamp", (0.6, 0.6, 0.3), "ceiling")
+    picture = drawn((table, Pose(2.5, 2.5)), (lamp, Pose(2.5, 2.5, 2.2)), (rug, Pose(2.5, 2.5)))
+    assert at(picture, 2.5, 2.55) == CLASS_COLOURS["table"]
+    assert at(picture, 1.7, 2.5) == CLASS_COLOURS["covering"]
+
+
+@pytest.mark.parametrize(
+    ("category", "kind"),
+    [
+        ("double bed", "bed"),
+        ("desk lamp", "light"),
+        ("tv stand", "storage"),
+        ("Office_Chair", "seat"),
+        ("bath mat", "covering"),
+        ("washing machine", "appliance"),
+        ("potted plant", "plant"),
+        ("浴缸", "other"),
+        ("", "other"),
+    ],
+)
+def test_classes(category, kind):
+    assert class_of(category) == kind
+
+
+def test_items_far_outside_and_of_no_place_do_no_harm():
+    far = (Item("a", "box", (1, 1, 1)), Pose(1e5, -1e5))
+    assert np.array_equal(drawn(far), drawn((Item("b", "box", (50, 50, 1)), Pose(900, 900))))
+    huge = Item("c", "bed", (1e5, 1e5, 1))
+    assert at(drawn((huge, Pose(0, 0))), 2, 2) == CLASS_COLOURS["bed"]
