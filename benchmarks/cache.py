@@ -14,7 +14,7 @@ import torch
 from common import ROOT, clean_rooms, side_by_side
 
 from headless.rl.data import Prompt, Trajectory
-from headless.rl.policies.compact import CompactActor
+from headless.rl.policies.compact import CompactPolicy
 from headless.rl.sampler import Sampler
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.conversation import Conversation, Message
@@ -34,7 +34,7 @@ class Told:
     messages: list[Conversation] = field(default_factory=list)
 
 
-def sample(actor: CompactActor, episodes: list[Told], keep: bool, scorer: Scorer | None = None) -> list[list[int]]:
+def sample(actor: CompactPolicy, episodes: list[Told], keep: bool, scorer: Scorer | None = None) -> list[list[int]]:
     """The ids of every episode. `keep` goes on from the cache of the turn before; a scorer judges, and is told to
     the episodes."""
     rows = range(len(episodes))
@@ -78,7 +78,7 @@ class Times:
 def time_cache(rounds: int = 5) -> Times:
     """Medians of both ways, in turns. Raises AssertionError where they do not write the same tokens."""
     torch.set_num_threads(1)
-    actor, episodes = CompactActor(ROOT / "assets/models/tiny"), []
+    actor, episodes = CompactPolicy(ROOT / "assets/models/tiny"), []
     for task, _ in clean_rooms(TASKS):
         first = RENDERING.first(task, RENDERING.pictures(task, Layout(task.id)))
         episodes += [Told(task, [first]) for _ in range(GROUP)]

@@ -19,7 +19,7 @@ from common import clean_rooms, thrown_in
 
 from headless.rl.envs.base import Environments, EpisodeSettings
 from headless.rl.envs.pool import Pool
-from headless.rl.envs.pool_worker import Place
+from headless.rl.envs.pool_worker import WorkerConfig
 from headless.rl.envs.process import ProcessWorker
 from metaspatial_addon.core.task import Task
 from metaspatial_addon.prompts.compact import CompactTask
@@ -78,7 +78,7 @@ def time_pool(rounds: int = 5) -> Times:
         started: list[int] = []
 
         def start(number: int) -> ProcessWorker:
-            worker = ProcessWorker(Place("compact"), Path(logs, f"{len(started)}.log"))
+            worker = ProcessWorker(WorkerConfig("compact"), Path(logs, f"{len(started)}.log"))
             started.append(worker.pid)
             return worker
 

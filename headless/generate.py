@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import bpy
 
     from metaspatial_addon.blender.physics.stage import Stage
-    from metaspatial_addon.blender.scene_io.scene_to_task import Snapshot
+    from metaspatial_addon.blender.scene_io.scene_to_task import SceneTask
 
 OURS = re.compile(
     r"task\.json|layout\.json|turns\.jsonl|room_(top|view)\.png|turn_\d\d+_(top|view|shown_\d+)\.png"
@@ -200,7 +200,7 @@ class Source:
     """What is laid out: a task, and the scene that it was read from, if it was."""
 
     task: Task
-    snapshot: Snapshot | None = None
+    snapshot: SceneTask | None = None
 
 
 def _from_blend(args: argparse.Namespace) -> Source:
@@ -208,7 +208,7 @@ def _from_blend(args: argparse.Namespace) -> Source:
     import bpy
 
     from metaspatial_addon.blender.assets.library import AssetLibrary
-    from metaspatial_addon.blender.scene_io.scene_to_task import take_snapshot
+    from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
 
     path = Path(args.blend)
     try:
@@ -225,7 +225,7 @@ def _from_blend(args: argparse.Namespace) -> Source:
     chosen = None
     if args.collection is not None:
         chosen = _named(path, "collection", scene.collection.children_recursive, args.collection)
-    snapshot = take_snapshot(
+    snapshot = scene_to_task(
         scene,
         floor=floor,
         size=args.size and tuple(args.size),

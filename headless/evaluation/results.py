@@ -26,7 +26,7 @@ Row = dict[str, Interval]
 
 
 @dataclass
-class Ledger:
+class Results:
     """Counts (COUNTS,) by row, task id and seed. `tasks` are fingerprints by id."""
 
     tasks: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Ledger:
             for row, other in pairs.items()
         }
 
-    def against(self, other: Ledger) -> dict[str, dict[str, Versus]]:
+    def against(self, other: Results) -> dict[str, dict[str, Versus]]:
         """Every measure of the rows that both have, on the tasks that both have, by row and measure."""
         ids = [task_id for task_id in self.tasks if task_id in other.tasks]
         weights = draws(len(ids))
@@ -109,7 +109,7 @@ def fingerprint(task: Task) -> str:
     return hashlib.blake2b(json.dumps(task_to_json(task)).encode(), digest_size=8).hexdigest()
 
 
-def dump(result: Mapping[str, Any], ledger: Ledger) -> str:
+def dump(result: Mapping[str, Any], ledger: Results) -> str:
     """The text of metrics.json: the result, then the counts, a line each."""
     head = {**result, "tasks": ledger.tasks, "columns": COUNTS}
     lines = ",\n".join("  " + json.dumps(value, ensure_ascii=False) for value in ledger.values_json())
@@ -123,7 +123,7 @@ class EarlierRun:
     source: str
     policy: str
     pictures: bool
-    ledger: Ledger
+    ledger: Results
 
 
 def read_run(path: str) -> EarlierRun:
@@ -134,7 +134,7 @@ def read_run(path: str) -> EarlierRun:
     if data.get("columns") != list(COUNTS):
         raise InputError(path, "columns", "those of this version of evaluate.py: measure that run again")
     try:
-        ledger = Ledger(tasks={str(task_id): str(mark) for task_id, mark in data["tasks"].items()})
+        ledger = Results(tasks={str(task_id): str(mark) for task_id, mark in data["tasks"].items()})
         for value in data["values"]:
             counts = np.array(value["counts"], dtype=float)
             if counts.shape != (len(COUNTS),):

@@ -15,7 +15,7 @@ from metaspatial_addon.scoring.score import Score
 
 from .baselines import BASELINES, baseline_layouts
 from .metrics import counts_of
-from .results import Ledger
+from .results import Results
 
 PROGRESS_EVERY = 5.0
 DEFAULT, GREEDY = "default", "one greedy answer"
@@ -55,7 +55,7 @@ class Result:
 class Measured:
     """What was measured of one task or of all. `infra` are failures of the machine in words, by row or plan."""
 
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Results = field(default_factory=Results)
     results: list[Result] = field(default_factory=list)
     infra: dict[str, list[str]] = field(default_factory=dict)
     interrupted: bool = False
@@ -99,7 +99,7 @@ def measure_all(
     sources = (*BASELINES, *(plan.name for plan in plans))
     rows = (*BASELINES, *(row for plan in plans for row in rows_of(plan.name, env.most_turns)))
     return Measured(
-        Ledger(
+        Results(
             {task_id: mark for part in parts for task_id, mark in part.ledger.tasks.items()},
             {row: {k: v for part in parts for k, v in part.ledger.rows.get(row, {}).items()} for row in rows},
         ),
@@ -148,7 +148,7 @@ def _measure_episode(done: Measured, env: LayoutEnv, policy: Policy, plan: Plan,
         done.results.append(Result(task, seed, outcome.best or outcome.turns[-1]))
 
 
-def add_turns(ledger: Ledger, plan: str, task: Task, seed: int, outcome: Outcome, turns: int) -> None:
+def add_turns(ledger: Results, plan: str, task: Task, seed: int, outcome: Outcome, turns: int) -> None:
     """Count each turn and the best until then. An episode that ended early counts on with its last turn, and its
     best; the seconds are of turns that were played."""
     seconds = [sum(turn.timings.values()) for turn in outcome.turns]

@@ -24,7 +24,7 @@ from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.policy.builtin.vision import read_patches
 from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
 
-from .examples import Lesson, lesson_of
+from .examples import TrainingExample, lesson_of
 from .perturb import faults, faulty_ids
 
 ROUNDS = 2  # of mending after the first answer
@@ -55,7 +55,7 @@ def mending_edit(task: Task, taught: Layout, layout: Layout) -> dict[str, Pose]:
     return edit
 
 
-def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Iterator[Lesson]:
+def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Iterator[TrainingExample]:
     """The lessons that tasks `start` to `start + count` give: at most `ROUNDS` each, none for a faultless answer."""
     rendering = CompactRendering()
     playing = []
@@ -83,7 +83,7 @@ def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Ite
         playing = going
 
 
-def write_lessons(path: Path, lessons: list[Lesson]) -> None:
+def write_lessons(path: Path, lessons: list[TrainingExample]) -> None:
     """One file: all ids and weights end to end, and where each lesson ends."""
     beside = path.with_name(path.name + ".part.npz")
     np.savez_compressed(
@@ -95,7 +95,7 @@ def write_lessons(path: Path, lessons: list[Lesson]) -> None:
     os.replace(beside, path)
 
 
-def read_lessons(path: str) -> list[Lesson]:
+def read_lessons(path: str) -> list[TrainingExample]:
     """The lessons of a file that `write_lessons` wrote. Raises InputError."""
     try:
         with np.load(path) as file:
@@ -104,7 +104,7 @@ def read_lessons(path: str) -> list[Lesson]:
         raise InputError(path, "", f"lessons that headless.pretraining.dagger wrote ({error})") from error
     no_pictures = read_patches([])
     pieces = zip(np.split(ids, ends[:-1]), np.split(weights, ends[:-1]), strict=True)
-    return [Lesson(one, weight, no_pictures) for one, weight in pieces]
+    return [TrainingExample(one, weight, no_pictures) for one, weight in pieces]
 
 
 def main(arguments: list[str]) -> None:
@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the lessons go")
     options = parser.parse_args(arguments)
     policy = BuiltinPolicy(options.model)
-    found: list[Lesson] = []
+    found: list[TrainingExample] = []
     for start in range(0, options.count, BATCH):
         found += own_lessons(policy, options.seed, start, min(BATCH, options.count - start))
         cli.progress(f"{min(start + BATCH, options.count)}/{options.count} tasks, {len(found)} lessons")

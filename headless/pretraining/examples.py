@@ -25,7 +25,7 @@ NAMES = np.array([t in {v.category_token(c) for c in v.CATEGORIES} or t[0] == "_
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingExample:
     """`ids` (T,) int64 and `weights` (T,) float32: the loss weight of predicting each token from those before it.
 
     `patches` (P, 64, 588) uint8 are those of the P pictures whose placeholders stand in `ids`, as `read_patches` says.
@@ -36,7 +36,7 @@ class Lesson:
     patches: np.ndarray
 
 
-def placing_lesson(seed: int, index: int, pictures: bool = False) -> Lesson:
+def placing_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample:
     """A room to furnish, and the teacher's layout."""
     task, layout = make_task("train", seed, index)
     compact = CompactTask(task)
@@ -44,7 +44,7 @@ def placing_lesson(seed: int, index: int, pictures: bool = False) -> Lesson:
     return lesson_of([(compact.question(), compact.statement(dict(layout.poses)), True)], shown, chosen_names=False)
 
 
-def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | None:
+def mending_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample | None:
     """A spoilt layout and its report, and the edit that mends it; None if the spoiling did no harm."""
     task, layout = make_task("train", seed, index)
     rng = Random(f"spoil/{seed}/{index}")
@@ -64,7 +64,7 @@ def mending_lesson(seed: int, index: int, pictures: bool = False) -> Lesson | No
     )
 
 
-def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_names: bool) -> Lesson:
+def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_names: bool) -> TrainingExample:
     """`turns` are a question, its answer and whether to learn it; `shown` is one picture a turn, or none at all."""
     ids: list[int] = []
     weights: list[np.ndarray] = []
@@ -77,12 +77,17 @@ def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_
             weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
         ids += asked + said.tolist()
         weights += [np.zeros(len(asked), np.float32), weight]
-    return Lesson(np.array(ids), np.concatenate(weights), read_patches(shown))
+    return TrainingExample(np.array(ids), np.concatenate(weights), read_patches(shown))
 
 
 def lessons(
-    seed: int, start: int, mending: float, pictures: bool = False, own: Sequence[Lesson] = (), own_share: float = 0.0
-) -> Iterator[Lesson]:
+    seed: int,
+    start: int,
+    mending: float,
+    pictures: bool = False,
+    own: Sequence[TrainingExample] = (),
+    own_share: float = 0.0,
+) -> Iterator[TrainingExample]:
     """An endless stream from lesson `start` on; the share `mending` of them mends, `own_share` of those from `own`."""
     index = start
     while True:

@@ -25,7 +25,7 @@ from metaspatial_addon.prompts import vocabulary as v
 
 from .config import PretrainConfig
 from .dagger import read_lessons
-from .examples import Lesson, lessons
+from .examples import TrainingExample, lessons
 from .export import write_model
 from .model import build
 
@@ -40,7 +40,7 @@ class Batch(NamedTuple):
     patches: torch.Tensor
 
 
-class LessonBatches(IterableDataset):
+class ExampleBatches(IterableDataset):
     """Batches of lessons from pool `start` on."""
 
     def __init__(self, config: PretrainConfig, start: int):
@@ -60,7 +60,7 @@ class LessonBatches(IterableDataset):
             pool += 1
 
 
-def collate(drawn: list[Lesson]) -> Batch:
+def collate(drawn: list[TrainingExample]) -> Batch:
     """Right-padded: causal attention never looks at what follows."""
     length = max(len(lesson.ids) for lesson in drawn)
     ids = torch.full((len(drawn), length), v.PAD, dtype=torch.long)
@@ -135,7 +135,7 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     step = _load(folder, model, tuned) if resume else 0
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
-    batches = iter(DataLoader(LessonBatches(config, step // POOL), batch_size=None, num_workers=1, prefetch_factor=32))
+    batches = iter(DataLoader(ExampleBatches(config, step // POOL), batch_size=None, num_workers=1, prefetch_factor=32))
     for _ in range(step % POOL):
         next(batches)
     log = (folder / "metrics.jsonl").open("a", encoding="utf-8")

@@ -18,7 +18,7 @@ FLAT = 1e-6
 """Returns that differ by less are the same: rewards come from floating-point renders."""
 
 
-def hold_last(rewards: torch.Tensor, played: torch.Tensor) -> torch.Tensor:
+def pad_with_last(rewards: torch.Tensor, played: torch.Tensor) -> torch.Tensor:
     """Rewards (B, T) in which a turn that was not played has that of the last one before it.
 
     The layout of that turn still stands. Without it an episode that is free of faults after turn 1, and so over, would
@@ -77,7 +77,7 @@ def _standing(
     return above, variance.sqrt()
 
 
-def flat_groups(returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor) -> list[int]:
+def zero_variance_groups(returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor) -> list[int]:
     """The groups that nothing can be learnt from: at every turn all their returns are the same."""
     flat = []
     for group in groups.unique().tolist():

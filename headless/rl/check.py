@@ -13,7 +13,7 @@ from .learner import Row
 from .logs import metrics
 from .logs.clock import Clock
 from .rollout import Episode, play
-from .run import open_accelerator, open_actor, open_environments
+from .run import open_accelerator, open_environments, open_policy
 from .training_step import Trainer, learn, settings_of
 
 
@@ -24,7 +24,7 @@ def check(config: TrainConfig) -> None:
         raise cli.CommandError("--check: start it in one process")
     torch.set_num_threads(config.threads)
     rollout = config.rollout
-    actor = open_actor(config)
+    actor = open_policy(config)
     task, _ = make_task("train", config.seed, 0)
     with open_environments(config) as environments:
         trainer = Trainer(config, actor, environments, accelerator)

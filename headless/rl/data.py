@@ -20,7 +20,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Said:
+class Completion:
     """One sampled answer, its closing token included.
 
     Each token has the log-probability that it was sampled with and the ids that it was chosen from, among which the
@@ -60,7 +60,7 @@ class Trajectory:
         self._add(list(prompt.ids), False, -1, [0.0] * count, [None] * count)
         self.pictures += prompt.pictures
 
-    def say(self, said: Said, turn: int) -> None:
+    def say(self, said: Completion, turn: int) -> None:
         """Add what the model answered in a turn, counted from 0."""
         self._add(said.ids, True, turn, said.logprobs, said.allowed)
 

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .advantages import spread_over_tokens
 from .data import Trajectory
-from .policies.base import Actor, allowed_mask, choice_logprobs
+from .policies.base import TrainablePolicy, allowed_mask, choice_logprobs
 
 Result = TypeVar("Result")
 
@@ -69,7 +69,7 @@ class Microbatch:
         return cls(ids, mask, allowed, pictures, sampler, advantages + beyond)
 
 
-def logprobs_of(actor: Actor, batch: Microbatch, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+def logprobs_of(actor: TrainablePolicy, batch: Microbatch, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probability of each chosen token (b, L), 0 elsewhere, as the sampler takes it; and the entropy (N,)."""
     ids = batch.ids.to(actor.device)
     hidden = actor.hidden(ids, batch.pictures, actor.positions(ids, batch.pictures))  # (b, L, H)
@@ -90,7 +90,7 @@ class Learning(torch.nn.Module):
     has to be called through. `learning(logprobs_of, batch, temperature)` is `logprobs_of(actor, batch, temperature)`.
     """
 
-    def __init__(self, actor: Actor):
+    def __init__(self, actor: TrainablePolicy):
         super().__init__()
         self.model, self._actor = actor.model, actor
 
@@ -99,7 +99,7 @@ class Learning(torch.nn.Module):
 
 
 def _choice(
-    actor: Actor, before: torch.Tensor, targets: torch.Tensor, allowed: list[np.ndarray], temperature: float
+    actor: TrainablePolicy, before: torch.Tensor, targets: torch.Tensor, allowed: list[np.ndarray], temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probabilities (n,) of the targets and entropies (n,) of what they were drawn from."""
     logits = actor.logits(before)  # (n, V)

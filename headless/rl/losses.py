@@ -64,7 +64,7 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Watched:
+class LossStatistics:
     """Sums over the microbatch's tokens, for the log: how many were clipped below and above, and the KL."""
 
     clipped_low: float
@@ -72,7 +72,7 @@ class Watched:
     kl: float
 
 
-def policy_loss(tokens: Tokens, settings: LossSettings, batch: BatchSize) -> tuple[torch.Tensor, Watched]:
+def policy_loss(tokens: Tokens, settings: LossSettings, batch: BatchSize) -> tuple[torch.Tensor, LossStatistics]:
     """The microbatch's share of the loss, and what to watch.
 
     l = -min(rho A, clip(rho, 1 - low, 1 + high) A), with rho = exp(new - old) a token; for gspo one rho a row,
@@ -106,7 +106,7 @@ def policy_loss(tokens: Tokens, settings: LossSettings, batch: BatchSize) -> tup
         loss = each.sum() / max(batch.tokens, 1)
     low = (ratio < 1 - settings.clip_low) & (advantages < 0)
     high = (ratio > 1 + settings.clip_high) & (advantages > 0)
-    return loss, Watched((low * mask).sum().item(), (high * mask).sum().item(), watched_kl)
+    return loss, LossStatistics((low * mask).sum().item(), (high * mask).sum().item(), watched_kl)
 
 
 def k3(new: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from metaspatial_addon.scoring.score import Score
 from .data import Trajectory
 from .envs.base import Environments, EpisodeSettings, Told
 from .logs.clock import Clock
-from .policies.base import Actor
+from .policies.base import TrainablePolicy
 from .sampler import Sampler
 
 
@@ -50,7 +50,7 @@ class Episode:
 
 
 def play(
-    actor: Actor,
+    actor: TrainablePolicy,
     environments: Environments,
     episodes: Sequence[Episode],
     settings: EpisodeSettings,
@@ -80,7 +80,7 @@ def play(
 
 
 def _fly(
-    actor: Actor,
+    actor: TrainablePolicy,
     environments: Environments,
     episodes: Sequence[Episode],
     numbers: Sequence[int],

@@ -20,15 +20,15 @@ from metaspatial_addon.prompts.full import FullRendering, Rendering
 from . import checkpoint
 from .config import TrainConfig, write_config
 from .envs.pool import Pool
-from .envs.pool_worker import Place
+from .envs.pool_worker import WorkerConfig
 from .envs.process import ProcessWorker
-from .envs.sync import InProcess
+from .envs.sync import SyncEnvironments
 from .logs import metrics
 from .logs.clock import PHASES
-from .logs.gallery import Showing
+from .logs.gallery import RolloutGallery
 from .logs.records import TurnLog
-from .policies.base import Actor
-from .policies.compact import CompactActor
+from .policies.base import TrainablePolicy
+from .policies.compact import CompactPolicy
 from .training_step import Trainer, train_step
 
 LONGEST_WAIT = timedelta(hours=2)
@@ -47,7 +47,7 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
         raise cli.CommandError(f"--run {folder}: it holds {earlier[-1].name}: add --resume, or choose another folder")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # adapters begin with random numbers
-    actor = open_actor(config)
+    actor = open_policy(config)
     if earlier:
         actor.load(earlier[-1])
     done = checkpoint.read_progress(earlier[-1]) if earlier else checkpoint.Progress()
@@ -62,7 +62,7 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
             with (
                 metrics.Log(folder, done.step) as log,
                 TurnLog(folder, done.step, rendering_of(config), record_settings(config)) as trainer.records,
-                Showing(folder, log) as showing,
+                RolloutGallery(folder, log) as showing,
             ):
                 _take_steps(trainer, done.step, folder, log, showing)
         else:
@@ -71,7 +71,7 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
 
 
 def _take_steps(
-    trainer: Trainer, done: int, folder: Path, log: metrics.Log | None = None, showing: Showing | None = None
+    trainer: Trainer, done: int, folder: Path, log: metrics.Log | None = None, showing: RolloutGallery | None = None
 ) -> None:
     """The steps after `done`. The first process alone has a log and shows; all have a part in a checkpoint."""
     config, began, rewards = trainer.config, time.monotonic(), []
@@ -112,14 +112,14 @@ def open_accelerator(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
-def open_actor(config: TrainConfig) -> Actor:
+def open_policy(config: TrainConfig) -> TrainablePolicy:
     """The model that the run begins with."""
     tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
     if config.rendering == "compact":
-        return CompactActor(config.model)
-    from .policies.chat import ChatActor  # needs peft and pillow
+        return CompactPolicy(config.model)
+    from .policies.chat import ChatPolicy  # needs peft and pillow
 
-    return ChatActor(config.model, config.lora)
+    return ChatPolicy(config.model, config.lora)
 
 
 def rendering_of(config: TrainConfig) -> Rendering:
@@ -140,13 +140,13 @@ def record_settings(config: TrainConfig) -> dict[str, Any]:
 
 def open_environments(
     config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None, first: int = 0
-) -> InProcess | Pool:
+) -> SyncEnvironments | Pool:
     """Where the run's episodes are played; a context manager. Logs of worker processes go to the folder `logs`, under
     numbers from `first`."""
     pixels = 0 if config.rendering == "compact" else config.rollout.pixels
     if not workers:
-        return InProcess(rendering_of(config), pixels, config.threads)
-    place = Place(config.rendering, pixels)
+        return SyncEnvironments(rendering_of(config), pixels, config.threads)
+    place = WorkerConfig(config.rendering, pixels)
     if ray:
         from .envs import ray_worker  # needs ray
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .data import Prompt, Said
+from .data import Completion, Prompt
 from .kv_cache import SlotCache
-from .policies.base import Actor, Choices, allowed_mask, choice_logprobs
+from .policies.base import TokenConstraint, TrainablePolicy, allowed_mask, choice_logprobs
 
 
 class Sampler:
     """Reads and writes for `rows` episodes that take their turns together."""
 
-    def __init__(self, actor: Actor, rows: int, temperature: float):
+    def __init__(self, actor: TrainablePolicy, rows: int, temperature: float):
         self.actor, self.temperature = actor, temperature
         self.cache = SlotCache(rows)
         self.positions = np.zeros(rows, int)  # of the next token
@@ -45,10 +45,10 @@ class Sampler:
                 self.outputs[row] = self.outputs[leader]
 
     @torch.inference_mode()
-    def write(self, choices: Sequence[Choices], seeds: Sequence[Sequence[int]]) -> list[Said]:
+    def write(self, choices: Sequence[TokenConstraint], seeds: Sequence[Sequence[int]]) -> list[Completion]:
         """One answer a row, drawn with the row's own seed."""
         generators = [np.random.default_rng(seed) for seed in seeds]
-        answers = [Said() for _ in choices]
+        answers = [Completion() for _ in choices]
         self.pending = [[] for _ in choices]
         live = [row for row, choice in enumerate(choices) if not choice.done]
         while live:
@@ -71,7 +71,11 @@ class Sampler:
         self.outputs = [self.outputs[row] for row in rows]
 
     def _choose(
-        self, rows: Sequence[int], choices: Sequence[Choices], generators: Sequence, answers: Sequence[Said]
+        self,
+        rows: Sequence[int],
+        choices: Sequence[TokenConstraint],
+        generators: Sequence,
+        answers: Sequence[Completion],
     ) -> None:
         """Draw the next token of each row from what it may say, by the cumulative distribution."""
         logits = self.actor.logits(torch.stack([self.outputs[row] for row in rows]))  # (b, V)
@@ -86,7 +90,7 @@ class Sampler:
         for row, token, logprob in taken:
             self._take(row, token, logprob, choices[row], answers[row])
 
-    def _take(self, row: int, token: int, logprob: float, choice: Choices, said: Said) -> None:
+    def _take(self, row: int, token: int, logprob: float, choice: TokenConstraint, said: Completion) -> None:
         said.add(token, logprob, choice.allowed)
         self.pending[row].append(token)
         choice.take(token)

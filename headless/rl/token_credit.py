@@ -18,7 +18,7 @@ import numpy as np
 from metaspatial_addon.scoring.score import Score
 
 from .logs.metrics import at_fault
-from .policies.base import Actor
+from .policies.base import TrainablePolicy
 from .rollout import Episode
 
 RELATION = 0.5
@@ -32,8 +32,8 @@ has no bound: the gradient's norm once went from 1 to 66."""
 _Key = tuple[int, int, str]  # group, turn (from 0), item
 
 
-def coordinate_advantages(
-    actor: Actor, episodes: Sequence[Episode], penalty: float, scale: np.ndarray
+def token_advantages(
+    actor: TrainablePolicy, episodes: Sequence[Episode], penalty: float, scale: np.ndarray
 ) -> list[np.ndarray]:
     """For each episode (L,): -penalty x (change - baseline) / max(scale, `LEAST_DEVIATION`) where a token tells an
     item's pose, 0 elsewhere and in answers that could not be used; `scale` (B, T) is what the turn's advantages were
@@ -58,7 +58,7 @@ def coordinate_advantages(
     return found
 
 
-def _pose_tokens(actor: Actor, episode: Episode) -> dict[_Key, list[int]]:
+def _pose_tokens(actor: TrainablePolicy, episode: Episode) -> dict[_Key, list[int]]:
     """Places of the tokens that tell poses."""
     trajectory, found = episode.trajectory, {}
     turns = np.array(trajectory.turns)

@@ -16,7 +16,7 @@ from accelerate.utils import gather_object
 
 from headless.taskgen.make import make_task
 
-from .advantages import discounted_returns, flat_groups, hold_last, turn_advantages, turn_deviations
+from .advantages import discounted_returns, pad_with_last, turn_advantages, turn_deviations, zero_variance_groups
 from .config import TrainConfig
 from .data import microbatches
 from .envs.base import Environments, EpisodeSettings
@@ -25,10 +25,10 @@ from .logs import metrics
 from .logs.clock import Clock
 from .logs.records import TurnLog
 from .losses import DIVIDES_BY_DEVIATION, BatchSize, Tokens, policy_loss
-from .policies.base import Actor
+from .policies.base import TrainablePolicy
 from .rollout import Episode, Sampling, play
 from .sharding import gathered, shard, whole
-from .token_credit import coordinate_advantages
+from .token_credit import token_advantages
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Trainer:
     """
 
     config: TrainConfig
-    actor: Actor
+    actor: TrainablePolicy
     environments: Environments
     accelerator: Accelerator
     drawn: int = 0
@@ -95,7 +95,7 @@ class Played:
             rewards[k, : len(episode.scores)] = torch.tensor([score.reward for score in episode.scores])
             played[k, : len(episode.scores)] = True
         groups = torch.tensor([episode.group for episode in episodes], dtype=torch.long)
-        return cls(episodes, hold_last(rewards, played), played, groups)
+        return cls(episodes, pad_with_last(rewards, played), played, groups)
 
 
 def train_step(trainer: Trainer, number: int) -> dict[str, float]:
@@ -114,7 +114,7 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
 
     # What the coordinates of each item are worth beyond that, by the item's own faults.
     scale = turn_deviations(returns, played.played, played.groups, credit) if divides else torch.ones_like(returns)
-    beyond = coordinate_advantages(actor, episodes, config.credit.fault_penalty, scale.numpy())
+    beyond = token_advantages(actor, episodes, config.credit.fault_penalty, scale.numpy())
     rows = [Row(episode.trajectory, advantages[k], beyond[k]) for k, episode in enumerate(episodes)]
 
     # Learn: the whole batch, microbatch by microbatch, `passes` times.
@@ -144,7 +144,7 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
     }
 
 
-def settings_of(config: TrainConfig, number: int, actor: Actor) -> tuple[EpisodeSettings, Sampling]:
+def settings_of(config: TrainConfig, number: int, actor: TrainablePolicy) -> tuple[EpisodeSettings, Sampling]:
     """How the episodes of a step are played and sampled."""
     rollout, reward = config.rollout, config.reward
     budget = actor.budget(rollout.context - rollout.answer_tokens, rollout.pixels)
@@ -186,7 +186,9 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
         if not healthy:
             continue
         played = Played.of(healthy, rollout.turns)
-        flat = flat_groups(discounted_returns(played.rewards, config.credit.discount), played.played, played.groups)
+        flat = zero_variance_groups(
+            discounted_returns(played.rewards, config.credit.discount), played.played, played.groups
+        )
         met, flat_met = met + missing, flat_met + len(flat)
         last = attempt == rollout.resample
         kept += [episode for episode in healthy if last or episode.group not in flat]

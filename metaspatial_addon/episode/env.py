@@ -24,8 +24,8 @@ from ..prompts.full import FullRendering, Rendering
 from ..scoring.judge import Judge
 from ..scoring.score import Score
 from ..scoring.weights import DEFAULT, Weights
-from .repair import effort, only_broken, with_sound_items
-from .scorer import InfraFault, Look, Pictures, Scorer, attempt
+from .repair import effort, lock_faultless_items, merge_unmoved
+from .scorer import InfraFault, Pictures, Renders, Scorer, attempt
 from .turn import Candidate, Observation, Outcome, Turn
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class LayoutEnv:
         seed: int = 0,
         meshes: Mapping[str, bpy.types.Mesh] | None = None,
         start: Layout | None = None,
-        gently: bool = False,
+        minimal: bool = False,
     ) -> Observation:
         """Begin an episode. `meshes` are the items' own, by id, where they do not come from `asset`.
 
-        `start` is a layout to go on from; it must place every item that is not locked. With `gently` only those items
+        `start` is a layout to go on from; it must place every item that is not locked. With `minimal` only those items
         may move that have a fault in it, whatever an answer says; where none may, the episode is over at once.
 
         Raises InputError for a task with nothing to place, for a start that leaves an item out and for an asset that
@@ -104,15 +104,15 @@ class LayoutEnv:
         missing = [item.id for item in task.movable if start is not None and item.id not in start.poses]
         if missing:
             raise InputError(f"start of task {task.id}", "placements", f"a pose for {missing[0]}")
-        if gently and start is None:
-            raise ValueError("gently: expected a start whose faults are to be mended")
+        if minimal and start is None:
+            raise ValueError("minimal: expected a start whose faults are to be mended")
         self.task, self.seed, self._meshes = task, seed, meshes
         self.asked = task
         self.layout: Layout | None = None
         self.start_score, self.start_images = None, {}
         self.turns, self.conversation, self.image_names, self.done = [], (), {}, False
         self._measured: dict[tuple[tuple[str, Pose], ...], Evidence] = {}
-        self._look: Look | None = None
+        self._look: Renders | None = None
         self.timings = _no_timings()
         self.scorer.open(task, meshes)
         opening, evidence = Layout(task.id), None
@@ -120,8 +120,8 @@ class LayoutEnv:
             start = Layout(task.id, {item.id: start.poses[item.id] for item in task.movable})
             with self.timed("physics"):
                 evidence = self._evidence(start)
-            if gently:
-                self.asked = only_broken(task, start, evidence)
+            if minimal:
+                self.asked = lock_faultless_items(task, start, evidence)
                 opening = Layout(task.id, {i.id: start.poses[i.id] for i in self.asked.locked if i.id in start.poses})
         shown: tuple[bytes, ...] = ()
         if self.pictures:
@@ -149,7 +149,7 @@ class LayoutEnv:
         self._check_running()
         answer = self.rendering.read(text, self.asked, self.layout)
         if self.asked is not self.task and answer.layout is not None:
-            answer = with_sound_items(self.task, answer, answer.layout.poses, self.layout)
+            answer = merge_unmoved(self.task, answer, answer.layout.poses, self.layout)
         if answer.layout is None:
             return Candidate(text, answer, self.scorer.unusable(self.task, answer.grade), seed)
         with self.timed("physics"):
@@ -234,14 +234,14 @@ class LayoutEnv:
             self._measured[key] = self.scorer.physics(self.task, layout)
         return self._measured[key]
 
-    def _looked(self, layout: Layout) -> Look:
+    def _looked(self, layout: Layout) -> Renders:
         """Pictures of a layout; those of the layout that stands are not rendered again."""
         if self._look is not None and layout == self.layout:
             return self._look
         self.scorer.open(self.task, self._meshes)
         return self.scorer.look(self.task, layout, self.seed)
 
-    def _pictures(self, layout: Layout, look: Look | None) -> tuple[bytes, ...]:
+    def _pictures(self, layout: Layout, look: Renders | None) -> tuple[bytes, ...]:
         """What the policy is shown: the rendering's own drawings, else renders, else nothing."""
         drawn = self.rendering.pictures(self.task, layout)
         if drawn is not None:
@@ -277,7 +277,7 @@ class _Seen:
     """A layout as it was looked at: its score with the render's part, its pictures, and the feedback about it."""
 
     score: Score
-    look: Look | None
+    look: Renders | None
     images: dict[str, bytes]
     message: Message
 
@@ -304,7 +304,7 @@ def play(
     temperature: float | None = None,
     meshes: Mapping[str, bpy.types.Mesh] | None = None,
     start: Layout | None = None,
-    gently: bool = False,
+    minimal: bool = False,
 ) -> Iterator[Progress | Turn | Outcome]:
     """Play an episode: a `Progress` before each phase, a `Turn` after each turn, the `Outcome` at the end.
 
@@ -312,7 +312,7 @@ def play(
     the policy (which has made its own retries) or an InfraFault makes a last turn without a score. To cancel, close
     the iterator. Raises InputError as `LayoutEnv.reset` does.
 
-    With `start` the policy mends a layout that stands; with `gently` it moves only what has a fault there, and of
+    With `start` the policy mends a layout that stands; with `minimal` it moves only what has a fault there, and of
     nearly equal answers the one that moves least is taken.
     """
     if samples < 1:
@@ -323,7 +323,7 @@ def play(
             yield Progress(number, env.most_turns, "render")
         elif start is not None:
             yield Progress(number, env.most_turns, "physics")
-        env.reset(task, seed, meshes, start, gently)
+        env.reset(task, seed, meshes, start, minimal)
         while not env.done:
             number = len(env.turns) + 1
             yield Progress(number, env.most_turns, "model")
@@ -332,7 +332,7 @@ def play(
                 replies = policy.answer([env.conversation] * samples, seeds, temperature)
             yield Progress(number, env.most_turns, "physics")
             weighed = tuple(env.weigh(reply.text, s) for reply, s in zip(replies, seeds, strict=True))
-            best = max(weighed, key=lambda candidate: _rank(candidate, task, start if gently else None))
+            best = max(weighed, key=lambda candidate: _rank(candidate, task, start if minimal else None))
             if env.scorer.renderer is not None and best.answer.layout is not None:
                 yield Progress(number, env.most_turns, "render")
             env.take(best, weighed)

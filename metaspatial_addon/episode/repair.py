@@ -35,7 +35,7 @@ def faulty_items(evidence: Evidence) -> set[str]:
     }
 
 
-def only_broken(task: Task, layout: Layout, evidence: Evidence) -> Task:
+def lock_faultless_items(task: Task, layout: Layout, evidence: Evidence) -> Task:
     """The task with every movable item that has no fault locked where the layout has it.
 
     What rests on an item with a fault is left out, and with it the relations that name it: it goes along.
@@ -55,9 +55,11 @@ def only_broken(task: Task, layout: Layout, evidence: Evidence) -> Task:
     return replace(task, items=tuple(items), relations=relations)
 
 
-def with_sound_items(task: Task, answer: Answer, moved: Mapping[str, Pose], standing: Layout) -> Answer:
-    """A usable answer to `only_broken`'s task, with the poses that it gives, as one to the whole task: all other items
-    stay as they stand or go along."""
+def merge_unmoved(task: Task, answer: Answer, moved: Mapping[str, Pose], standing: Layout) -> Answer:
+    """A usable answer to the task of `lock_faultless_items` as one to the whole task.
+
+    `moved` holds the poses that it gives; all other items stay where they stand, or are carried along.
+    """
     carriers = _carriers(task, standing)
     poses = {}
     for item in task.movable:

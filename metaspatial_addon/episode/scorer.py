@@ -52,7 +52,7 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True)
-class Look:
+class Renders:
     """PNG of the top and the perspective view, the measured part of the view term, and a judge's grade in [0, 1]."""
 
     top: bytes
@@ -94,12 +94,12 @@ class Scorer:
         renderer = self._need_renderer()
         return attempt("rendering", lambda: renderer.measure_view(self.stage, task, layout))
 
-    def look(self, task: Task, layout: Layout, seed: int = 0) -> Look:
+    def look(self, task: Task, layout: Layout, seed: int = 0) -> Renders:
         """Pictures of the open task's layout, what they show, and the judge's grade. Raises InfraFault."""
         renderer = self._need_renderer()
 
-        def render() -> Look:
-            return Look(
+        def render() -> Renders:
+            return Renders(
                 renderer.top_view(self.stage, task, layout),
                 renderer.room_view(self.stage, task, layout),
                 renderer.measure_view(self.stage, task, layout),

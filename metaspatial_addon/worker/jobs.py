@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from ..blender.physics.stage import Stage
     from ..blender.rendering.render import Renderer
-    from ..blender.scene_io.scene_to_task import Snapshot
+    from ..blender.scene_io.scene_to_task import SceneTask
 
 Say = Callable[[dict[str, Any]], None]
 
 _OF_SCENE = re.compile(r"^(start of )?(task )?scene(\.blend)?: ")
 
 
-class Workshop:
+class JobRunner:
     """Does jobs one after another and tells `say` how they go. See `protocol` for the messages."""
 
     def __init__(self, say: Say):
@@ -232,13 +232,13 @@ def _file_closed_after() -> Iterator[None]:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
-def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[Snapshot, Layout | None]:
+def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, Layout | None]:
     """The hand-over as a task, and the layout that it begins from. Raises InputError."""
     from mathutils import Matrix
 
     from ..blender.scene_io.openings import OpeningOptions
     from ..blender.scene_io.scene_export import open_handover
-    from ..blender.scene_io.scene_to_task import ItemOptions, take_snapshot
+    from ..blender.scene_io.scene_to_task import ItemOptions, scene_to_task
 
     scene = open_handover(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
 
@@ -254,7 +254,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[Snapshot, Lay
     scene.view_layers[0].update()
     room = request["room"]
     options = {i["name"]: ItemOptions(i["locked"], i["category"], i["front"]) for i in request["items"]}
-    snapshot = take_snapshot(
+    snapshot = scene_to_task(
         scene,
         floor=find("floor", room["floor"]) if room["source"] == "floor" else None,
         walls=[find("walls", name) for name in room["walls"]] if room["source"] == "walls" else None,
@@ -271,7 +271,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[Snapshot, Lay
     return snapshot, None if request["mode"] == "generate" else snapshot.layout
 
 
-def _turn(turn: Turn, record: Mapping[str, Any], snapshot: Snapshot, standing: Layout, folder: Path) -> dict[str, Any]:
+def _turn(turn: Turn, record: Mapping[str, Any], snapshot: SceneTask, standing: Layout, folder: Path) -> dict[str, Any]:
     """A turn's message; its two renders are files in the folder then."""
     pictures: dict[str, str | None] = {"top": None, "view": None}
     for kind in pictures:

@@ -44,7 +44,7 @@ def main() -> None:
     listener = threading.Thread(target=_listen, args=(requests, temporary), daemon=True)
     listener.start()
     say({"type": "hello", "protocol": protocol.VERSION, "blender": bpy.app.version_string})
-    workshop = jobs.Workshop(say)
+    workshop = jobs.JobRunner(say)
     while (request := requests.get()) is None or request["type"] != "quit":
         workshop.answer(request)
     shutil.rmtree(temporary, ignore_errors=True)

@@ -13,8 +13,8 @@ from metaspatial_addon.episode.repair import (
     COST_OF_A_QUARTER_TURN,
     effort,
     faulty_items,
-    only_broken,
-    with_sound_items,
+    lock_faultless_items,
+    merge_unmoved,
 )
 from metaspatial_addon.prompts.answer import Answer
 
@@ -59,22 +59,22 @@ def test_a_fault_names_its_items():
 
 
 def test_what_has_no_fault_is_locked_where_it_stands():
-    mended = only_broken(TASK, STANDING, Evidence(overlaps=(Overlap("chair", "safe", 0.1),)))
+    mended = lock_faultless_items(TASK, STANDING, Evidence(overlaps=(Overlap("chair", "safe", 0.1),)))
     assert [item.id for item in mended.movable] == ["chair"]
     assert {item.id: item.pose for item in mended.locked} == {
         **{i: pose for i, pose in STANDING.poses.items() if i != "chair"},
         "safe": Pose(5.5, 5.5),
     }
     assert mended.relations == TASK.relations
-    assert only_broken(TASK, STANDING, Evidence()).movable == ()
+    assert lock_faultless_items(TASK, STANDING, Evidence()).movable == ()
 
 
 def test_what_rests_on_a_broken_item_is_not_asked_for_and_goes_along_with_it():
-    mended = only_broken(TASK, STANDING, Evidence(outside=(Outside("desk", 0.2, 0.1),)))
+    mended = lock_faultless_items(TASK, STANDING, Evidence(outside=(Outside("desk", 0.2, 0.1),)))
     assert [(item.id, item.locked) for item in mended.items] == [("desk", False), ("chair", True), ("safe", True)]
     assert mended.relations == (Relation("chair", "facing", "desk"),)
     answer = Answer("ok", 1.0, changed=("desk",))
-    whole = with_sound_items(TASK, answer, {"desk": Pose(4, 1, 0, 90)}, STANDING)
+    whole = merge_unmoved(TASK, answer, {"desk": Pose(4, 1, 0, 90)}, STANDING)
     poses = whole.layout.poses
     assert list(poses) == list(STANDING.poses) and poses["chair"] == STANDING.poses["chair"]
     assert (poses["lamp"].x, poses["lamp"].y, poses["lamp"].z, poses["lamp"].yaw) == pytest.approx((4, 1.4, 0.75, 100))
@@ -84,15 +84,15 @@ def test_what_rests_on_a_broken_item_is_not_asked_for_and_goes_along_with_it():
 
 def test_what_rests_on_a_broken_item_and_is_broken_itself_is_asked_for():
     evidence = Evidence(outside=(Outside("desk", 0.2, 0.1),), overlaps=(Overlap("tray", "lamp", 0.1),))
-    mended = only_broken(TASK, STANDING, evidence)
+    mended = lock_faultless_items(TASK, STANDING, evidence)
     assert [item.id for item in mended.movable] == ["desk", "lamp", "tray"]
     answered = {"desk": Pose(4, 1, 0, 90), "lamp": Pose(4, 1, 0.75), "tray": STANDING.poses["tray"]}
-    poses = with_sound_items(TASK, Answer("ok", 1.0), answered, STANDING).layout.poses
+    poses = merge_unmoved(TASK, Answer("ok", 1.0), answered, STANDING).layout.poses
     assert poses["cup"] == STANDING.poses["cup"]  # its tray has stayed
 
 
 def test_a_desk_that_stays_leaves_everything_exactly_where_it_is():
-    whole = with_sound_items(TASK, Answer("ok", 1.0), {"desk": STANDING.poses["desk"]}, STANDING)
+    whole = merge_unmoved(TASK, Answer("ok", 1.0), {"desk": STANDING.poses["desk"]}, STANDING)
     assert whole.layout == STANDING and whole.changed == ()
 
 

@@ -82,7 +82,7 @@ def test_a_start_without_faults_is_gone_on_from_for_the_wish_alone(stage):
 
 
 def test_a_start_without_faults_has_nothing_to_mend_gently(stage):
-    outcome = run(LayoutEnv(stage), Scripted(), start=AT_REST, gently=True)
+    outcome = run(LayoutEnv(stage), Scripted(), start=AT_REST, minimal=True)
     assert (outcome.turns, outcome.best, outcome.failure) == ((), None, "")
     assert outcome.start.evidence.clean and "nothing to mend" in outcome.note
 
@@ -91,7 +91,7 @@ def test_a_start_needs_a_pose_for_all_that_may_move_and_ignores_others(stage):
     with pytest.raises(InputError, match="start of task study-1: placements: expected a pose for desk_1"):
         LayoutEnv(stage).reset(TASK, start=Layout("study-1", {"bed_1": Pose(1, 1), "lamp_1": Pose(1, 1)}))
     with pytest.raises(ValueError, match="expected a start"):
-        LayoutEnv(stage).reset(TASK, gently=True)
+        LayoutEnv(stage).reset(TASK, minimal=True)
     env = LayoutEnv(stage)
     env.reset(TASK, start=Layout("study-1", {"gone": Pose(0, 0), **START.poses}))
     assert env.layout == START
@@ -109,7 +109,7 @@ def test_the_start_is_announced(stage):
 
 def test_gently_only_what_is_at_fault_is_asked_for_and_all_is_recorded(stage):
     env, policy = LayoutEnv(stage), Scripted(answer(bed_1=(3.4, 2.9, 0, 0)))
-    outcome = run(env, policy, start=NUDGED, gently=True)
+    outcome = run(env, policy, start=NUDGED, minimal=True)
     assert [item.id for item in env.asked.movable] == ["bed_1"]
     question, said = policy.asked[0][0][0][1].text, policy.asked[0][0][0][2].text
     assert "Locked items" in question and "desk_1" not in said and "bed_1" in said
@@ -120,20 +120,20 @@ def test_gently_only_what_is_at_fault_is_asked_for_and_all_is_recorded(stage):
 
 
 def test_gently_an_answer_cannot_move_what_is_sound(stage):
-    outcome = run(LayoutEnv(stage, turns=1), Scripted(answer(desk_1=(1, 1, 0, 0))), start=NUDGED, gently=True)
+    outcome = run(LayoutEnv(stage, turns=1), Scripted(answer(desk_1=(1, 1, 0, 0))), start=NUDGED, minimal=True)
     assert outcome.turns[0].status == "model_fault" and outcome.best is None
 
 
 def test_gently_the_nearer_of_two_mends_is_taken(stage):
     far, near = answer(bed_1=(2.2, 2.9, 0, 0)), answer(bed_1=(3.45, 2.9, 0, 0))
-    outcome = run(LayoutEnv(stage), Scripted([far, near]), start=NUDGED, gently=True, samples=2)
+    outcome = run(LayoutEnv(stage), Scripted([far, near]), start=NUDGED, minimal=True, samples=2)
     assert outcome.best.candidate.text == near
 
 
 def test_gently_with_everything_at_fault_locked_says_so(stage):
     lamp = replace(TASK.item("lamp_1"), locked=True, pose=Pose(1, 1, 0.75))
     task = replace(TASK, items=(*TASK.items[:2], lamp))
-    outcome = run(LayoutEnv(stage), Scripted(), task, start=AT_REST, gently=True)
+    outcome = run(LayoutEnv(stage), Scripted(), task, start=AT_REST, minimal=True)
     assert outcome.turns == () and not outcome.start.evidence.clean and "unlock" in outcome.note
 
 
@@ -144,7 +144,7 @@ def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
     for index in range(4):
         task, layout = make_task("validation", 21, index)
         spoilt, _ = spoil(task, layout, Random(index))
-        outcome = run(env, policy, task, start=spoilt, gently=True, samples=8)
+        outcome = run(env, policy, task, start=spoilt, minimal=True, samples=8)
         final = outcome.start if outcome.best is None else outcome.best.score
         before += len(fault_names(outcome.start.evidence))
         after += len(fault_names(final.evidence))

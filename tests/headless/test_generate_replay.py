@@ -14,7 +14,7 @@ import bpy
 
 from headless import cli, generate
 from headless.rl.envs.base import EpisodeSettings
-from headless.rl.envs.sync import InProcess
+from headless.rl.envs.sync import SyncEnvironments
 from headless.rl.logs.records import FILE, TurnLog, read_recorded
 from headless.rl.logs.replay import best_and_worst_first
 from headless.taskgen.make import make_task
@@ -39,7 +39,7 @@ class Rollout:
         compact = CompactTask(task)
         spoilt = {i: Pose(p.x + away, p.y - away / 2, p.z, p.yaw) for i, p in layout.poses.items()}
         answers = [compact.statement(spoilt), *(compact.statement({i: p}) for i, p in layout.poses.items())]
-        with InProcess(CompactRendering(), threads=1) as environments:
+        with SyncEnvironments(CompactRendering(), threads=1) as environments:
             environments.begin(0, task, EpisodeSettings(3, render=render))
             [(_, told)] = environments.collect()
             self.conversation = told.messages

@@ -16,7 +16,7 @@ from metaspatial_addon.core.polygon import signed_area
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactRendering, CompactTask, known_category, notches
-from metaspatial_addon.prompts.prompt_items import MOST_LOCKED
+from metaspatial_addon.prompts.prompt_items import MAX_LOCKED_IN_PROMPT
 
 RENDERING = CompactRendering()
 
@@ -181,12 +181,12 @@ def crowded(locked: int) -> Task:
 def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_told():
     compact = CompactTask(crowded(480))
     question = compact.question()
-    assert question.count("(fixed)") == MOST_LOCKED and v.decode(v.encode(question)) == question
+    assert question.count("(fixed)") == MAX_LOCKED_IN_PROMPT and v.decode(v.encode(question)) == question
     assert ">next_to bookcase_1" in question and "covering" not in question
     told = set(compact.names) - {item.id for item in odd_task().items}
-    assert told == {"shelf", *(f"box{k}" for k in range(480 - MOST_LOCKED + 1, 480))}
-    few = CompactTask(crowded(MOST_LOCKED - 2))
-    assert few.question().count("(fixed)") == MOST_LOCKED and "covering" in few.question()
+    assert told == {"shelf", *(f"box{k}" for k in range(480 - MAX_LOCKED_IN_PROMPT + 1, 480))}
+    few = CompactTask(crowded(MAX_LOCKED_IN_PROMPT - 2))
+    assert few.question().count("(fixed)") == MAX_LOCKED_IN_PROMPT and "covering" in few.question()
 
 
 def test_faults_with_items_that_were_not_told_are_told_as_no_room():

@@ -21,7 +21,7 @@ def said():
 
 @pytest.fixture
 def workshop(said):
-    return jobs.Workshop(said.append)
+    return jobs.JobRunner(said.append)
 
 
 def blocks() -> set[str]:

@@ -51,7 +51,7 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """Seconds that a worker may take: to be ready, and for a turn (with the replay of those before)."""
 
     start: float = 120.0
@@ -59,7 +59,7 @@ class Patience:
 
 
 @dataclass(eq=False)
-class _Seat:
+class _WorkerSlot:
     """The place of a worker and of those that replace it. `failures` to start it since one was ready."""
 
     number: int
@@ -77,7 +77,7 @@ class _Turn:
     key: int
     task: Task
     settings: EpisodeSettings
-    home: _Seat | None
+    home: _WorkerSlot | None
     said: tuple[str, ...] = ()
     tries: int = 0
     since: float = field(default_factory=time.monotonic)
@@ -92,9 +92,9 @@ class Pool:
 
     apart = True
 
-    def __init__(self, start: Callable[[int], Worker], count: int, patience: Patience = Patience()):
+    def __init__(self, start: Callable[[int], Worker], count: int, patience: Timeouts = Timeouts()):
         self._start, self._patience = start, patience
-        self._seats = [_Seat(number) for number in range(count)]
+        self._seats = [_WorkerSlot(number) for number in range(count)]
         self._changed = threading.Condition()  # guards all that follows
         self._episodes: dict[int, _Turn] = {}  # the last turn of each, by the caller's numbers
         self._due: list[_Turn] = []
@@ -163,12 +163,12 @@ class Pool:
         self._awaited += 1
         self._changed.notify_all()
 
-    def _living_at(self, seat: _Seat) -> int:
+    def _living_at(self, seat: _WorkerSlot) -> int:
         return sum(turn.home is seat for turn in self._episodes.values())
 
     # What follows runs in the threads of the seats.
 
-    def _serve(self, seat: _Seat) -> None:
+    def _serve(self, seat: _WorkerSlot) -> None:
         """Thread: keep a worker in the seat and turns going to it, until the pool is closed."""
         while not self._closing:
             turn = None
@@ -194,7 +194,7 @@ class Pool:
                 pause = min(2.0**seat.failures, _LONGEST_PAUSE) if seat.failures else 0.0
                 self._changed.wait_for(lambda: self._closing, pause)
 
-    def _open(self, seat: _Seat) -> Worker:
+    def _open(self, seat: _WorkerSlot) -> Worker:
         """A worker that is ready."""
         seat.worker = None
         worker = self._start(seat.number)
@@ -208,7 +208,7 @@ class Pool:
             self._changed.notify_all()
         return worker
 
-    def _next_turn(self, seat: _Seat) -> _Turn | None:
+    def _next_turn(self, seat: _WorkerSlot) -> _Turn | None:
         """Wait for a turn that the seat's worker is to play; None when the pool is closed.
 
         First come those of episodes that it knows; of these, the task whose room stands on its stage. With none left
@@ -253,7 +253,7 @@ class Pool:
                 self._told.append((turn.number, told))
                 self._changed.notify_all()
 
-    def _lose(self, seat: _Seat, turn: _Turn | None, reason: str) -> None:
+    def _lose(self, seat: _WorkerSlot, turn: _Turn | None, reason: str) -> None:
         """The seat has no worker now: its episodes are free for others, and its turn is played again or given up."""
         with self._changed:
             if self._closing:

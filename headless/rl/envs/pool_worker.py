@@ -21,8 +21,8 @@ from .base import Environments, EpisodeSettings, Told
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a worker plays with: as `InProcess`, one thread. It is ended when it holds more than `memory_mb`."""
+class WorkerConfig:
+    """What a worker plays with: as `SyncEnvironments`, one thread. It is ended when it holds more than `memory_mb`."""
 
     rendering: Literal["compact", "full"]
     pixels: int = 0
@@ -53,16 +53,16 @@ class PoolWorker:
         self._oldest = 0
 
     @classmethod
-    def in_place(cls, place: Place) -> PoolWorker:
+    def in_place(cls, place: WorkerConfig) -> PoolWorker:
         """With real physics and renders, in a process that nothing else works in."""
         from metaspatial_addon.prompts.compact import CompactRendering
         from metaspatial_addon.prompts.full import FullRendering
 
         with _one_core():
-            from .sync import InProcess  # loads bpy
+            from .sync import SyncEnvironments  # loads bpy
 
         rendering = CompactRendering() if place.rendering == "compact" else FullRendering()
-        return cls(InProcess(rendering, place.pixels, threads=1).__enter__())
+        return cls(SyncEnvironments(rendering, place.pixels, threads=1).__enter__())
 
     def play(self, request: Request) -> Told:
         """What the environment says to the last answer, or to the beginning. A fault's episode is forgotten."""

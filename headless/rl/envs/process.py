@@ -20,7 +20,7 @@ from metaspatial_addon.worker import client
 
 from .base import Told
 from .pool import WorkerBug, WorkerLost
-from .pool_worker import Place, Request
+from .pool_worker import Request, WorkerConfig
 
 MAIN = Path(__file__).resolve().with_name("process_main.py")
 
@@ -37,7 +37,7 @@ def worker_command() -> list[str]:
 class ProcessWorker(client.Worker):
     """A worker process; what it prints goes to the end of the file `log`. Its memory is watched from here."""
 
-    def __init__(self, place: Place, log: Path, command: Sequence[str] = ()):
+    def __init__(self, place: WorkerConfig, log: Path, command: Sequence[str] = ()):
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         try:
             super().__init__(command or worker_command(), log, threads)

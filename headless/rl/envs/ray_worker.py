@@ -16,7 +16,7 @@ from headless import cli
 
 from .base import Told
 from .pool import WorkerBug, WorkerLost
-from .pool_worker import Place, PoolWorker, Request
+from .pool_worker import PoolWorker, Request, WorkerConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -26,7 +26,7 @@ _TO_CONNECT = 10.0  # seconds
 class _Actor:
     """Lives in a Ray worker process."""
 
-    def __init__(self, place: Place):
+    def __init__(self, place: WorkerConfig):
         self._place = place
         self._worker = PoolWorker.in_place(place)
 
@@ -61,7 +61,7 @@ def connect(address: str) -> None:
 class RayWorker:
     """A worker that takes one core of the cluster."""
 
-    def __init__(self, place: Place):
+    def __init__(self, place: WorkerConfig):
         variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self._actor = ray.remote(_Actor).options(num_cpus=1, runtime_env={"env_vars": variables}).remote(place)
 

@@ -20,7 +20,7 @@ from ..budget import Budget
 from .base import EpisodeSettings, Told
 
 
-class InProcess:
+class SyncEnvironments:
     """Plays in this process, one thing after the other, on one stage. Use it as a context manager.
 
     `pixels` is the size of the pictures that the model is shown, 0 where its rendering draws its own.
@@ -35,7 +35,7 @@ class InProcess:
         self._begun: list[tuple[int, Task]] = []
         self._answered: list[tuple[int, str]] = []
 
-    def __enter__(self) -> InProcess:
+    def __enter__(self) -> SyncEnvironments:
         self._stage = Stage()
         self._renderer = SmallPictures(self._pixels, self._threads)
         return self

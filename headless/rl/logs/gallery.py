@@ -23,7 +23,7 @@ SHEET = "contact_sheet.png"
 _LONGEST = 600.0  # seconds that the last ones may take when all steps are done
 
 
-class Showing:
+class RolloutGallery:
     """Use it as a context manager: it waits for what was begun, unless an exception ends the run.
 
     Each goes to `folder`/shown/step_N, what the processes print to `folder`/shown.log.
@@ -35,7 +35,7 @@ class Showing:
         self._step = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Showing:
+    def __enter__(self) -> RolloutGallery:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

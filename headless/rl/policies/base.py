@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..kv_cache import SlotCache
 
 
-class Choices(Protocol):
+class TokenConstraint(Protocol):
     """Walks one answer: the ids that may come next, until it is done. `AnswerGrammar` is one."""
 
     allowed: np.ndarray
@@ -32,7 +32,7 @@ class Choices(Protocol):
     def take(self, token: int) -> None: ...
 
 
-class Actor(Protocol):
+class TrainablePolicy(Protocol):
     """A model that answers and learns. Placeholders of pictures are never among the ids that it may say."""
 
     model: torch.nn.Module
@@ -44,7 +44,7 @@ class Actor(Protocol):
         """The tokens of what was said since the last answer, up to where the next begins."""
         ...
 
-    def choices(self, conversation: Conversation, longest: int) -> Choices:
+    def choices(self, conversation: Conversation, longest: int) -> TokenConstraint:
         """What may be answered to a conversation, in at most `longest` tokens where an answer may have any length."""
         ...
 
@@ -84,7 +84,7 @@ class Actor(Protocol):
         shown no renders, so that its rollout counts early enough."""
         ...
 
-    def reference(self) -> AbstractContextManager[Actor]:
+    def reference(self) -> AbstractContextManager[TrainablePolicy]:
         """The model as the run began with it, to stay close to."""
         ...
 

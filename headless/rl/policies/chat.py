@@ -40,7 +40,7 @@ _ID = re.compile(r'"id"\s*:\s*"([^"]*)"')
 _POSE = re.compile(r'"(?:x|y|z|yaw)"\s*:\s*(-?[\d.eE+-]+)')
 
 
-class FreeText:
+class Unconstrained:
     """Any token but the placeholders of pictures, until one that closes; the last of `longest` must."""
 
     def __init__(self, tokens: np.ndarray, ends: Sequence[int], longest: int):
@@ -54,7 +54,7 @@ class FreeText:
             self.allowed = np.array(self._ends[:1])
 
 
-class ChatActor:
+class ChatPolicy:
     """A Qwen2.5-VL or Qwen3-VL in the type that it is stored in, with adapters in float32."""
 
     def __init__(self, folder: str | Path, lora: LoraConfig):
@@ -103,8 +103,8 @@ class ChatActor:
         ids = tuple(np.asarray(read["input_ids"]).ravel().tolist())
         return Prompt(ids, pictures)
 
-    def choices(self, conversation: Conversation, longest: int) -> FreeText:
-        return FreeText(self._sayable, self.ends, longest)
+    def choices(self, conversation: Conversation, longest: int) -> Unconstrained:
+        return Unconstrained(self._sayable, self.ends, longest)
 
     def text(self, ids: Sequence[int]) -> str:
         return self.processor.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -173,7 +173,7 @@ class ChatActor:
         return np.asarray(self.processor(text=[text], images=pictures or None)["input_ids"]).size
 
     @contextmanager
-    def reference(self) -> Iterator[ChatActor]:
+    def reference(self) -> Iterator[ChatPolicy]:
         """The model itself without its adapters."""
         with self.model.disable_adapter():
             yield self

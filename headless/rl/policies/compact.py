@@ -25,7 +25,7 @@ _POSE = ('","yaw":', ',"x":', ',"y":', ',"z":')
 _NAMES = {v.category_token(category) for category in v.CATEGORIES}
 
 
-class CompactActor:
+class CompactPolicy:
     """A Qwen2.5-VL with the vocabulary of `prompts/vocabulary.py`, in float32; all its weights learn."""
 
     pad = v.PAD
@@ -39,7 +39,7 @@ class CompactActor:
         taught = Path(folder) / "metaspatial.json"
         self.sees_images = taught.exists() and read_json(taught).get("pictures") is True
         self.folder = folder
-        self._reference: CompactActor | None = None
+        self._reference: CompactPolicy | None = None
 
     def prompt(self, messages: Conversation) -> Prompt:
         read = policy.Prompt.of(messages, self.sees_images)
@@ -90,10 +90,10 @@ class CompactActor:
         return None
 
     @contextmanager
-    def reference(self) -> Iterator[CompactActor]:
+    def reference(self) -> Iterator[CompactPolicy]:
         """A second copy, read from the run's first folder when it is first asked for."""
         if self._reference is None:
-            self._reference = CompactActor(self.folder)
+            self._reference = CompactPolicy(self.folder)
         yield self._reference
 
     def save(self, folder: Path, main: bool = True) -> None:

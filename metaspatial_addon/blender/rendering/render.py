@@ -23,7 +23,7 @@ from ..physics.stage import Stage
 from . import view
 from .annotate import PlanFrame, annotate
 from .engines import resolve
-from .render_scene import Studio
+from .render_scene import RenderScene
 
 ELEVATION = 40.0
 """Degrees above the horizon from which the room is seen."""
@@ -45,7 +45,7 @@ class Renderer:
         self.engine = resolve(engine)
         self.samples = samples
         self._threads = threads
-        self._studio: Studio | None = None
+        self._studio: RenderScene | None = None
 
     def __enter__(self) -> Renderer:
         return self
@@ -60,9 +60,9 @@ class Renderer:
             self._studio = None
 
     @property
-    def studio(self) -> Studio:
+    def studio(self) -> RenderScene:
         if self._studio is None:
-            self._studio = Studio(self._threads)
+            self._studio = RenderScene(self._threads)
         return self._studio
 
     def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 512) -> bytes:

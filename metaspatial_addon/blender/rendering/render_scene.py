@@ -39,7 +39,7 @@ _PLANKS = {"Color1": (0.50, 0.335, 0.20, 1), "Color2": (0.44, 0.285, 0.165, 1), 
 _TILES = {"Color1": (0.60, 0.61, 0.61, 1), "Color2": (0.55, 0.56, 0.565, 1), "Mortar": (0.36, 0.36, 0.36, 1)}
 
 
-class Studio:
+class RenderScene:
     """One scratch scene for all pictures of a process."""
 
     def __init__(self, threads: int | None = None):

@@ -15,7 +15,7 @@ from ...core.evidence import ViewMeasure
 from ...core.polygon import contains, triangulate, wall
 from ...core.task import Room, Task
 from ..physics.body import Body
-from .render_scene import Studio
+from .render_scene import RenderScene
 
 if TYPE_CHECKING:
     from ..physics.stage import Stage
@@ -30,7 +30,7 @@ _RAYS = 500
 """Most rays an item and picture; an item that would need more is sampled on a coarser grid."""
 
 
-def measure_view(studio: Studio, stage: Stage, task: Task) -> ViewMeasure:
+def measure_view(studio: RenderScene, stage: Stage, task: Task) -> ViewMeasure:
     """See ViewMeasure. An item's share is that from the place which shows it best, 0 where no place shows it.
 
     Coverings are left out of `visible` and `fronts`: they are meant to be stood on.

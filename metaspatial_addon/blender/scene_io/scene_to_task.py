@@ -26,7 +26,7 @@ from .contact import Found, guess_mounts
 from .locks import why_locked
 from .obstacles import NOTE, coarse_meshes, in_reach
 from .openings import OpeningOptions, find_openings, marker_points
-from .room.room_outline import Space, floor_space, sized_space, source, walls_space
+from .room.room_outline import RoomOutline, floor_space, sized_space, source, walls_space
 
 THIN = 0.001
 """Metres: the least width, depth or height of an item."""
@@ -62,7 +62,7 @@ class Members:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class SceneTask:
     """A scene as a task.
 
     `meshes`: by item id, in the item's frame and in metres, owned by the snapshot until `free()`.
@@ -110,7 +110,7 @@ class Snapshot:
         return [as_matrix(move @ np.array(matrix, dtype=float)) for matrix in members.matrices]
 
 
-def take_snapshot(
+def scene_to_task(
     scene: bpy.types.Scene,
     *,
     floor: bpy.types.Object | None = None,
@@ -125,7 +125,7 @@ def take_snapshot(
     options: Mapping[str, ItemOptions] | None = None,
     obstacles: Iterable[bpy.types.Object] = (),
     openings: Mapping[str, OpeningOptions] | None = None,
-) -> Snapshot:
+) -> SceneTask:
     """The scene as a task.
 
     The room is the outline of `floor`, any object with a level surface; or the area inside `walls`; or a rectangle of
@@ -162,7 +162,7 @@ def take_snapshot(
     layout = Layout(name, {item.id: pose for item, pose, _ in found if not item.locked})
     meshes = {item.id: mesh for item, _, mesh in found}
     task = Task(name, prompt, room, items)
-    return Snapshot(task, layout, meshes, reader.members, reader.notes, tuple(reader.left_out), space.frame)
+    return SceneTask(task, layout, meshes, reader.members, reader.notes, tuple(reader.left_out), space.frame)
 
 
 def _space(
@@ -172,7 +172,7 @@ def _space(
     size: tuple[float, float, float] | None,
     height: float | None,
     file: str,
-) -> Space:
+) -> RoomOutline:
     if floor is not None:
         return floor_space(depsgraph, floor, height, file)
     if walls is not None:
@@ -194,7 +194,7 @@ def _markers(
 
 def _room(
     room_type: str,
-    space: Space,
+    space: RoomOutline,
     markers: Sequence[tuple[bpy.types.Object, str]],
     depsgraph: bpy.types.Depsgraph,
     file: str,

@@ -11,7 +11,7 @@ from mathutils import Euler, Matrix, Quaternion
 
 from metaspatial_addon.blender.frames import apply, pose_array, world
 from metaspatial_addon.blender.meshes import evaluated_parts, in_scene, mesh_points, remove_blocks
-from metaspatial_addon.blender.scene_io.scene_to_task import take_snapshot
+from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
 from metaspatial_addon.core.task import Layout, Pose
 from tests.blender.scenes import add, add_box, add_floor, box_mesh
 
@@ -69,7 +69,7 @@ def put(snapshot, layout):
 def assert_there_and_back(scene, movable, seed=0, **how):
     """Random layouts stand where they say, leave all but the roots' places as they were, and go back exactly."""
     how = how or {"size": (8 * scene.unit_settings.scale_length, 8 * scene.unit_settings.scale_length, 3)}
-    snapshot = take_snapshot(scene, **how)
+    snapshot = scene_to_task(scene, **how)
     assert set(snapshot.layout.poses) == set(movable), snapshot.notes
     before = state(scene)
     rng = np.random.default_rng(seed)
@@ -203,7 +203,7 @@ def test_several_collections_and_two_scenes(tmp_path):
     snapshot = assert_there_and_back(scene, {"Table"})
     assert snapshot.task.item("Table").size[2] == pytest.approx(0.7)
     other = bpy.data.scenes["Second"]
-    assert {i.id for i in take_snapshot(other, size=(9, 9, 5)).task.items} == {"Table", "Elsewhere"}
+    assert {i.id for i in scene_to_task(other, size=(9, 9, 5)).task.items} == {"Table", "Elsewhere"}
 
 
 @pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
@@ -312,7 +312,7 @@ def test_grandparents_and_parts_that_were_not_chosen(tmp_path):
     add_box("Table", (1, 1, 0.4), (2, 2, 0), parent=group)
     scene = reopened(tmp_path)
     ends = [bpy.data.objects["cushion"], bpy.data.objects["Group"]]
-    assert [i.id for i in take_snapshot(scene, size=(8, 8, 3), objects=ends).task.items] == ["Group"]
+    assert [i.id for i in scene_to_task(scene, size=(8, 8, 3), objects=ends).task.items] == ["Group"]
     assert_there_and_back(
         scene, {"Sofa", "Table"}, size=(8, 8, 3), objects=[bpy.data.objects["Sofa"], bpy.data.objects["Table"]]
     )

@@ -14,7 +14,7 @@ from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.meshes import data_blocks, mesh_points
 from metaspatial_addon.blender.scene_io.locks import LOCKED
 from metaspatial_addon.blender.scene_io.room.outline import floor_outline
-from metaspatial_addon.blender.scene_io.scene_to_task import take_snapshot
+from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose, layout_from_json, layout_to_json, task_from_json, task_to_json
@@ -41,7 +41,7 @@ def close(a, b, tolerance=1e-6) -> bool:
 
 def test_dimensions_make_a_room_around_the_origin(scene):
     add_box("Sofa", (2, 0.9, 0.8), (1, -0.5, 0))
-    snapshot = take_snapshot(scene, size=(5, 4, 2.5), prompt="cosy", room_type="living room")
+    snapshot = scene_to_task(scene, size=(5, 4, 2.5), prompt="cosy", room_type="living room")
     room = snapshot.task.room
     assert room.floor == ((0, 0), (5, 0), (5, 4), (0, 4)) and room.height == 2.5 and room.type == "living room"
     sofa = snapshot.task.item("Sofa")
@@ -70,7 +70,7 @@ def test_round_trip_is_exact_for_any_frame_and_shape(scene):
         thing.matrix_world = matrix
     bpy.context.view_layer.update()
     before = {name: bpy.data.objects[name].matrix_world.copy() for name in shapes}
-    snapshot = take_snapshot(scene, floor=floor, objects=[bpy.data.objects[name] for name in shapes])
+    snapshot = scene_to_task(scene, floor=floor, objects=[bpy.data.objects[name] for name in shapes])
     assert np.allclose(snapshot.task.room.floor, L_SHAPE, atol=1e-4)
     assert close(sorted(snapshot.task.item("y up").size), (0.4, 0.5, 0.6), 1e-4)
     assert set(snapshot.layout.poses) == set(shapes)
@@ -82,7 +82,7 @@ def test_round_trip_is_exact_for_any_frame_and_shape(scene):
     for name, matrix in snapshot.world_matrices(Layout(snapshot.task.id, moved)).items():
         bpy.data.objects[name].matrix_world = matrix
     bpy.context.view_layer.update()
-    after = take_snapshot(scene, floor=floor, objects=[bpy.data.objects[name] for name in shapes])
+    after = scene_to_task(scene, floor=floor, objects=[bpy.data.objects[name] for name in shapes])
     for item_id, pose in after.layout.poses.items():
         assert close((pose.x, pose.y, pose.z, pose.yaw), (1.2, 0.8, 0.1, 77.0), 1e-3), item_id
         assert close(after.task.item(item_id).size, snapshot.task.item(item_id).size, 1e-4)
@@ -109,7 +109,7 @@ def test_mesh_is_what_the_item_shows(scene):
     add_box("unrendered", (9, 9, 9), parent=root).hide_render = True
     add("lamp", bpy.data.lights.new("l", "POINT"), parent=root)
     before = {(block.id_type, block.name) for block in data_blocks()}
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7))
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7))
     assert [item.id for item in snapshot.task.items] == ["Desk"]
     assert close(snapshot.task.item("Desk").size, (1.2, 0.6, 0.75), 1e-5)
     points = mesh_points(snapshot.meshes["Desk"])
@@ -127,7 +127,7 @@ def test_children_follow_and_turns_show_them(scene):
     root = add_box("Table", (1.2, 0.8, 0.75), (0.5, 0.5, 0))
     vase = add_box("vase", (0.1, 0.1, 0.3), (0.2, 0, 0.75), parent=root)
     add_box("cutter", (1, 1, 1), parent=root).hide_render = True
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7))
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7))
     layout = Layout(snapshot.task.id, {"Table": Pose(1.0, 5.0, 0.0, 90.0)})
     turn = turns.add_turn(turns.new_run(scene, "r"), snapshot.placed(layout), {})
     for name, matrix in snapshot.world_matrices(layout).items():
@@ -184,7 +184,7 @@ def test_what_cannot_move_is_locked(scene, hold, why):
     wardrobe = add_box("Wardrobe", (1, 0.6, 2), (-1, 0.5, 0))
     add_box("handle", (0.02, 0.02, 0.1), (0, -0.3, 1), parent=wardrobe)
     hold(wardrobe)
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7), objects=[o for o in scene.objects if o.name != "Holder"])
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7), objects=[o for o in scene.objects if o.name != "Holder"])
     item = snapshot.task.item("Wardrobe")
     assert item.locked and item.pose is not None and why in snapshot.notes["Wardrobe"]
     assert "Stool" in snapshot.layout.poses and "Wardrobe" not in snapshot.layout.poses
@@ -210,7 +210,7 @@ def test_what_can_move_is_not_locked(scene, harmless):
     wardrobe = add_box("Wardrobe", (1, 0.6, 2), (-1, 0.5, 0))
     add_box("handle", (0.02, 0.02, 0.1), (0, -0.3, 1), parent=wardrobe)
     harmless(wardrobe)
-    snapshot = take_snapshot(scene, size=(9, 9, 2.7), objects=[o for o in scene.objects if o.name != "Holder"])
+    snapshot = scene_to_task(scene, size=(9, 9, 2.7), objects=[o for o in scene.objects if o.name != "Holder"])
     assert snapshot.layout.poses.keys() == {"Chair", "Wardrobe"} and not snapshot.notes
 
 
@@ -256,7 +256,7 @@ def test_linked_objects_are_locked_and_instances_of_them_are_not(scene, tmp_path
     for x in (-1, 1):
         chair = add("Lounge Chair", at=(x, 1, 0))
         chair.instance_type, chair.instance_collection = "COLLECTION", wanted.collections[0]
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7))
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7))
     assert {item.id: item.locked for item in snapshot.task.items} == {
         "Shelf": True,
         "Lounge Chair": False,
@@ -274,7 +274,7 @@ def test_mounts_come_from_contact(scene):
     add_box("pendant", (0.4, 0.4, 0.6), (2.5, 2, 2.1))
     add_box("rug", (2, 1.4, 0.01), (3.5, 2.5, 0))
     add_box("balloon", (0.3, 0.3, 0.3), (3, 3, 1.5))
-    snapshot = take_snapshot(scene, floor=floor)
+    snapshot = scene_to_task(scene, floor=floor)
     assert {item.id: item.mount for item in snapshot.task.items} == {
         "desk": "floor",
         "monitor": "surface",
@@ -294,7 +294,7 @@ def test_what_waits_on_the_ground_goes_where_its_kind_belongs(scene):
         add_box("Picture", (0.6, 0.03, 0.8), (9, 1, 0)),
         add_box("Chair", (0.5, 0.5, 0.9), (9, 3, 0)),
     ]
-    snapshot = take_snapshot(scene, floor=add_floor(), objects=things, library=AssetLibrary())
+    snapshot = scene_to_task(scene, floor=add_floor(), objects=things, library=AssetLibrary())
     assert {item.id: item.mount for item in snapshot.task.items} == {
         "Table Lamp": "surface",
         "Pendant Lamp": "ceiling",
@@ -318,10 +318,10 @@ def test_chosen_objects_a_collection_or_all_but_the_building(scene):
     add("Camera", bpy.data.cameras.new("c"))
 
     def ids(**how):
-        return [item.id for item in take_snapshot(scene, floor=floor, **how).task.items]
+        return [item.id for item in scene_to_task(scene, floor=floor, **how).task.items]
 
     assert ids() == ["Sofa", "stool"]
-    assert take_snapshot(scene, floor=floor).left_out == ("North Wall", "Cube", "outside")
+    assert scene_to_task(scene, floor=floor).left_out == ("North Wall", "Cube", "outside")
     assert ids(collection=seating) == ["Sofa", "stool"]
     assert ids(objects=[sofa]) == ["Sofa"]
     assert ids(objects=[sofa, bpy.data.objects["outside"]]) == ["Sofa", "outside"], "asked for, so taken"
@@ -332,7 +332,7 @@ def test_chosen_objects_a_collection_or_all_but_the_building(scene):
 def test_names_that_mean_something_else_are_changed(scene):
     for k, name in enumerate(("wall_1", "room", "wall")):
         add_box(name, (0.5, 0.5, 0.5), (k, 0, 0))
-    task = take_snapshot(scene, size=(6, 6, 2.7), objects=list(scene.objects)).task
+    task = scene_to_task(scene, size=(6, 6, 2.7), objects=list(scene.objects)).task
     assert [item.id for item in task.items] == ["wall_1 object", "room object", "wall object"]
     assert task_from_json(task_to_json(task)) is not None
 
@@ -358,7 +358,7 @@ def test_categories_are_known_by_their_words(scene, tmp_path):
     }
     for k, (name, (size, _)) in enumerate(names.items()):
         add_box(name, size, (-2 + 0.6 * k, 0, 0))
-    task = take_snapshot(scene, size=(9, 9, 2.7), library=AssetLibrary(tmp_path)).task
+    task = scene_to_task(scene, size=(9, 9, 2.7), library=AssetLibrary(tmp_path)).task
     assert {item.id: item.category for item in task.items} == {name: c for name, (_, c) in names.items()}
 
 
@@ -380,7 +380,7 @@ def test_unusable_scenes_are_named(scene, how, said):
         how = {"floor": bpy.data.objects[how["floor"]]}
     before = {block.name for block in data_blocks()}
     with pytest.raises(InputError, match=said):
-        take_snapshot(scene, **how)
+        scene_to_task(scene, **how)
     assert {block.name for block in data_blocks()} == before
 
 

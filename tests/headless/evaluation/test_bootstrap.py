@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headless.evaluation.bootstrap import Interval, draws
 from headless.evaluation.metrics import COUNTS, MEASURES, counts_of
-from headless.evaluation.results import SCHEMA, Ledger, check_comparable, dump, read_run
+from headless.evaluation.results import SCHEMA, Results, check_comparable, dump, read_run
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Blocked, Evidence, Overlap, RelationScore
@@ -79,9 +79,9 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
     assert 0.90 <= np.mean(held) <= 0.99
 
 
-def ledger_of(rewards: dict[int, float], row: str = "r") -> Ledger:
+def ledger_of(rewards: dict[int, float], row: str = "r") -> Results:
     """Rewards by number of the task, of a usable answer each."""
-    ledger = Ledger()
+    ledger = Results()
     for index, reward in rewards.items():
         counts = np.zeros(len(COUNTS))
         counts[COUNTS.index("tasks")], counts[COUNTS.index("reward")] = 1, reward
@@ -115,7 +115,7 @@ def test_seeds_of_a_task_count_together_and_apart():
     assert ledger.by_seed()["r"][0]["reward"] == pytest.approx(0.3)
 
 
-def saved(tmp_path, ledger: Ledger, **changed) -> str:
+def saved(tmp_path, ledger: Results, **changed) -> str:
     head = {"schema": SCHEMA, "policy": "p", "pictures": False}
     data = json.loads(dump(head, ledger)) | changed
     (tmp_path / "metrics.json").write_text(json.dumps(data))

@@ -15,7 +15,7 @@ from headless.evaluation.chart import Line, axis_ticks, line_chart
 from headless.evaluation.gallery import caption, failures_of, picked
 from headless.evaluation.metrics import counts_of
 from headless.evaluation.report import Report
-from headless.evaluation.results import Ledger
+from headless.evaluation.results import Results
 from headless.evaluation.runner import Result, add_turns, best_row, rows_of, turn_row
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.evidence import Evidence, Unreachable
@@ -40,7 +40,7 @@ def result_of(number: int, reward: float, clean: bool = True, seed: int = 0) -> 
 
 
 def test_turns_count_by_themselves_and_as_the_best_so_far():
-    ledger = Ledger()
+    ledger = Results()
     add_turns(ledger, "p", TASK, 0, Outcome((turn_of(0.6), turn_of(0.5)), None), 3)
     assert list(ledger.rows) != rows_of("p", 3) and set(ledger.rows) == set(rows_of("p", 3))
     rows = ledger.intervals()
@@ -65,7 +65,7 @@ def test_failures_are_told_once_a_task_worst_first():
 
 
 def test_no_text_from_outside_becomes_html():
-    ledger, bad = Ledger(), result_of(0, 0.5, False)
+    ledger, bad = Results(), result_of(0, 0.5, False)
     for row in rows_of("default", 2):
         ledger.add(row, bad.task, 0, counts_of(bad.task, bad.score))
     report = Report(

@@ -18,7 +18,7 @@ from headless.rl import checkpoint
 from headless.rl.config import LearnerConfig, LoraConfig, RolloutConfig, TrainConfig
 from headless.rl.envs.base import Told
 from headless.rl.losses import LossSettings
-from headless.rl.policies.chat import ChatActor
+from headless.rl.policies.chat import ChatPolicy
 from headless.rl.run import open_accelerator
 from headless.rl.training_step import Trainer, train_step
 from metaspatial_addon.core.conversation import Message
@@ -73,7 +73,7 @@ def main(model: str, folder: Path, steps: int, shard: bool) -> None:
     )
     accelerator = open_accelerator(config)
     torch.manual_seed(config.seed)
-    actor, earlier = ChatActor(model, config.lora), checkpoint.checkpoints(folder)
+    actor, earlier = ChatPolicy(model, config.lora), checkpoint.checkpoints(folder)
     done = checkpoint.Progress()
     if earlier:
         actor.load(earlier[-1])

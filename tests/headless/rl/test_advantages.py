@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 from headless.rl.advantages import (
     STEADY,
     discounted_returns,
-    flat_groups,
-    hold_last,
+    pad_with_last,
     spread_over_tokens,
     turn_advantages,
+    zero_variance_groups,
 )
 
 ALL = torch.ones(2, 3, dtype=torch.bool)
@@ -33,7 +33,7 @@ def test_an_episode_that_is_over_keeps_its_last_reward():
     rewards = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.7, 0.0], [0.1, 0.2, 0.3]])
     played = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]], dtype=torch.bool)
     expected = torch.tensor([[1.0, 1.0, 1.0], [0.5, 0.7, 0.7], [0.1, 0.2, 0.3]])
-    torch.testing.assert_close(hold_last(rewards, played), expected)
+    torch.testing.assert_close(pad_with_last(rewards, played), expected)
 
 
 def test_the_baseline_is_the_mean_of_the_group_at_the_same_turn():
@@ -97,7 +97,7 @@ def test_whatever_the_rewards(credit, divide):
 def test_groups_without_variance_are_found():
     returns = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 3.0], [5.0, 1.0], [5.0, 9.0]])
     played = torch.tensor([[1, 1], [1, 1], [1, 1], [1, 1], [1, 1], [1, 0]], dtype=torch.bool)
-    assert flat_groups(returns, played, torch.tensor([0, 0, 1, 1, 2, 2])) == [0, 2]
+    assert zero_variance_groups(returns, played, torch.tensor([0, 0, 1, 1, 2, 2])) == [0, 2]
 
 
 def test_each_token_gets_the_advantage_of_its_turn():

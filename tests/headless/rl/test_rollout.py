@@ -14,7 +14,7 @@ from headless.rl.envs.base import EpisodeSettings
 from headless.rl.learner import Microbatch, Row, logprobs_of
 from headless.rl.logs.clock import Clock
 from headless.rl.policies.base import choice_logprobs
-from headless.rl.policies.compact import CompactActor
+from headless.rl.policies.compact import CompactPolicy
 from headless.rl.rollout import Episode, Sampling, play
 from headless.rl.sampler import Sampler
 from headless.taskgen.make import make_task
@@ -28,7 +28,7 @@ TEMPERATURE = 0.8
 
 @pytest.fixture(scope="module")
 def actor(small_model):
-    return CompactActor(small_model)
+    return CompactPolicy(small_model)
 
 
 def flight(groups=2, size=3) -> list[Episode]:

@@ -20,8 +20,8 @@ from headless.rl.config import CreditConfig, LearnerConfig, RolloutConfig, Train
 from headless.rl.data import Trajectory
 from headless.rl.logs.clock import Clock
 from headless.rl.losses import LossSettings
-from headless.rl.policies.compact import CompactActor
-from headless.rl.token_credit import coordinate_advantages
+from headless.rl.policies.compact import CompactPolicy
+from headless.rl.token_credit import token_advantages
 from headless.rl.training_step import Trainer, gather, learning_rate, train_step
 from metaspatial_addon.prompts import vocabulary as v
 
@@ -41,7 +41,7 @@ def worth(task, answer, turn) -> float:
 
 def trainer(folder, environments=None, **changes) -> Trainer:
     config = replace(TrainConfig(model=str(folder), steps=100, rollout=FREE), **changes)
-    actor = CompactActor(folder)
+    actor = CompactPolicy(folder)
     environments = environments or PaperEnvironments(worth)
     return Trainer(config, actor, environments, Accelerator(cpu=True))
 
@@ -194,8 +194,8 @@ def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_
     made = trainer(small_model, PaperEnvironments(worth, sound={0: 1, 3: 1, 5: 1}))
     episodes = gather(made, 0, Clock())[0]
     scale = np.full((len(episodes), 2), 0.5)
-    assert not any(found.any() for found in coordinate_advantages(made.actor, episodes, 0.0, scale))
-    found = coordinate_advantages(made.actor, episodes, 0.1, scale)
+    assert not any(found.any() for found in token_advantages(made.actor, episodes, 0.0, scale))
+    found = token_advantages(made.actor, episodes, 0.1, scale)
     for k, (episode, advantages) in enumerate(zip(episodes, found, strict=True)):
         trajectory: Trajectory = episode.trajectory
         first = np.flatnonzero((np.array(trajectory.turns) == 0) & (advantages != 0))
@@ -212,7 +212,7 @@ def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_
 def test_coordinates_of_later_turns_gain_by_what_moving_an_item_mends(blank_model):
     made = trainer(blank_model, PaperEnvironments(worth, sound=dict.fromkeys(range(8), 2)))
     episodes = gather(made, 0, Clock())[0]
-    found = coordinate_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 0.5))
+    found = token_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 0.5))
     moves = {0: [], 1: []}  # by group: (tokens' advantages, change of faults) of each item that turn 2 moves
     for episode, advantages in zip(episodes, found, strict=True):
         trajectory, floating = episode.trajectory, episode.task.movable[0].id
@@ -232,7 +232,7 @@ def test_coordinates_of_later_turns_gain_by_what_moving_an_item_mends(blank_mode
 def test_the_credit_of_coordinates_is_bounded_where_returns_hardly_differ(small_model):
     made = trainer(small_model, PaperEnvironments(worth, sound={0: 1, 5: 1}))
     episodes = gather(made, 0, Clock())[0]
-    found = coordinate_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 1e-4))
+    found = token_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 1e-4))
     assert max(np.abs(advantages).max() for advantages in found) == pytest.approx(0.1 * 3 / 4 / 0.05)
 
 

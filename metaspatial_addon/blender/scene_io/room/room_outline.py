@@ -20,7 +20,7 @@ HEIGHT = 2.7
 """Metres of a room whose height nobody says."""
 
 
-class Space(NamedTuple):
+class RoomOutline(NamedTuple):
     """Corners of a room in its own frame, the least x and y at 0, its height in metres, and its frame (4x4) in the
     scene's world."""
 
@@ -34,14 +34,16 @@ def source(instance: bpy.types.DepsgraphObjectInstance) -> bpy.types.Object:
     return (instance.parent or instance.object).original
 
 
-def sized_space(depsgraph: bpy.types.Depsgraph, size: tuple[float, float, float]) -> Space:
+def sized_space(depsgraph: bpy.types.Depsgraph, size: tuple[float, float, float]) -> RoomOutline:
     """A room of width, depth and height about the world's origin."""
     width, depth, height = size
     corners = ((0.0, 0.0), (width, 0.0), (width, depth), (0.0, depth))
-    return Space(corners, height, _units(depsgraph) @ shift(-width / 2, -depth / 2, 0))
+    return RoomOutline(corners, height, _units(depsgraph) @ shift(-width / 2, -depth / 2, 0))
 
 
-def floor_space(depsgraph: bpy.types.Depsgraph, floor: bpy.types.Object, height: float | None, file: str) -> Space:
+def floor_space(
+    depsgraph: bpy.types.Depsgraph, floor: bpy.types.Object, height: float | None, file: str
+) -> RoomOutline:
     """A room over a floor object, whose heading is the room's. Raises InputError."""
     turned = turn(heading(world(floor, depsgraph)[:3, :3])) @ _units(depsgraph)
     points, triangles = _solid(depsgraph, {floor})
@@ -53,7 +55,7 @@ def floor_space(depsgraph: bpy.types.Depsgraph, floor: bpy.types.Object, height:
 
 def walls_space(
     depsgraph: bpy.types.Depsgraph, walls: Iterable[bpy.types.Object], height: float | None, file: str
-) -> Space:
+) -> RoomOutline:
     """A room inside walls, its longest wall along x or y; without a height it is theirs. Raises InputError."""
     units = _units(depsgraph)
     points, triangles = _solid(depsgraph, set(walls))
@@ -73,12 +75,12 @@ def _units(depsgraph: bpy.types.Depsgraph) -> np.ndarray:
     return np.diag([1 / depsgraph.scene.unit_settings.scale_length] * 3 + [1.0])
 
 
-def _space(corners: np.ndarray, level: float, height: float, frame: np.ndarray) -> Space:
+def _space(corners: np.ndarray, level: float, height: float, frame: np.ndarray) -> RoomOutline:
     """A room of corners (K, 2) in `frame`, moved to begin at 0, 0; wall 0 starts near there."""
     origin = corners.min(axis=0)
     corners = np.roll(corners, -int(np.argmin((corners - origin).sum(axis=1))), axis=0)
     rounded = tuple((round(float(x), 6) + 0.0, round(float(y), 6) + 0.0) for x, y in corners - origin)
-    return Space(rounded, round(float(height), 6), frame @ shift(*origin, level))
+    return RoomOutline(rounded, round(float(height), 6), frame @ shift(*origin, level))
 
 
 def _solid(depsgraph: bpy.types.Depsgraph, things: set[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from metaspatial_addon.blender.physics.collisions import find_overlaps
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.obstacles import MOST_FACES, NOTE
 from metaspatial_addon.blender.scene_io.openings import OpeningOptions
-from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, take_snapshot
+from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, scene_to_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose
 from tests.blender.physics import solids
@@ -49,7 +49,7 @@ def test_the_room_inside_walls(scene, unit):
             if thing.parent is None:
                 thing.scale, thing.location = [s / unit for s in thing.scale], thing.location / unit
     bpy.context.view_layer.update()
-    snapshot = take_snapshot(scene, walls=walls)
+    snapshot = scene_to_task(scene, walls=walls)
     room = snapshot.task.room
     assert np.allclose(room.floor, ((0, 0), (5, 0), (5, 4), (0, 4)), atol=1e-3)
     assert room.height == pytest.approx(2.5, abs=1e-3)
@@ -57,9 +57,9 @@ def test_the_room_inside_walls(scene, unit):
     pose = snapshot.layout.poses["Sofa"]
     assert (pose.x, pose.y, pose.z) == pytest.approx((2, 2, 0), abs=1e-3)
     assert (pose.yaw + 180) % 360 == pytest.approx(180, abs=0.01)
-    assert take_snapshot(scene, walls=walls, height=3.1).task.room.height == 3.1
+    assert scene_to_task(scene, walls=walls, height=3.1).task.room.height == 3.1
     with pytest.raises(InputError, match="walls: expected visible objects that enclose a room"):
-        take_snapshot(scene, walls=[walls[0], walls[0].parent])
+        scene_to_task(scene, walls=[walls[0], walls[0].parent])
 
 
 @pytest.mark.parametrize("front, yaw", [("-Y", 0), ("+X", 90), ("+Y", 180), ("-X", 270)])
@@ -72,7 +72,7 @@ def test_fronts_turn_the_frame_of_an_item(scene, front, yaw, upright):
         thing.rotation_euler.x = math.pi / 2
     bpy.context.view_layer.update()
     matrix = thing.matrix_world.copy()
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7), options={"Cabinet": ItemOptions(front=front)})
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7), options={"Cabinet": ItemOptions(front=front)})
     item, pose = snapshot.task.item("Cabinet"), snapshot.layout.poses["Cabinet"]
     assert pose.yaw == pytest.approx(yaw + math.degrees(0.2), abs=1e-4)
     deep, high = (0.5, 0.9) if upright else (0.9, 0.5)
@@ -89,7 +89,7 @@ def test_options_lock_and_name_items(scene):
     for k, name in enumerate(("Cube", "Cube.001", "Cube.002")):
         add_box(name, (0.5, 0.5, 0.5), (k, 0, 0))
     told = {"Cube": ItemOptions(locked=True), "Cube.001": ItemOptions(category="reading chair")}
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7), options=told)
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7), options=told)
     assert snapshot.notes == {"Cube": "marked as locked"}
     assert [item.category for item in snapshot.task.items] == ["cube", "reading chair", "cube"]
     assert snapshot.layout.poses.keys() == {"Cube.001", "Cube.002"}
@@ -115,7 +115,7 @@ def test_obstacles_stay_and_the_building_is_left_out(scene):
     door = add_box("Marker", (0.9, 0.1, 2), (1, -3, 0))
     add("Sun", bpy.data.lights.new("sun", "SUN"))
     before = {block.session_uid for block in data_blocks()}
-    snapshot = take_snapshot(
+    snapshot = scene_to_task(
         scene,
         size=(6, 6, 2.7),
         objects=[desk, chair],
@@ -153,7 +153,7 @@ def test_items_under_tables_that_are_obstacles(scene, cuts):
     stool = add_box("Stool", (0.4, 0.4, 0.6), (2, 0, 0))
     faces = len(table.data.polygons)
     assert faces == 30 * cuts**2
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7), objects=[stool], obstacles=[table])
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7), objects=[stool], obstacles=[table])
     mesh = snapshot.meshes["Table"]
     assert len(mesh.polygons) == faces if faces <= MOST_FACES else 500 < len(mesh.polygons) <= MOST_FACES
     assert snapshot.task.item("Table").size == pytest.approx((1.4, 0.8, 0.75), abs=1e-4)
@@ -185,7 +185,7 @@ def test_many_and_heavy_obstacles_are_affordable(scene):
     add("ball", fine(solids.ball(0.4), 8), collection=heavy)
     ball = add("Ball", at=(1, 1, 0))
     ball.instance_type, ball.instance_collection, ball.scale = "COLLECTION", heavy, (1, 1, 2)
-    snapshot = take_snapshot(scene, size=(6, 6, 2.7), objects=[scene.objects["Stool"]], obstacles=list(scene.objects))
+    snapshot = scene_to_task(scene, size=(6, 6, 2.7), objects=[scene.objects["Stool"]], obstacles=list(scene.objects))
     assert {"Stool", "Ball"} <= {item.id for item in snapshot.task.items}
     assert all(len(mesh.polygons) <= MOST_FACES for mesh in snapshot.meshes.values())
     assert snapshot.task.item("Ball").size == pytest.approx((0.8, 0.8, 1.6), abs=1e-3)

@@ -16,7 +16,7 @@ from headless.rl.envs.base import EpisodeSettings
 from headless.rl.envs.pool import Pool
 from headless.rl.envs.process import ProcessWorker
 from headless.rl.logs.clock import Clock
-from headless.rl.policies.compact import CompactActor
+from headless.rl.policies.compact import CompactPolicy
 from headless.rl.rollout import Episode, Sampling, play
 from headless.taskgen.make import make_task
 from tests.headless.rl.envs.test_pool import PaperWorker, worth
@@ -35,7 +35,7 @@ def played(actor, environments):
 
 
 def test_while_one_group_waits_another_goes_on(small_model):
-    actor, ended = CompactActor(small_model), threading.Event()
+    actor, ended = CompactPolicy(small_model), threading.Event()
     second = [task.id for task, _ in [make_task("train", 3, 1)]]
     order = []
 

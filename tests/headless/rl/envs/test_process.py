@@ -16,23 +16,23 @@ import pytest
 pytest.importorskip("bpy")
 
 from headless.rl.envs.base import EpisodeSettings
-from headless.rl.envs.pool import Patience, Pool, WorkerBug
-from headless.rl.envs.pool_worker import Place
+from headless.rl.envs.pool import Pool, Timeouts, WorkerBug
+from headless.rl.envs.pool_worker import WorkerConfig
 from headless.rl.envs.process import ProcessWorker, worker_command
-from headless.rl.envs.sync import InProcess
+from headless.rl.envs.sync import SyncEnvironments
 from metaspatial_addon.prompts.compact import CompactRendering
 from metaspatial_addon.prompts.full import FullRendering
 from tests.headless.rl.envs.pools import PAIRS, drive, rewards
 from tests.worker.waiting import wait_gone, wait_until
 
 ROOT = Path(__file__).parents[4]
-PLACE = Place("compact")
+PLACE = WorkerConfig("compact")
 FAULTY = [sys.executable, str(ROOT / "tests" / "headless" / "rl" / "envs" / "faulty_worker.py")]
 
 
 @pytest.fixture(scope="module")
 def expected():
-    with InProcess(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactRendering(), threads=1) as environments:
         return drive(environments)
 
 
@@ -63,9 +63,9 @@ def test_two_workers_tell_what_this_process_would(hire, expected):
 
 
 def test_renders_are_the_same_in_every_process(hire):
-    with InProcess(FullRendering(), 48, threads=2) as environments:
+    with SyncEnvironments(FullRendering(), 48, threads=2) as environments:
         expected = drive(environments, render=True, episodes=2)
-    with Pool(hire(Place("full", 48)), 2) as pool:
+    with Pool(hire(WorkerConfig("full", 48)), 2) as pool:
         assert drive(pool, render=True, episodes=2) == expected  # pictures, byte by byte, and what was seen
     assert all(told.score.terms["view"] > 0 for episode in expected.values() for told in episode[1:])
 
@@ -90,7 +90,9 @@ def test_workers_killed_at_any_moment_change_nothing(hire, expected):
 def test_a_worker_that_misbehaves_is_replaced(kind, said, hire, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("METASPATIAL_FAULT", f"{kind}:4:2")
     monkeypatch.setenv("METASPATIAL_MET", str(tmp_path))
-    with Pool(hire(Place("compact", memory_mb=900), FAULTY), 2, Patience(turn=3 if kind == "hang" else 60)) as pool:
+    with Pool(
+        hire(WorkerConfig("compact", memory_mb=900), FAULTY), 2, Timeouts(turn=3 if kind == "hang" else 60)
+    ) as pool:
         assert drive(pool) == expected
     assert pool.replaced == 1 and pool.faults == 0 and len(hire.staff) == 3
     assert said in capsys.readouterr().err
@@ -101,7 +103,7 @@ def test_a_worker_that_is_stopped_by_the_system_is_replaced(hire, expected):
         if told == 8:
             os.kill(hire.staff[0].pid, signal.SIGSTOP)
 
-    with Pool(hire(), 2, Patience(turn=3)) as pool:
+    with Pool(hire(), 2, Timeouts(turn=3)) as pool:
         assert drive(pool, after=stop) == expected
     assert len(hire.staff) <= 3
 
@@ -137,8 +139,8 @@ sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from headless.rl.envs.pool import Pool
 from headless.rl.envs.process import ProcessWorker
-from headless.rl.envs.pool_worker import Place
-with Pool(lambda n: ProcessWorker(Place("compact"), Path({str(tmp_path)!r}, f"{{n}}.log")), 2) as pool:
+from headless.rl.envs.pool_worker import WorkerConfig
+with Pool(lambda n: ProcessWorker(WorkerConfig("compact"), Path({str(tmp_path)!r}, f"{{n}}.log")), 2) as pool:
     print(*(seat.worker.pid for seat in pool._seats), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -173,8 +175,8 @@ def test_a_worker_may_use_all_cores_again_once_blender_has_counted_one(hire):
 @pytest.mark.parametrize(
     "opened",
     [
-        "from headless.rl.envs.pool_worker import Place, PoolWorker; PoolWorker.in_place(Place('compact'))",
-        "from headless.rl import run, config; run.open_actor(config.read_config('headless/configs/tiny.toml'))",
+        "from headless.rl.envs.pool_worker import WorkerConfig as C, PoolWorker; PoolWorker.in_place(C('compact'))",
+        "from headless.rl import run, config; run.open_policy(config.read_config('headless/configs/tiny.toml'))",
     ],
 )
 def test_nothing_runs_beside_blender(opened):

@@ -15,9 +15,9 @@ from ray.cluster_utils import Cluster
 from headless import cli
 from headless.rl.envs import ray_worker
 from headless.rl.envs.base import EpisodeSettings
-from headless.rl.envs.pool import Patience, Pool
-from headless.rl.envs.pool_worker import Place
-from headless.rl.envs.sync import InProcess
+from headless.rl.envs.pool import Pool, Timeouts
+from headless.rl.envs.pool_worker import WorkerConfig
+from headless.rl.envs.sync import SyncEnvironments
 from metaspatial_addon.prompts.compact import CompactRendering
 from tests.headless.rl.envs.pools import PAIRS, drive
 from tests.worker.waiting import wait_gone
@@ -25,12 +25,12 @@ from tests.worker.waiting import wait_gone
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-PLACE = Place("compact")
+PLACE = WorkerConfig("compact")
 
 
 @pytest.fixture(scope="module")
 def expected():
-    with InProcess(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactRendering(), threads=1) as environments:
         return drive(environments, render=True)
 
 
@@ -67,7 +67,7 @@ def test_a_node_that_is_lost_midway_changes_nothing(cluster, expected):
             cluster.remove_node(cluster.second, allow_graceful=False)
             wait_gone(pids[cluster.second.node_id])  # an actor outlives its node by a moment, and would answer
 
-    with Pool(start, 2, Patience(start=60)) as pool:
+    with Pool(start, 2, Timeouts(start=60)) as pool:
         pids = dict(ray.get([worker._actor.__ray_call__.remote(place) for worker in workers]))
         assert drive(pool, render=True, after=lose) == expected
         assert pool.replaced == 1 and pool.faults == 0
@@ -94,7 +94,7 @@ def test_a_killed_actor_is_replaced(cluster, expected):
 def test_an_actor_that_holds_too_much_ends(cluster, monkeypatch, caplog):
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr("headless.rl.envs.pool._LONGEST_PAUSE", 0.01)
-    with Pool(lambda number: ray_worker.RayWorker(Place("compact", memory_mb=50)), 1) as pool:
+    with Pool(lambda number: ray_worker.RayWorker(WorkerConfig("compact", memory_mb=50)), 1) as pool:
         pool.begin(0, PAIRS[0][0], EpisodeSettings())
         with pytest.raises(RuntimeError, match="no worker can be started"):
             pool.collect()

@@ -8,7 +8,7 @@ pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
 from headless.rl.envs.base import EpisodeSettings, Told
-from headless.rl.envs.sync import InProcess, SmallPictures
+from headless.rl.envs.sync import SmallPictures, SyncEnvironments
 from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.task import Pose
@@ -29,7 +29,7 @@ def answers(number: int) -> list[str]:
     return [compact.statement(spoilt), compact.statement({first: there})]
 
 
-def collected(environments: InProcess) -> dict[int, Told]:
+def collected(environments: SyncEnvironments) -> dict[int, Told]:
     return dict(environments.collect())
 
 
@@ -42,7 +42,7 @@ def test_rewards_and_messages_are_those_of_the_environment_alone(render):
             first = env.reset(task)
             told = [env.step(text) for text in answers(number) if not env.done]
             expected.append((first.messages, [(o.messages, reward, done) for o, reward, done, _ in told]))
-    with InProcess(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactRendering(), threads=1) as environments:
         for episode in range(4):
             environments.begin(episode, PAIRS[episode % 2][0], EpisodeSettings(2, render=render))
         begun = collected(environments)
@@ -58,7 +58,7 @@ def test_rewards_and_messages_are_those_of_the_environment_alone(render):
 
 
 def test_a_model_without_pictures_of_its_own_is_shown_small_renders():
-    with InProcess(FullRendering(), 64, threads=1) as environments:
+    with SyncEnvironments(FullRendering(), 64, threads=1) as environments:
         environments.begin(7, TASK, EpisodeSettings(2))
         first = collected(environments)[7]
         environments.answer(7, CROSSED)
@@ -98,7 +98,7 @@ def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_
     monkeypatch.setattr(SmallPictures, "room_view", view)
     monkeypatch.setattr(SmallPictures, "measure_view", lambda *args: measured.append(1) or measure(*args))
     budget, answers_given = Counted(messages), [CROSSED, "no answer", PARTED]
-    with InProcess(FullRendering(), 48, threads=1) as environments:
+    with SyncEnvironments(FullRendering(), 48, threads=1) as environments:
         environments.begin(0, TASK, EpisodeSettings(3, budget=budget))
         told = [collected(environments)[0]]
         while not told[-1].done:
@@ -115,7 +115,7 @@ def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_
 
 def test_what_comes_next_is_told_to_the_budget_as_long_as_it_will_be():
     budget = Counted(9)
-    with InProcess(FullRendering(), 48, threads=1) as environments:
+    with SyncEnvironments(FullRendering(), 48, threads=1) as environments:
         environments.begin(0, TASK, EpisodeSettings(2, budget=budget))
         first = collected(environments)[0]
         environments.answer(0, CROSSED)
@@ -127,7 +127,7 @@ def test_what_comes_next_is_told_to_the_budget_as_long_as_it_will_be():
 
 
 def test_what_blender_fails_at_is_a_fault_of_the_machine(monkeypatch):
-    with InProcess(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactRendering(), threads=1) as environments:
         for episode in range(2):
             environments.begin(episode, PAIRS[episode][0], EpisodeSettings(2))
         collected(environments)

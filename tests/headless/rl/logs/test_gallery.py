@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from headless.rl.logs import gallery
-from headless.rl.logs.gallery import Showing
+from headless.rl.logs.gallery import RolloutGallery
 
 WRITES = """
 import sys, time
@@ -38,7 +38,7 @@ class Board:
 def test_all_that_was_begun_is_shown_in_turn_and_what_fails_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gallery, "_command", lambda: [sys.executable, "-c", WRITES])
     board = Board()
-    with Showing(tmp_path, board) as shown:
+    with RolloutGallery(tmp_path, board) as shown:
         for step, group in ((1, "1-0"), (2, "2-1"), (3, "3-2")):
             shown.begin(step, group)
             shown.look()
@@ -49,7 +49,7 @@ def test_all_that_was_begun_is_shown_in_turn_and_what_fails_is_told(tmp_path, mo
 
 def test_a_run_that_fails_leaves_no_process_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "_command", lambda: [sys.executable, "-c", HANGS])
-    with pytest.raises(RuntimeError, match="the gradient"), Showing(tmp_path, Board()) as shown:
+    with pytest.raises(RuntimeError, match="the gradient"), RolloutGallery(tmp_path, Board()) as shown:
         shown.begin(1, "1-0")
         shown.look()
         process = shown._process
@@ -60,7 +60,7 @@ def test_a_run_that_fails_leaves_no_process_behind(tmp_path, monkeypatch):
 def test_pictures_that_take_for_ever_do_not_keep_a_run_from_its_end(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gallery, "_command", lambda: [sys.executable, "-c", HANGS])
     monkeypatch.setattr(gallery, "_LONGEST", 0.2)
-    with Showing(tmp_path, Board()) as shown:
+    with RolloutGallery(tmp_path, Board()) as shown:
         shown.begin(1, "1-0")
         shown.look()
     assert "the pictures of step 1 are not ready" in capsys.readouterr().err

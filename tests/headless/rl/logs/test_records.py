@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from headless.rl.envs.base import EpisodeSettings
 from headless.rl.logs.clock import Clock
 from headless.rl.logs.records import FILE, TurnLog, read_recorded
-from headless.rl.policies.compact import CompactActor
+from headless.rl.policies.compact import CompactPolicy
 from headless.rl.rollout import Episode, Sampling, play
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
@@ -30,7 +30,7 @@ def flight(small_model) -> list[Episode]:
     """Two groups of two; the second episode fails in its second turn, the third at its beginning."""
     episodes = [Episode(make_task("train", 3, g)[0], g, (1, 0, g, member)) for g in range(2) for member in range(2)]
     environments = PaperEnvironments(lambda task, answer, turn: turn / 4, broken={1: 2, 2: 1})
-    play(CompactActor(small_model), environments, episodes, SETTINGS, Sampling(1.0, 256, 4096), Clock())
+    play(CompactPolicy(small_model), environments, episodes, SETTINGS, Sampling(1.0, 256, 4096), Clock())
     return episodes
 
 

@@ -21,7 +21,7 @@ from headless.rl.config import LoraConfig
 from headless.rl.data import Trajectory
 from headless.rl.learner import Microbatch, Row, logprobs_of
 from headless.rl.losses import BatchSize, LossSettings, Tokens, policy_loss
-from headless.rl.policies.chat import ChatActor, FreeText, merge
+from headless.rl.policies.chat import ChatPolicy, Unconstrained, merge
 from headless.rl.sampler import Sampler
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.policy.local import LocalPolicy
@@ -48,8 +48,8 @@ def folder(request, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def actor(folder) -> ChatActor:
-    made = ChatActor(folder, LoraConfig(rank=4, alpha=8.0))
+def actor(folder) -> ChatPolicy:
+    made = ChatPolicy(folder, LoraConfig(rank=4, alpha=8.0))
     torch.manual_seed(3)
     with torch.no_grad():  # adapters that have learnt something
         for name, parameter in made.model.named_parameters():
@@ -120,7 +120,7 @@ def test_placeholders_cannot_be_said_and_the_last_token_closes(actor):
             said = [k for k, t in zip(trajectory.ids, trajectory.turns, strict=True) if t == turn]
             assert 1 <= len(said) <= 6 and said[-1] in actor.ends and not forbidden & set(said)
             assert not set(said[:-1]) & set(actor.ends)
-    walk = FreeText(np.arange(9), [3, 5], 3)
+    walk = Unconstrained(np.arange(9), [3, 5], 3)
     for token in (1, 2):
         assert len(walk.allowed) == 9
         walk.take(token)
@@ -147,7 +147,7 @@ def loss_of(actor, batch):
 
 def test_the_reference_is_the_model_without_adapters(actor, folder):
     batch = microbatch(actor, episode(actor))
-    plain = ChatActor(folder, LoraConfig(rank=4))  # fresh adapters do nothing
+    plain = ChatPolicy(folder, LoraConfig(rank=4))  # fresh adapters do nothing
     with torch.no_grad():
         own, _ = logprobs_of(actor, batch, 1.0)
         with actor.reference() as reference:
@@ -165,10 +165,10 @@ def test_an_adapter_is_written_as_peft_and_servers_read_it(actor, folder, tmp_pa
     assert names and all(".language_model.layers." in name and ".lora_" in name for name in names)
     assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["r"] == 4
     batch = microbatch(actor, episode(actor))
-    other = ChatActor(folder, LoraConfig(rank=4, alpha=8.0))
+    other = ChatPolicy(folder, LoraConfig(rank=4, alpha=8.0))
     other.load(tmp_path / "adapter")
     merge(folder, tmp_path / "adapter", tmp_path / "merged")
-    merged = ChatActor(tmp_path / "merged", LoraConfig(rank=4))
+    merged = ChatPolicy(tmp_path / "merged", LoraConfig(rank=4))
     policy = LocalPolicy(folder, adapter=tmp_path / "adapter")
     with torch.no_grad():
         expected, _ = logprobs_of(actor, batch, 1.0)
@@ -182,7 +182,7 @@ def test_recomputed_activations_give_the_same_gradients(folder, actor, tmp_path)
     gradients = []
     batch = microbatch(actor, episode(actor))
     for recompute in (False, True):
-        made = ChatActor(folder, LoraConfig(rank=4, alpha=8.0, recompute=recompute))
+        made = ChatPolicy(folder, LoraConfig(rank=4, alpha=8.0, recompute=recompute))
         made.load(tmp_path)
         runs = []
         made.base.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_, runs=runs: runs.append(1))
