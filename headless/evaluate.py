@@ -124,12 +124,11 @@ def read_pairs(path: str) -> list[tuple[Task, Layout]]:
 
 def _renderer(policy: Policy) -> Renderer:
     """What measures the view and, for a policy that sees renders, takes them."""
-    from headless.rl.envs.sync import SmallPictures
     from metaspatial_addon.blender.rendering.render import Renderer
 
     if policy.sees_images and policy.rendering == "full":
         return Renderer()
-    return SmallPictures(0, None)
+    return Renderer("cycles", pixels=0)
 
 
 def _write(folder: Path, stage: Stage, args: argparse.Namespace, report: Report, measured: Measured) -> None:

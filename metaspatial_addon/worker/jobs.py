@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
-from ..core.evidence import ViewMeasure
-from ..core.task import Layout, Task, task_to_json
+from ..core.task import Layout, task_to_json
 from ..episode.env import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
 from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
@@ -82,7 +81,7 @@ class JobRunner:
             self._progress(request, 1, turns, "model")  # loading one may take as long as asking it
         policy = self._policy(request["policy"])
         self._progress(request, 1, turns, "scene")
-        renderer = self._renderer(request["engine"])
+        renderer = self._renderer(request["engine"], request["pictures"])
         folder = Path(request["folder"])
         with ExitStack() as held:
             held.enter_context(_file_closed_after())
@@ -104,7 +103,7 @@ class JobRunner:
             )
             env = LayoutEnv(
                 self._stage,
-                _Sized(renderer, request["pictures"]),
+                renderer,
                 rendering_of(policy),
                 turns=turns,
                 pictures=policy.sees_images,
@@ -165,12 +164,12 @@ class JobRunner:
     def _check_renderer(self, engine: str) -> dict[str, Any]:
         """Whether a small picture of an empty room can be taken."""
         with _file_closed_after(), ExitStack() as held:
-            renderer = self._renderer(engine)
+            renderer = self._renderer(engine, 64)
             held.callback(self._stage.clear)
             held.callback(renderer.close)
             try:
                 attempt("building a room", lambda: self._stage.open(models.TASK))
-                attempt("rendering", lambda: renderer.room_view(self._stage, models.TASK, Layout(models.TASK.id), 64))
+                attempt("rendering", lambda: renderer.room_view(self._stage, models.TASK, Layout(models.TASK.id)))
             except InfraFault as fault:
                 return {"ok": False, "message": f"{_told(fault)}. Choose Cycles, which needs no graphics card."}
         return {"ok": True, "message": f"Pictures are rendered by {renderer.engine.replace('_', ' ').title()}."}
@@ -197,28 +196,14 @@ class JobRunner:
             self._wanted = wanted
         return self._model
 
-    def _renderer(self, engine: str) -> Renderer:
+    def _renderer(self, engine: str, pixels: int) -> Renderer:
+        """The engine's renderer, which is kept from job to job, with images of this width and height."""
         if engine not in self._renderers:
             from ..blender.rendering.render import Renderer
 
             self._renderers[engine] = Renderer(engine)
+        self._renderers[engine].pixels = pixels
         return self._renderers[engine]
-
-
-class _Sized:
-    """A renderer whose pictures are so many pixels wide and high."""
-
-    def __init__(self, renderer: Renderer, pixels: int):
-        self._renderer, self._pixels = renderer, pixels
-
-    def top_view(self, stage: Stage, task: Task, layout: Layout) -> bytes:
-        return self._renderer.top_view(stage, task, layout, self._pixels)
-
-    def room_view(self, stage: Stage, task: Task, layout: Layout) -> bytes:
-        return self._renderer.room_view(stage, task, layout, self._pixels)
-
-    def measure_view(self, stage: Stage, task: Task, layout: Layout) -> ViewMeasure:
-        return self._renderer.measure_view(stage, task, layout)
 
 
 @contextmanager

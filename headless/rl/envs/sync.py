@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from metaspatial_addon.blender.physics.stage import Stage
@@ -37,7 +35,7 @@ class SyncEnvironments:
 
     def __enter__(self) -> SyncEnvironments:
         self._stage = Stage()
-        self._renderer = SmallPictures(self._pixels, self._threads)
+        self._renderer = Renderer("cycles", threads=self._threads, pixels=self._pixels)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,10 +90,13 @@ class SyncEnvironments:
             weighed = time.perf_counter()
             last = len(env.turns) + 1 >= env.most_turns
             refused = not last and budget is not None and not budget.holds(self._next(env, candidate))
-            with self._renderer.measuring_only(last or refused):  # nobody will look at pictures
-                observation, _, done, _ = env.take(candidate)
+            if last or refused:  # the model will see no more images of this episode
+                self._renderer.pixels = 0
+            observation, _, done, _ = env.take(candidate)
         except InfraFault as error:
             return Told(done=True, fault=str(error))
+        finally:
+            self._renderer.pixels = self._pixels
         seconds = {"physics": weighed - start, "render": time.perf_counter() - weighed}
         over = done or refused
         told = () if over else observation.messages
@@ -120,28 +121,3 @@ class SyncEnvironments:
         if drawn is None and env.scorer.renderer is None:
             return ()
         return (b"",) * len(IMAGES if drawn is None else drawn)
-
-
-class SmallPictures(Renderer):
-    """Renders with Cycles, in the size that the model is shown; with 0 pixels it takes no pictures, and only measures
-    what people in the room see."""
-
-    def __init__(self, pixels: int, threads: int | None):
-        super().__init__("cycles", threads=threads)
-        self._pixels = pixels
-
-    @contextmanager
-    def measuring_only(self, wanted: bool) -> Iterator[None]:
-        """Take no pictures for a while, if so wanted."""
-        pixels = self._pixels
-        self._pixels = 0 if wanted else pixels
-        try:
-            yield
-        finally:
-            self._pixels = pixels
-
-    def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 0) -> bytes:
-        return super().top_view(stage, task, layout, self._pixels) if self._pixels else b""
-
-    def room_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 0) -> bytes:
-        return super().room_view(stage, task, layout, self._pixels) if self._pixels else b""

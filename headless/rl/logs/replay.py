@@ -54,10 +54,10 @@ def measuring(recorded: Recorded, renderer: Renderer | None) -> Iterator[Rendere
     if renderer is not None or not recorded.settings["render"]:
         yield renderer if recorded.settings["render"] else None
         return
-    from ..envs.sync import SmallPictures
+    from metaspatial_addon.blender.rendering.render import Renderer
 
-    with SmallPictures(0, None) as small:
-        yield small
+    with Renderer("cycles", pixels=0) as measurer:
+        yield measurer
 
 
 def differences(recorded: Recorded, outcome: Outcome) -> list[str]:

@@ -39,11 +39,14 @@ class Renderer:
     `engine` is auto, cycles, eevee or workbench. One that cannot run on this machine gives way to Cycles with a
     warning; `auto` is EEVEE where a graphics card can be used and Cycles everywhere else. `samples` a pixel are for
     512 px and grow where pictures are smaller; `threads` limits Cycles. Use it as a context manager, or `close()` it.
+
+    Images are `pixels` wide and high, which may be changed at any time. With 0 none are rendered: `top_view` and
+    `room_view` return no bytes, and only `measure_view` does something.
     """
 
-    def __init__(self, engine: str = "auto", samples: int = 16, threads: int | None = None):
+    def __init__(self, engine: str = "auto", samples: int = 16, threads: int | None = None, pixels: int = 512):
         self.engine = resolve(engine)
-        self.samples = samples
+        self.samples, self.pixels = samples, pixels
         self._threads = threads
         self._studio: RenderScene | None = None
 
@@ -65,8 +68,14 @@ class Renderer:
             self._studio = RenderScene(self._threads)
         return self._studio
 
-    def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 512) -> bytes:
-        """PNG: the plan with metre ticks, openings, fronts and names. Items too small or hidden are still named."""
+    def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int | None = None) -> bytes:
+        """PNG: the plan with metre ticks, openings, fronts and names. Items too small or hidden are still named.
+
+        `pixels` overrides the renderer's own.
+        """
+        pixels = self.pixels if pixels is None else pixels
+        if not pixels:
+            return b""
         stage.place(layout)
         frame = PlanFrame.of(task.room, pixels)
         camera = self.studio.camera.data
@@ -77,8 +86,14 @@ class Renderer:
         shown = [b.object for b in stage.placed if b.item.mount != "ceiling"]
         return write_png(annotate(self._take(stage, task, shown, pixels), frame, task, layout))
 
-    def room_view(self, stage: Stage, task: Task, layout: Layout, pixels: int = 512) -> bytes:
-        """PNG: the room from above one corner, without ceiling and the walls towards the camera."""
+    def room_view(self, stage: Stage, task: Task, layout: Layout, pixels: int | None = None) -> bytes:
+        """PNG: the room from above one corner, without ceiling and the walls towards the camera.
+
+        `pixels` overrides the renderer's own.
+        """
+        pixels = self.pixels if pixels is None else pixels
+        if not pixels:
+            return b""
         stage.place(layout)
         turn, place, hidden = frame_room(task.room)
         camera = self.studio.camera.data

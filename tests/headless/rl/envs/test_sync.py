@@ -8,9 +8,10 @@ pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
 from headless.rl.envs.base import EpisodeSettings, Told
-from headless.rl.envs.sync import SmallPictures, SyncEnvironments
+from headless.rl.envs.sync import SyncEnvironments
 from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.core.task import Pose
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
@@ -37,7 +38,7 @@ def collected(environments: SyncEnvironments) -> dict[int, Told]:
 def test_rewards_and_messages_are_those_of_the_environment_alone(render):
     expected = []
     for number, (task, _) in enumerate(PAIRS):
-        with Stage() as stage, SmallPictures(0, 1) as renderer:
+        with Stage() as stage, Renderer("cycles", threads=1, pixels=0) as renderer:
             env = LayoutEnv(stage, renderer if render else None, CompactRendering(), turns=2)
             first = env.reset(task)
             told = [env.step(text) for text in answers(number) if not env.done]
@@ -88,15 +89,15 @@ class Counted:
 )
 def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_of, pictures, monkeypatch):
     taken, measured = [], []
-    room_view, measure = SmallPictures.room_view, SmallPictures.measure_view
+    room_view, measure = Renderer.room_view, Renderer.measure_view
 
-    def view(self, stage, task, layout, pixels=0):
+    def view(self, stage, task, layout):
         image = room_view(self, stage, task, layout)
         taken.extend([image] * bool(image))
         return image
 
-    monkeypatch.setattr(SmallPictures, "room_view", view)
-    monkeypatch.setattr(SmallPictures, "measure_view", lambda *args: measured.append(1) or measure(*args))
+    monkeypatch.setattr(Renderer, "room_view", view)
+    monkeypatch.setattr(Renderer, "measure_view", lambda *args: measured.append(1) or measure(*args))
     budget, answers_given = Counted(messages), [CROSSED, "no answer", PARTED]
     with SyncEnvironments(FullRendering(), 48, threads=1) as environments:
         environments.begin(0, TASK, EpisodeSettings(3, budget=budget))
