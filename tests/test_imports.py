@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[1]
+from tools.import_graph import CHECKOUT, imported_modules
+
 ADDON = CHECKOUT / "metaspatial_addon"
 BLENDER_MODULES = {"bpy", "bmesh", "mathutils", "gpu", "bl_ui"}
 HEAVY_MODULES = BLENDER_MODULES | {"torch", "transformers", "peft", "PIL"}
@@ -32,24 +33,9 @@ def sources(part: str) -> list[Path]:
     return sorted((ADDON / part).rglob("*.py")) or [ADDON / f"{part}.py"]
 
 
-def imported(path: Path, tree: ast.AST) -> list[str]:
-    """Every module that `tree`, parsed from `path`, imports, by its absolute dotted name."""
-    package = (CHECKOUT / path).relative_to(CHECKOUT).parent.parts
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(filter(None, (base, node.module)))
-            # `from . import x` may name a module in x: both are looked at.
-            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-    return names
-
-
 def parts_imported(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    dotted = [name.split(".") for name in imported(path, tree)]
+    dotted = [name.split(".") for name in imported_modules(path.relative_to(CHECKOUT), tree)]
     return {name[1] for name in dotted if name[0] == "metaspatial_addon" and len(name) > 1}
 
 
@@ -69,14 +55,20 @@ def test_these_parts_import_no_blender(part: str) -> None:
     wrong = {
         str(path.relative_to(CHECKOUT)): sorted(found)
         for path in sources(part)
-        if (found := {n.split(".")[0] for n in imported(path, ast.parse(path.read_text("utf-8")))} & BLENDER_MODULES)
+        if (
+            found := {
+                n.split(".")[0]
+                for n in imported_modules(path.relative_to(CHECKOUT), ast.parse(path.read_text("utf-8")))
+            }
+            & BLENDER_MODULES
+        )
     }
     assert wrong == {}
 
 
 def test_relative_imports_are_resolved(tmp_path: Path) -> None:
     tree = ast.parse("from ..core.task import Task\nfrom . import weights\nimport bpy.types\n")
-    names = imported(ADDON / "scoring" / "terms.py", tree)
+    names = imported_modules(Path("metaspatial_addon/scoring/terms.py"), tree)
     assert "metaspatial_addon.core.task" in names
     assert "metaspatial_addon.scoring.weights" in names
     assert "bpy.types" in names
@@ -101,6 +93,18 @@ def test_every_module_of_these_parts_imports_with_numpy_alone(part: str) -> None
         ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__") for path in sources(part)
     ]
     result = run_without(HEAVY_MODULES, f"import importlib\nfor m in {modules!r}: importlib.import_module(m)\n")
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_picture_of_the_architecture_is_of_these_imports() -> None:
+    """A part that imports in a circle fails as well: then there is no picture to draw."""
+    result = subprocess.run(
+        [sys.executable, "tools/draw_architecture.py", "--check"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr
 
 
