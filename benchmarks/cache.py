@@ -20,10 +20,10 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.episode.scorer import Scorer
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 
 TASKS, GROUP, TURNS = 4, 8, 4
-RENDERING = CompactRendering()
+FORMAT = CompactFormat()
 
 
 @dataclass
@@ -56,12 +56,12 @@ def sample(actor: CompactPolicy, episodes: list[Told], keep: bool, scorer: Score
             text, task = actor.text(said.ids), episodes[row].task
             conversations[row] += (Message("assistant", text),)
             if scorer is not None and turn + 1 < TURNS:
-                answer = RENDERING.read(text, task, layouts[row])
+                answer = FORMAT.read(text, task, layouts[row])
                 assert answer.layout is not None, "the grammar lets it say nothing else"
                 scorer.open(task)
                 score = scorer.score(task, answer.grade, scorer.physics(task, answer.layout))
-                shown = RENDERING.pictures(task, answer.layout)
-                episodes[row].messages.append((RENDERING.feedback(task, answer.layout, score.to_json(), shown),))
+                shown = FORMAT.draw_images(task, answer.layout)
+                episodes[row].messages.append((FORMAT.feedback(task, answer.layout, score.to_json(), shown),))
                 layouts[row] = answer.layout
     return [trajectory.ids for trajectory in trajectories]
 
@@ -80,7 +80,7 @@ def time_cache(rounds: int = 5) -> Times:
     torch.set_num_threads(1)
     actor, episodes = CompactPolicy(ROOT / "assets/models/tiny"), []
     for task, _ in clean_rooms(TASKS):
-        first = RENDERING.first(task, RENDERING.pictures(task, Layout(task.id)))
+        first = FORMAT.first(task, FORMAT.draw_images(task, Layout(task.id)))
         episodes += [Told(task, [first]) for _ in range(GROUP)]
     with Stage() as stage:
         kept = sample(actor, episodes, True, Scorer(stage))

@@ -22,14 +22,14 @@ from headless.rl.envs.pool import Pool
 from headless.rl.envs.pool_worker import WorkerConfig
 from headless.rl.envs.process import ProcessWorker
 from metaspatial_addon.core.task import Task
-from metaspatial_addon.prompts.compact import CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding
 
 TASKS, GROUP, TURNS = 4, 8, 2
 
 
 def texts(task: Task, member: int) -> list[str]:
     """An answer with every item somewhere, and one that moves them all again."""
-    return [CompactTask(task).statement(thrown_in(task, 100 * turn + member).poses) for turn in range(TURNS)]
+    return [CompactEncoding(task).answer_text(thrown_in(task, 100 * turn + member).poses) for turn in range(TURNS)]
 
 
 def fly(environments: Environments, tasks: list[Task], answers: list[list[str]]) -> tuple[int, float]:

@@ -12,7 +12,7 @@ from common import seconds, side_by_side
 
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Conversation
-from metaspatial_addon.episode.env import rendering_of
+from metaspatial_addon.episode.env import prompt_format_of
 from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy, Prompt
 
 SEED = 9
@@ -32,7 +32,7 @@ def time_model(items: int) -> Rates:
     """One greedy answer to the first turn of a room with that many items, of one conversation at a time."""
     policy = BuiltinPolicy()
     task = next(task for k in itertools.count() if len((task := make_task("test", SEED, k)[0]).items) == items)
-    conversation = rendering_of(policy).first(task, ())
+    conversation = prompt_format_of(policy).first(task, ())
 
     def ours() -> int:
         return len(policy.answer([conversation], [SEED], 0.0)[0].token_ids or ())

@@ -25,7 +25,7 @@ from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparabl
 from headless.evaluation.runner import Measured, Plan, best_row, measure_all, plans_for, turn_row
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
-from metaspatial_addon.episode.env import LayoutEnv, rendering_of
+from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of
 from metaspatial_addon.policy.base import Policy
 
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
         stage = open_.enter_context(Stage())
         renderer = open_.enter_context(_renderer(policy)) if args.pictures else None
-        env = LayoutEnv(stage, renderer, rendering_of(policy), turns=args.turns, pictures=policy.sees_images)
+        env = LayoutEnv(stage, renderer, prompt_format_of(policy), turns=args.turns, pictures=policy.sees_images)
         measured = measure_all(pairs, env, policy, plans)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until what was measured is written
         if not measured.ledger.tasks:

@@ -25,7 +25,7 @@ from headless.rl.logs.records import Recorded, read_recorded
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
+from metaspatial_addon.episode.env import LayoutEnv, Outcome, Progress, Turn, play, prompt_format_of
 from metaspatial_addon.episode.records import append_line, fault_names, mended, turn_record
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.weights import DEFAULT
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
             measured, weights = held.enter_context(replay.measuring(recorded, renderer)), recorded.weights
             settings = {**recorded.settings, **settings}
         env = LayoutEnv(
-            stage, measured, rendering_of(policy), weights=weights, turns=args.turns, pictures=policy.sees_images
+            stage, measured, prompt_format_of(policy), weights=weights, turns=args.turns, pictures=policy.sees_images
         )
         outcome, records = _play(env, policy, source, args, folder, settings)
         if renderer is not None and measured is None:

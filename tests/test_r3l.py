@@ -11,7 +11,7 @@ from metaspatial_addon.core.evidence import RelationScore
 from metaspatial_addon.core.geometry import OrientedBox
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import task_from_json, task_to_json
-from metaspatial_addon.episode.env import LayoutEnv, play, rendering_of
+from metaspatial_addon.episode.env import LayoutEnv, play, prompt_format_of
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from tests.r3l import r3l_layout, r3l_task
 
@@ -63,7 +63,7 @@ def test_the_embedded_model_plays_a_full_episode(name):
     task = r3l_task(DATA / f"{name}.json")
     policy = BuiltinPolicy()
     with Stage() as stage:
-        env = LayoutEnv(stage, rendering=rendering_of(policy), turns=3, pictures=False)
+        env = LayoutEnv(stage, prompt_format=prompt_format_of(policy), turns=3, pictures=False)
         *_, outcome = play(env, policy, task, seed=3, samples=2)
     assert not outcome.failure
     assert [turn.status for turn in outcome.turns] == ["ok"] * len(outcome.turns)

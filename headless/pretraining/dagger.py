@@ -22,7 +22,7 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.policy.builtin.vision import read_patches
-from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 from .examples import TrainingExample, lesson_of
 from .perturb import faults, faulty_ids
@@ -57,11 +57,11 @@ def mending_edit(task: Task, taught: Layout, layout: Layout) -> dict[str, Pose]:
 
 def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Iterator[TrainingExample]:
     """The lessons that tasks `start` to `start + count` give: at most `ROUNDS` each, none for a faultless answer."""
-    rendering = CompactRendering()
+    prompt_format = CompactFormat()
     playing = []
     for index in range(start, start + count):
         task, taught = make_task("train", seed, index)
-        playing.append(_Episode(task, taught, rendering.first(task)))
+        playing.append(_Episode(task, taught, prompt_format.first(task)))
     for round_number in range(ROUNDS):
         seeds = [seed * 1_000_003 + start * ROUNDS + k * ROUNDS + round_number for k in range(len(playing))]
         replies = policy.answer([episode.asked for episode in playing], seeds)
@@ -69,15 +69,15 @@ def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Ite
         for episode, reply in zip(playing, replies, strict=True):
             task = episode.task
             episode.turns.append((episode.asked[-1].text, reply.text))
-            episode.layout = rendering.read(reply.text, task, episode.layout).layout
+            episode.layout = prompt_format.read(reply.text, task, episode.layout).layout
             evidence = faults(task, episode.layout)
             edit = mending_edit(task, episode.taught, episode.layout)
             if not edit:
                 continue
-            compact = CompactTask(task)
+            compact = CompactEncoding(task)
             told = compact.report(evidence)
             turns = [(question, answer, False) for question, answer in episode.turns]
-            yield lesson_of([*turns, (told, compact.statement(edit), True)], [], chosen_names=True)
+            yield lesson_of([*turns, (told, compact.answer_text(edit), True)], [], chosen_names=True)
             episode.asked = (*episode.asked, Message("assistant", reply.text), Message("user", told))
             going.append(episode)
         playing = going

@@ -12,7 +12,7 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.core.task import Layout
 from metaspatial_addon.policy.builtin.vision import PICTURE_IDS, read_patches
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding
 from metaspatial_addon.prompts.plan import compact_top_view
 
 from .perturb import faults, faulty_ids, spoil
@@ -39,9 +39,9 @@ class TrainingExample:
 def placing_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample:
     """A room to furnish, and the teacher's layout."""
     task, layout = make_task("train", seed, index)
-    compact = CompactTask(task)
+    compact = CompactEncoding(task)
     shown = [compact_top_view(task, Layout(task.id))] if pictures else []
-    return lesson_of([(compact.question(), compact.statement(dict(layout.poses)), True)], shown, chosen_names=False)
+    return lesson_of([(compact.question(), compact.answer_text(dict(layout.poses)), True)], shown, chosen_names=False)
 
 
 def mending_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample | None:
@@ -54,11 +54,11 @@ def mending_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExa
     edit = {i: layout.poses[i] for i in moved if i in named}
     if not edit:
         return None
-    compact = CompactTask(task)
+    compact = CompactEncoding(task)
     told = compact.report(evidence)
     shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
     return lesson_of(
-        [(compact.question(), compact.statement(dict(spoilt.poses)), False), (told, compact.statement(edit), True)],
+        [(compact.question(), compact.answer_text(dict(spoilt.poses)), False), (told, compact.answer_text(edit), True)],
         shown,
         chosen_names=True,
     )

@@ -14,8 +14,8 @@ from accelerate.utils import KwargsHandler
 from tqdm import tqdm
 
 from headless import cli
-from metaspatial_addon.prompts.compact import CompactRendering
-from metaspatial_addon.prompts.full import FullRendering, Rendering
+from metaspatial_addon.prompts.compact import CompactFormat
+from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
 from . import checkpoint
 from .config import TrainConfig, write_config
@@ -61,7 +61,7 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
             write_config(config, folder / "config.toml")
             with (
                 metrics.Log(folder, done.step) as log,
-                TurnLog(folder, done.step, rendering_of(config), record_settings(config)) as trainer.records,
+                TurnLog(folder, done.step, prompt_format_of(config), record_settings(config)) as trainer.records,
                 RolloutGallery(folder, log) as showing,
             ):
                 _take_steps(trainer, done.step, folder, log, showing)
@@ -122,9 +122,9 @@ def open_policy(config: TrainConfig) -> TrainablePolicy:
     return ChatPolicy(config.model, config.lora)
 
 
-def rendering_of(config: TrainConfig) -> Rendering:
+def prompt_format_of(config: TrainConfig) -> PromptFormat:
     """The form of its conversations."""
-    return CompactRendering() if config.rendering == "compact" else FullRendering()
+    return CompactFormat() if config.rendering == "compact" else FullFormat()
 
 
 def record_settings(config: TrainConfig) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def open_environments(
     numbers from `first`."""
     pixels = 0 if config.rendering == "compact" else config.rollout.pixels
     if not workers:
-        return SyncEnvironments(rendering_of(config), pixels, config.threads)
+        return SyncEnvironments(prompt_format_of(config), pixels, config.threads)
     place = WorkerConfig(config.rendering, pixels)
     if ray:
         from .envs import ray_worker  # needs ray

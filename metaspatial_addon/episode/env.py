@@ -19,8 +19,8 @@ from ..core.evidence import Evidence
 from ..core.task import Layout, Pose, Task
 from ..policy.base import Policy, PolicyError
 from ..prompts.answer import USABLE
-from ..prompts.compact import CompactRendering
-from ..prompts.full import FullRendering, Rendering
+from ..prompts.compact import CompactFormat
+from ..prompts.full import FullFormat, PromptFormat
 from ..scoring.judge import Judge
 from ..scoring.score import Score
 from ..scoring.weights import DEFAULT, Weights
@@ -55,7 +55,7 @@ class LayoutEnv:
         self,
         stage: Stage,
         renderer: Pictures | None = None,
-        rendering: Rendering | None = None,
+        prompt_format: PromptFormat | None = None,
         judge: Judge | None = None,
         weights: Weights | Literal["paper"] = DEFAULT,
         turns: int = 3,
@@ -64,7 +64,7 @@ class LayoutEnv:
         if turns < 1:
             raise ValueError(f"turns: expected at least 1, got {turns}")
         self.scorer = Scorer(stage, renderer, judge, weights)
-        self.rendering = rendering if rendering is not None else FullRendering()
+        self.prompt_format = prompt_format if prompt_format is not None else FullFormat()
         self.most_turns, self.pictures = turns, pictures
         self.turns: list[Turn] = []
         self.done = True
@@ -129,7 +129,7 @@ class LayoutEnv:
                 shown = self._pictures(opening, None)
         for kind, image in zip(("top", "view"), shown, strict=False):
             self.image_names[image] = f"room_{kind}.png"
-        self.conversation = self.rendering.first(self.asked, shown)
+        self.conversation = self.prompt_format.first(self.asked, shown)
         if start is not None:
             self._begin_from(start, self.scorer.score(task, USABLE, evidence))
         return Observation(self.conversation)
@@ -139,7 +139,7 @@ class LayoutEnv:
         seen = self._seen("start", start, USABLE, score)
         self.start_score, self.start_images = seen.score, seen.images
         self._name(seen.images)
-        said = Message("assistant", self.rendering.statement(self.asked, start))
+        said = Message("assistant", self.prompt_format.answer_text(self.asked, start))
         self.conversation = (*self.conversation, said, seen.message)
         self.layout, self._look = start, seen.look
         self.done = not self.asked.movable
@@ -147,7 +147,7 @@ class LayoutEnv:
     def weigh(self, text: str, seed: int | None = None) -> Candidate:
         """Read an answer and score it by physics, without changing the episode. Raises InfraFault."""
         self._check_running()
-        answer = self.rendering.read(text, self.asked, self.layout)
+        answer = self.prompt_format.read(text, self.asked, self.layout)
         if self.asked is not self.task and answer.layout is not None:
             answer = merge_unmoved(self.task, answer, answer.layout.poses, self.layout)
         if answer.layout is None:
@@ -173,7 +173,7 @@ class LayoutEnv:
         asked = (*self.conversation, Message("assistant", candidate.text))
         images: dict[str, bytes] = {}
         if answer.layout is None:
-            message = self.rendering.fault(self.asked, answer.problems)
+            message = self.prompt_format.correction(self.asked, answer.problems)
         else:
             seen = self._seen(f"turn_{number:02d}", answer.layout, answer.grade, score)
             score, images, message = seen.score, seen.images, seen.message
@@ -207,7 +207,7 @@ class LayoutEnv:
                 images = {f"{name}_top.png": look.top, f"{name}_view.png": look.room}
             shown = self._pictures(layout, look) if self.pictures else ()
         images |= {f"{name}_shown_{k}.png": image for k, image in enumerate(shown, 1) if image not in images.values()}
-        return _Seen(score, look, images, self.rendering.feedback(self.asked, layout, score.to_json(), shown))
+        return _Seen(score, look, images, self.prompt_format.feedback(self.asked, layout, score.to_json(), shown))
 
     def _name(self, images: dict[str, bytes]) -> None:
         """Remember the pictures' file names, the first of equal ones."""
@@ -243,7 +243,7 @@ class LayoutEnv:
 
     def _pictures(self, layout: Layout, look: Renders | None) -> tuple[bytes, ...]:
         """What the policy is shown: the rendering's own drawings, else renders, else nothing."""
-        drawn = self.rendering.pictures(self.task, layout)
+        drawn = self.prompt_format.draw_images(self.task, layout)
         if drawn is not None:
             return drawn
         if look is not None:
@@ -359,9 +359,9 @@ def _rank(candidate: Candidate, task: Task, start: Layout | None) -> tuple[bool,
     return candidate.score.status == "ok", reward - moved
 
 
-def rendering_of(policy: Policy) -> Rendering:
+def prompt_format_of(policy: Policy) -> PromptFormat:
     """The rendering that a policy reads."""
-    return CompactRendering() if policy.rendering == "compact" else FullRendering()
+    return CompactFormat() if policy.rendering == "compact" else FullFormat()
 
 
 def sample_seed(task: str, seed: int, turn: int, sample: int) -> int:

@@ -144,7 +144,7 @@ def notches(floor: Sequence[Sequence[float]]) -> list[tuple[float, float, float,
 
 
 @dataclass(frozen=True)
-class CompactTask:
+class CompactEncoding:
     """A task as the embedded model sees it: its items renamed and in placing order, its frame moved and scaled."""
 
     task: Task
@@ -180,7 +180,7 @@ class CompactTask:
         return names
 
     @cached_property
-    def shadow(self) -> Task:
+    def model_task(self) -> Task:
         """The same task under the model's names, in placing order: what its answers are read against."""
         items = tuple(replace(self.items[item_id], id=name) for item_id, name in self.names.items())
         return Task(self.task.id, "", self.task.room, items)
@@ -189,12 +189,12 @@ class CompactTask:
         """How far the model's ceiling hangs below the task's, for what hangs from it: 3 m are its reach."""
         return max(0.0, self.task.room.height - v.HEIGHT_REACH) if item.mount == "ceiling" else 0.0
 
-    def inward(self, item: Item, pose: Pose) -> Pose:
+    def to_model(self, item: Item, pose: Pose) -> Pose:
         """A pose of the task in the model's frame."""
         x, y = ((value - o) / self.scale for value, o in zip((pose.x, pose.y), self.origin, strict=True))
         return Pose(x, y, pose.z - self._lowered(item), pose.yaw)
 
-    def outward(self, item: Item, pose: Pose) -> Pose:
+    def to_task(self, item: Item, pose: Pose) -> Pose:
         """A pose of the model's frame in the task's."""
         x, y = (value * self.scale + o for value, o in zip((pose.x, pose.y), self.origin, strict=True))
         return Pose(x, y, pose.z + self._lowered(item), pose.yaw)
@@ -250,7 +250,7 @@ class CompactTask:
         if item.covering:
             parts.append(" (covering)")
         if item.locked and item.pose is not None:
-            pose = self.inward(item, item.pose)
+            pose = self.to_model(item, item.pose)
             width, depth = stood_extents(item.size, item.pose.yaw)
             parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
         for relation in self.task.relations:
@@ -279,14 +279,14 @@ class CompactTask:
         lines += [self._item_line(self.items[item_id]) for item_id in self.names]
         return "".join(lines)
 
-    def statement(self, poses: dict[str, Pose]) -> str:
+    def answer_text(self, poses: dict[str, Pose]) -> str:
         """An answer that gives these poses (of the task), in placing order: what the model is taught to say."""
         entries = []
         for item_id, name in self.names.items():
             if item_id not in poses:
                 continue
             item = self.items[item_id]
-            pose = self.inward(item, poses[item_id])
+            pose = self.to_model(item, poses[item_id])
             yaw = round(pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
             ex, ey = (
                 rounded_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH) for extent in stood_extents(item.size, yaw)
@@ -331,36 +331,38 @@ def _amount(value: float) -> str:
     return f" m{_near(max(value, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
 
 
-class CompactRendering:
+class CompactFormat:
     """Builds the messages of a compact conversation and reads its answers."""
 
     name = "compact"
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
-        return (Message("user", CompactTask(task).question(), tuple(images)),)
+        return (Message("user", CompactEncoding(task).question(), tuple(images)),)
 
-    def statement(self, task: Task, layout: Layout) -> str:
-        return CompactTask(task).statement({i.id: layout.poses[i.id] for i in task.movable if i.id in layout.poses})
+    def answer_text(self, task: Task, layout: Layout) -> str:
+        return CompactEncoding(task).answer_text(
+            {i.id: layout.poses[i.id] for i in task.movable if i.id in layout.poses}
+        )
 
-    def pictures(self, task: Task, layout: Layout) -> tuple[bytes, ...]:
+    def draw_images(self, task: Task, layout: Layout) -> tuple[bytes, ...]:
         """One small top view, drawn without a render."""
         return (compact_top_view(task, layout),)
 
     def feedback(self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = ()) -> Message:
-        return Message("user", CompactTask(task).report(score["evidence"]), tuple(images))
+        return Message("user", CompactEncoding(task).report(score["evidence"]), tuple(images))
 
-    def fault(self, task: Task, problems: Sequence[str]) -> Message:
+    def correction(self, task: Task, problems: Sequence[str]) -> Message:
         """The question once more: the model has no words for problems of form, which its grammar rules out."""
-        return Message("user", CompactTask(task).question())
+        return Message("user", CompactEncoding(task).question())
 
     def read(self, text: str, task: Task, previous: Layout | None = None) -> Answer:
         """As `read_answer`, with the task's own ids, frame and untouched poses put back."""
-        compact = CompactTask(task)
+        compact = CompactEncoding(task)
         before = None
         if previous is not None:
-            poses = {compact.names[item.id]: compact.inward(item, previous.poses[item.id]) for item in task.movable}
+            poses = {compact.names[item.id]: compact.to_model(item, previous.poses[item.id]) for item in task.movable}
             before = Layout(task.id, poses)
-        answer = read_answer(text, compact.shadow, before)
+        answer = read_answer(text, compact.model_task, before)
         if answer.layout is None:
             return answer
         ids = {name: item_id for item_id, name in compact.names.items()}
@@ -368,7 +370,7 @@ class CompactRendering:
         poses = {}
         for item in task.movable:
             if item.id in changed or previous is None:
-                poses[item.id] = compact.outward(item, answer.layout.poses[compact.names[item.id]])
+                poses[item.id] = compact.to_task(item, answer.layout.poses[compact.names[item.id]])
             else:
                 poses[item.id] = previous.poses[item.id]
         in_order = tuple(item.id for item in task.movable if item.id in changed)

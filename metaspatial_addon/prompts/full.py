@@ -1,6 +1,6 @@
-"""What a model reads: the full rendering of a task, of each turn's feedback, and of answers that cannot be used.
+"""What a model reads: the full format of a task, of each turn's feedback, and of answers that cannot be used.
 
-`episode` builds its conversations through the `Rendering` protocol; `compact.py` has the terse form for the embedded
+`episode` builds its conversations through the `PromptFormat` protocol; `compact.py` has the terse form for the embedded
 model. Texts depend on their arguments alone, byte for byte, so that a record can be replayed.
 """
 
@@ -78,8 +78,8 @@ _WISHES = {
 }
 
 
-class Rendering(Protocol):
-    """One way of putting an episode into words and of reading the answers."""
+class PromptFormat(Protocol):
+    """How an episode is written as messages and how answers are parsed: `FullFormat` or `CompactFormat`."""
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
         """The messages that open a conversation about a task."""
@@ -89,16 +89,16 @@ class Rendering(Protocol):
         """The message after a usable answer. `score` is a score object of DESIGN section 4."""
         ...
 
-    def fault(self, task: Task, problems: Sequence[str]) -> Message:
+    def correction(self, task: Task, problems: Sequence[str]) -> Message:
         """The message after an answer that could not be used."""
         ...
 
-    def statement(self, task: Task, layout: Layout) -> str:
+    def answer_text(self, task: Task, layout: Layout) -> str:
         """The answer that would give this layout of the task's movable items."""
         ...
 
-    def pictures(self, task: Task, layout: Layout) -> tuple[bytes, ...] | None:
-        """PNG pictures of a layout that this rendering draws itself; None when it shows renders."""
+    def draw_images(self, task: Task, layout: Layout) -> tuple[bytes, ...] | None:
+        """PNG pictures of a layout that this format draws itself; None when it shows renders."""
         ...
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
@@ -106,8 +106,8 @@ class Rendering(Protocol):
         ...
 
 
-class FullRendering:
-    """The rendering for pretrained models. Without `text`, feedback is left to the pictures (for ablations)."""
+class FullFormat:
+    """The format for pretrained models. Without `text`, feedback is left to the pictures (for ablations)."""
 
     def __init__(self, text: bool = True):
         self._text = text
@@ -151,14 +151,14 @@ class FullRendering:
         lines += [*_image_lines(images, "this layout"), ending]
         return Message("user", "\n".join(lines), tuple(images))
 
-    def fault(self, task: Task, problems: Sequence[str]) -> Message:
+    def correction(self, task: Task, problems: Sequence[str]) -> Message:
         lines = ["Your answer could not be used, and nothing was moved:", *(f"- {problem}" for problem in problems)]
         return Message("user", "\n".join((*lines, "Answer again, in the form that was described.")))
 
-    def statement(self, task: Task, layout: Layout) -> str:
+    def answer_text(self, task: Task, layout: Layout) -> str:
         return "<answer>" + "\n".join(_placement_lines(task, layout)) + "</answer>"
 
-    def pictures(self, task: Task, layout: Layout) -> None:
+    def draw_images(self, task: Task, layout: Layout) -> None:
         return None
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.task import Layout, task_to_json
-from ..episode.env import LayoutEnv, Outcome, Progress, Turn, play, rendering_of
+from ..episode.env import LayoutEnv, Outcome, Progress, Turn, play, prompt_format_of
 from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
@@ -104,7 +104,7 @@ class JobRunner:
             env = LayoutEnv(
                 self._stage,
                 renderer,
-                rendering_of(policy),
+                prompt_format_of(policy),
                 turns=turns,
                 pictures=policy.sees_images,
             )

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.conversation import Message
 from ..core.task import Item, Layout, Room, Task
-from ..episode.env import rendering_of
+from ..episode.env import prompt_format_of
 from ..policy.base import Policy, PolicyError
 from ..prompts.png import write_png
 
@@ -68,10 +68,10 @@ def open_policy(wanted: Mapping[str, Any]) -> Policy:
 
 def check(policy: Policy) -> str:
     """Ask a model in this process about a tiny room: what works, in one sentence. Raises PolicyError."""
-    rendering = rendering_of(policy)
-    conversation = rendering.first(TASK, rendering.pictures(TASK, Layout(TASK.id)) or (_picture(),))
+    prompt_format = prompt_format_of(policy)
+    conversation = prompt_format.first(TASK, prompt_format.draw_images(TASK, Layout(TASK.id)) or (_picture(),))
     if policy.rendering == "compact":
-        answer = rendering.read(policy.answer([conversation], [0])[0].text, TASK, None)
+        answer = prompt_format.read(policy.answer([conversation], [0])[0].text, TASK, None)
         if answer.layout is None:
             raise PolicyError("The built-in model answers nothing that can be used. Install the add-on again.")
         return f"The built-in model ({policy.name}) loads and answers."

@@ -15,7 +15,7 @@ from metaspatial_addon.core.task import Item, Layout, Pose, Task
 from metaspatial_addon.episode import scorer
 from metaspatial_addon.episode.env import LayoutEnv, Turn
 from metaspatial_addon.episode.scorer import InfraFault
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.scoring.judge import JudgeFault
 from metaspatial_addon.scoring.weights import Weights
 from tests.episode.scripted import CLEAN, CROSSED, LIFTED, NONSENSE, PARTED, ROOM, SAME, TASK, WORSE, Painter, answer
@@ -186,7 +186,7 @@ def test_a_layout_that_stands_is_neither_measured_nor_rendered_again(stage, monk
 
 
 def test_the_compact_rendering_shows_its_own_small_plan(stage):
-    env = LayoutEnv(stage, None, CompactRendering())
+    env = LayoutEnv(stage, None, CompactFormat())
     assert [image[:4] for image in env.reset(TASK).images] == [b"\x89PNG"]
 
 

@@ -11,11 +11,11 @@ pytest.importorskip("bpy")
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.evidence import Evidence, Outside, Overlap, RelationScore
 from metaspatial_addon.core.task import layout_from_json
-from metaspatial_addon.episode.env import LayoutEnv, Progress, play, rendering_of, sample_seed
+from metaspatial_addon.episode.env import LayoutEnv, Progress, play, prompt_format_of, sample_seed
 from metaspatial_addon.episode.records import append_line, mended, turn_record
 from metaspatial_addon.policy.base import PolicyError
-from metaspatial_addon.prompts.compact import CompactRendering
-from metaspatial_addon.prompts.full import FullRendering
+from metaspatial_addon.prompts.compact import CompactFormat
+from metaspatial_addon.prompts.full import FullFormat
 from tests.episode.scripted import (
     CLEAN,
     CROSSED,
@@ -139,9 +139,9 @@ def test_the_same_seed_plays_the_same_episode(stage):
 
 def test_policies_name_their_rendering():
     policy = Scripted()
-    assert isinstance(rendering_of(policy), FullRendering)
+    assert isinstance(prompt_format_of(policy), FullFormat)
     policy.rendering = "compact"
-    assert isinstance(rendering_of(policy), CompactRendering)
+    assert isinstance(prompt_format_of(policy), CompactFormat)
 
 
 # Records --------------------------------------------------------------------------------------------------------------

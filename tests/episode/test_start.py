@@ -14,11 +14,11 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose
-from metaspatial_addon.episode.env import LayoutEnv, Progress, play, rendering_of
+from metaspatial_addon.episode.env import LayoutEnv, Progress, play, prompt_format_of
 from metaspatial_addon.episode.records import fault_names, turn_record
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts.answer import read_answer
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 from tests.episode.scripted import CLEAN, CROSSED, NONSENSE, PARTED, SAME, TASK, WORSE, Painter, Scripted, answer, run
 
 START = read_answer(CROSSED, TASK).layout
@@ -48,7 +48,7 @@ def test_the_conversation_goes_on_as_if_the_start_had_been_the_first_answer(stag
 
 
 def test_the_embedded_models_conversation_is_the_one_that_it_was_taught(stage):
-    begun, answered = (LayoutEnv(stage, None, CompactRendering()) for _ in range(2))
+    begun, answered = (LayoutEnv(stage, None, CompactFormat()) for _ in range(2))
     begun.reset(TASK, start=START)
     answered.reset(TASK)
     answered.step(begun.conversation[1].text)
@@ -139,7 +139,7 @@ def test_gently_with_everything_at_fault_locked_says_so(stage):
 
 def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
     policy = BuiltinPolicy()
-    env = LayoutEnv(stage, None, rendering_of(policy))
+    env = LayoutEnv(stage, None, prompt_format_of(policy))
     before = after = 0
     for index in range(4):
         task, layout = make_task("validation", 21, index)

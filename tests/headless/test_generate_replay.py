@@ -21,7 +21,7 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Pose, read_layout, read_task
-from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 RUN = {"policy": "small", "rendering": "compact", "temperature": 1.0, "pixels": 0, "engine": "cycles"}
 PAIR = make_task("train", 4, 1)
@@ -36,10 +36,10 @@ class Rollout:
     def __init__(self, member: int, away: float, render: bool):
         task, layout = PAIR
         self.task, self.seed, self.scores, self.timings = task, (1, 0, 0, member), [], []
-        compact = CompactTask(task)
+        compact = CompactEncoding(task)
         spoilt = {i: Pose(p.x + away, p.y - away / 2, p.z, p.yaw) for i, p in layout.poses.items()}
-        answers = [compact.statement(spoilt), *(compact.statement({i: p}) for i, p in layout.poses.items())]
-        with SyncEnvironments(CompactRendering(), threads=1) as environments:
+        answers = [compact.answer_text(spoilt), *(compact.answer_text({i: p}) for i, p in layout.poses.items())]
+        with SyncEnvironments(CompactFormat(), threads=1) as environments:
             environments.begin(0, task, EpisodeSettings(3, render=render))
             [(_, told)] = environments.collect()
             self.conversation = told.messages
@@ -56,7 +56,7 @@ class Rollout:
 def run(request, tmp_path_factory) -> Path:
     """The folder of a run with one step of three episodes."""
     folder = tmp_path_factory.mktemp("runs")
-    with TurnLog(folder, 0, CompactRendering(), RUN) as records:
+    with TurnLog(folder, 0, CompactFormat(), RUN) as records:
         episodes = [Rollout(member, away, request.param) for member, away in enumerate((0.4, 3.0, 0.2))]
         records.write(25, episodes, EpisodeSettings(3, render=request.param))
     return folder

@@ -18,12 +18,12 @@ from metaspatial_addon.core.task import Layout
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, Prompt
 from metaspatial_addon.policy.builtin.vision import PLACEHOLDER, read_patches
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 ROOT = Path(__file__).parents[2]
-RENDERING = CompactRendering()
+FORMAT = CompactFormat()
 CONFIG = """
 seed = 3
 steps = 14
@@ -76,9 +76,9 @@ def test_the_loss_falls_and_the_model_answers(trained):
     policy = BuiltinPolicy(folder / "checkpoint-000014")
     assert policy.sees_images is pictures
     task, _ = make_task("test", 8, 0)
-    asked = RENDERING.first(task, RENDERING.pictures(task, Layout(task.id)))
+    asked = FORMAT.first(task, FORMAT.draw_images(task, Layout(task.id)))
     (reply,) = policy.answer([asked], [1])
-    assert RENDERING.read(reply.text, task).status == "ok"
+    assert FORMAT.read(reply.text, task).status == "ok"
 
 
 def test_tensorboard_can_follow(trained):
@@ -123,9 +123,9 @@ def test_lessons_show_what_an_episode_shows():
     from headless.pretraining.examples import mending_lesson, placing_lesson
 
     task, layout = make_task("train", 1, 0)
-    empty = RENDERING.pictures(task, Layout(task.id))
+    empty = FORMAT.draw_images(task, Layout(task.id))
     lesson = placing_lesson(1, 0, pictures=True)
-    prompt = Prompt.of(RENDERING.first(task, empty), sees_images=True)
+    prompt = Prompt.of(FORMAT.first(task, empty), sees_images=True)
     assert tuple(lesson.ids[: len(prompt.ids)]) == prompt.ids
     assert not lesson.weights[: len(prompt.ids)].any()
     np.testing.assert_array_equal(lesson.patches, read_patches(empty))
@@ -133,7 +133,7 @@ def test_lessons_show_what_an_episode_shows():
     index, mending = next((k, found) for k in range(50) if (found := mending_lesson(1, k, pictures=True)))
     assert len(mending.patches) == 2 and (mending.patches[0] != mending.patches[1]).any()
     task, _ = make_task("train", 1, index)
-    np.testing.assert_array_equal(mending.patches[:1], read_patches(RENDERING.pictures(task, Layout(task.id))))
+    np.testing.assert_array_equal(mending.patches[:1], read_patches(FORMAT.draw_images(task, Layout(task.id))))
     bare = mending_lesson(1, index)
     special = [v.TOKEN_IDS[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end")]
     text = ~np.isin(mending.ids, special)
@@ -141,9 +141,9 @@ def test_lessons_show_what_an_episode_shows():
     np.testing.assert_array_equal(mending.weights[text], bare.weights)
     assert not mending.weights[~text].any() and len(bare.patches) == 0
     # The spoilt layout is the one that the model is told to have said.
-    said = v.decode([int(k) for k in bare.ids[len(Prompt.of(RENDERING.first(task)).ids) :]])
-    said = RENDERING.read(said[: said.index("<|end|>")], task).layout
-    drawn = read_patches(RENDERING.pictures(task, said))[0].astype(int)
+    said = v.decode([int(k) for k in bare.ids[len(Prompt.of(FORMAT.first(task)).ids) :]])
+    said = FORMAT.read(said[: said.index("<|end|>")], task).layout
+    drawn = read_patches(FORMAT.draw_images(task, said))[0].astype(int)
     assert np.abs(drawn - mending.patches[1]).mean() < 3
 
 

@@ -15,17 +15,17 @@ from metaspatial_addon.core.evidence import Blocked, Evidence, Outside, Overlap,
 from metaspatial_addon.core.polygon import signed_area
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactRendering, CompactTask, known_category, notches
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat, known_category, notches
 from metaspatial_addon.prompts.prompt_items import MAX_LOCKED_IN_PROMPT
 
-RENDERING = CompactRendering()
+FORMAT = CompactFormat()
 
 
 @pytest.mark.parametrize("index", range(12))
 def test_the_teachers_layout_survives_the_way_there_and_back(index):
     task, layout = make_task("train", 11, index)
-    text = CompactTask(task).statement(dict(layout.poses))
-    answer = RENDERING.read(text, task)
+    text = CompactEncoding(task).answer_text(dict(layout.poses))
+    answer = FORMAT.read(text, task)
     assert answer.status == "ok" and answer.grade == 1.0
     for item_id, pose in layout.poses.items():
         read = answer.layout.poses[item_id]
@@ -36,8 +36,8 @@ def test_the_teachers_layout_survives_the_way_there_and_back(index):
 @pytest.mark.parametrize("index", range(12))
 def test_every_text_is_made_of_known_tokens(index):
     task, layout = make_task("validation", 11, index)
-    compact = CompactTask(task)
-    for text in (compact.question(), compact.statement(dict(layout.poses))):
+    compact = CompactEncoding(task)
+    for text in (compact.question(), compact.answer_text(dict(layout.poses))):
         assert v.decode(v.encode(text)) == text
 
 
@@ -62,27 +62,27 @@ def odd_task(prompt: str = "", scale: float = 1.0) -> Task:
 
 def test_ids_of_any_language_and_a_moved_frame_come_back():
     task = odd_task()
-    compact = CompactTask(task)
+    compact = CompactEncoding(task)
     assert compact.names == {"Bett": "single_bed_1", "客厅沙发": "sofa_1", "Cube.003": "thing_1"}
     poses = {item.id: Pose(3.0 + 0.5 * k, 0.25, 0.0, 90.0) for k, item in enumerate(task.items)}
-    read = RENDERING.read(compact.statement(poses), task)
+    read = FORMAT.read(compact.answer_text(poses), task)
     assert {i: (p.x, p.y) for i, p in read.layout.poses.items()} == {i: (p.x, p.y) for i, p in poses.items()}
 
 
 def test_a_room_beyond_the_models_reach_is_scaled_and_its_answer_scaled_back():
     task = odd_task(scale=4.0)  # 16 m x 12 m
-    compact = CompactTask(task)
+    compact = CompactEncoding(task)
     assert compact.scale == 2.0
     assert compact.question().startswith("room: w8.00 d6.00 h2.63\n")
     poses = {item.id: Pose(2.0 + 8.0, -1.0 + 4.0, 0.0, 0.0) for item in task.items}
-    assert RENDERING.read(compact.statement(poses), task).layout.poses == poses
+    assert FORMAT.read(compact.answer_text(poses), task).layout.poses == poses
 
 
 def test_an_edit_leaves_other_poses_exactly_as_they_were():
     task = odd_task()
     before = Layout("odd", {item.id: Pose(3.0123, 0.4567, 0.001, 33.3) for item in task.items})
-    text = CompactTask(task).statement({"Bett": Pose(4.0, 0.5, 0.0, 0.0)})
-    answer = RENDERING.read(text, task, before)
+    text = CompactEncoding(task).answer_text({"Bett": Pose(4.0, 0.5, 0.0, 0.0)})
+    answer = FORMAT.read(text, task, before)
     assert answer.changed == ("Bett",)
     assert answer.layout.poses["客厅沙发"] == before.poses["客厅沙发"]
     assert answer.layout.poses["Bett"] == Pose(4.0, 0.5, 0.0, 0.0)
@@ -91,12 +91,12 @@ def test_an_edit_leaves_other_poses_exactly_as_they_were():
 def test_the_empty_list_ends_it():
     task = odd_task()
     before = Layout("odd", {item.id: Pose(3.0, 0.5) for item in task.items})
-    assert RENDERING.read(v.EMPTY_ANSWER, task, before).done
+    assert FORMAT.read(v.EMPTY_ANSWER, task, before).done
 
 
 def test_only_known_words_of_the_prompt_are_kept():
     task = odd_task("Put the SOFA, s'il vous plaît, against the north wall")
-    assert CompactTask(task).words() == ["sofa", "against", "north", "wall"]
+    assert CompactEncoding(task).words() == ["sofa", "against", "north", "wall"]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_categories_beyond_the_vocabulary_find_the_nearest(category, width, know
 def test_more_of_a_kind_than_there_are_numbers_still_have_names_of_their_own():
     items = tuple(Item(f"c{k}", "dining chair", (0.5, 0.5, 0.9)) for k in range(30))
     task = dataclasses.replace(odd_task(), items=items)
-    names = CompactTask(task).names
+    names = CompactEncoding(task).names
     assert len(set(names.values())) == 30
-    v.encode(CompactTask(task).question())
+    v.encode(CompactEncoding(task).question())
 
 
 @given(st.integers(0, 10_000))
@@ -142,9 +142,9 @@ def test_a_slanted_wall_is_approximated():
 def test_a_lamp_hangs_from_a_ceiling_beyond_the_models_reach():
     task = dataclasses.replace(odd_task(), items=(Item("lamp", "ceiling lamp", (0.5, 0.5, 0.2), "ceiling"),))
     task = dataclasses.replace(task, room=dataclasses.replace(task.room, height=3.5))
-    assert " (ceiling) z2.80 w0.50" in CompactTask(task).question()
+    assert " (ceiling) z2.80 w0.50" in CompactEncoding(task).question()
     poses = {"lamp": Pose(4.0, 0.5, 3.3, 0.0)}
-    read = RENDERING.read(CompactTask(task).statement(poses), task)
+    read = FORMAT.read(CompactEncoding(task).answer_text(poses), task)
     assert read.layout.poses["lamp"].z == pytest.approx(3.3)
 
 
@@ -159,11 +159,11 @@ def test_faults_are_told_in_the_models_names():
         blocked=(Blocked("entrance", ("Bett",), 0.5),),
         relations=(RelationScore("Bett", "against", "wall_0", 0.1), RelationScore("Bett", "against", "wall", 0.9)),
     )
-    assert CompactTask(task).report(evidence.to_json()) == (
+    assert CompactEncoding(task).report(evidence.to_json()) == (
         "single_bed_1 overlaps sofa_1 m0.25\nthing_1 outside m0.10\nsingle_bed_1 falls\n"
         "single_bed_1 blocks door\nsingle_bed_1 not >against south wall y0.00\n"
     )
-    assert CompactTask(task).report(Evidence().to_json()) == "no faults\n"
+    assert CompactEncoding(task).report(Evidence().to_json()) == "no faults\n"
 
 
 def crowded(locked: int) -> Task:
@@ -179,13 +179,13 @@ def crowded(locked: int) -> Task:
 
 
 def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_told():
-    compact = CompactTask(crowded(480))
+    compact = CompactEncoding(crowded(480))
     question = compact.question()
     assert question.count("(fixed)") == MAX_LOCKED_IN_PROMPT and v.decode(v.encode(question)) == question
     assert ">next_to bookcase_1" in question and "covering" not in question
     told = set(compact.names) - {item.id for item in odd_task().items}
     assert told == {"shelf", *(f"box{k}" for k in range(480 - MAX_LOCKED_IN_PROMPT + 1, 480))}
-    few = CompactTask(crowded(MAX_LOCKED_IN_PROMPT - 2))
+    few = CompactEncoding(crowded(MAX_LOCKED_IN_PROMPT - 2))
     assert few.question().count("(fixed)") == MAX_LOCKED_IN_PROMPT and "covering" in few.question()
 
 
@@ -195,13 +195,13 @@ def test_faults_with_items_that_were_not_told_are_told_as_no_room():
         overlaps=(Overlap("Bett", "box0", 0.1), Overlap("Bett", "box479", 0.1)),
         relations=(RelationScore("Bett", "near", "box1", 0.0), RelationScore("box1", "near", "Bett", 0.0)),
     )
-    assert CompactTask(task).report(evidence.to_json()) == (
-        f"single_bed_1 outside m0.10\nsingle_bed_1 overlaps {CompactTask(task).names['box479']} m0.10\n"
+    assert CompactEncoding(task).report(evidence.to_json()) == (
+        f"single_bed_1 outside m0.10\nsingle_bed_1 overlaps {CompactEncoding(task).names['box479']} m0.10\n"
     )
 
 
 def test_an_edit_is_read_among_many_locked_items():
     task = crowded(480)
     before = Layout("odd", {item.id: Pose(3.0, 0.5) for item in task.movable})
-    answer = RENDERING.read(CompactTask(task).statement({"Bett": Pose(4.0, 0.5)}), task, before)
+    answer = FORMAT.read(CompactEncoding(task).answer_text({"Bett": Pose(4.0, 0.5)}), task, before)
     assert answer.changed == ("Bett",) and set(answer.layout.poses) == set(before.poses)

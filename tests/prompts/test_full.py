@@ -19,7 +19,7 @@ from metaspatial_addon.core.evidence import (
 )
 from metaspatial_addon.core.task import PREDICATES, Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.prompts.answer import read_answer
-from metaspatial_addon.prompts.full import EXAMPLE, SYSTEM, FullRendering, fault_lines
+from metaspatial_addon.prompts.full import EXAMPLE, SYSTEM, FullFormat, fault_lines
 
 ROOM = Room(
     "bedroom",
@@ -53,7 +53,7 @@ EVIDENCE = Evidence(
     relations=(RelationScore("bed_1", "against", "wall", 1.0), RelationScore("lamp_1", "next_to", "bed_1", 0.0)),
 )
 SCORE = {"reward": 0.4321, "terms": {"format": 1, "collision": 0.925, "view": None}, "evidence": EVIDENCE.to_json()}
-FULL = FullRendering()
+FULL = FullFormat()
 
 
 def test_first_user_text_to_the_byte():
@@ -123,7 +123,7 @@ def test_a_clean_layout_is_told_how_to_end():
 
 
 def test_feedback_without_text_leaves_it_to_the_pictures():
-    text = FullRendering(text=False).feedback(TASK, LAYOUT, SCORE, [b"top"]).text
+    text = FullFormat(text=False).feedback(TASK, LAYOUT, SCORE, [b"top"]).text
     assert "overlaps" not in text and "Score" not in text and "bed_1" not in text
     assert "[]" in text and "1. a top view" in text
 
@@ -137,7 +137,7 @@ def test_images_travel_with_the_message_that_describes_them():
 
 def test_roles():
     assert [m.role for m in FULL.first(TASK)] == ["system", "user"]
-    assert FULL.feedback(TASK, LAYOUT, SCORE).role == FULL.fault(TASK, ["x"]).role == "user"
+    assert FULL.feedback(TASK, LAYOUT, SCORE).role == FULL.correction(TASK, ["x"]).role == "user"
 
 
 def test_the_worked_example_is_valid_and_cannot_be_copied_as_an_answer():
@@ -150,7 +150,7 @@ def test_the_worked_example_is_valid_and_cannot_be_copied_as_an_answer():
 
 
 def test_faults_of_an_answer_are_listed():
-    text = FULL.fault(TASK, ["Not placed: bed_1.", "An entry has no id."]).text
+    text = FULL.correction(TASK, ["Not placed: bed_1.", "An entry has no id."]).text
     assert "- Not placed: bed_1.\n- An entry has no id.\n" in text
     assert "could not be used" in text
 
@@ -179,6 +179,6 @@ def test_free_text_cannot_break_the_lines():
 def test_of_many_locked_items_the_largest_are_listed_and_the_others_counted():
     boxes = (Item(f"box{k}", "box", (0.1 + k, 1, 1), locked=True, pose=Pose(1, 1)) for k in range(30))
     room = Room("hall", ((0, 0), (9, 0), (9, 9), (0, 9)), 3)
-    text = FullRendering().first(Task("hall", "", room, (Item("chair", "chair", (1, 1, 1)), *boxes)))[1].text
+    text = FullFormat().first(Task("hall", "", room, (Item("chair", "chair", (1, 1, 1)), *boxes)))[1].text
     assert text.count("- box") == 24 and "- box29:" in text and "- box5:" not in text
     assert text.endswith("- and 6 more, which are not listed")

@@ -55,14 +55,14 @@ class PoolWorker:
     @classmethod
     def in_place(cls, place: WorkerConfig) -> PoolWorker:
         """With real physics and renders, in a process that nothing else works in."""
-        from metaspatial_addon.prompts.compact import CompactRendering
-        from metaspatial_addon.prompts.full import FullRendering
+        from metaspatial_addon.prompts.compact import CompactFormat
+        from metaspatial_addon.prompts.full import FullFormat
 
         with _one_core():
             from .sync import SyncEnvironments  # loads bpy
 
-        rendering = CompactRendering() if place.rendering == "compact" else FullRendering()
-        return cls(SyncEnvironments(rendering, place.pixels, threads=1).__enter__())
+        prompt_format = CompactFormat() if place.rendering == "compact" else FullFormat()
+        return cls(SyncEnvironments(prompt_format, place.pixels, threads=1).__enter__())
 
     def play(self, request: Request) -> Told:
         """What the environment says to the last answer, or to the beginning. A fault's episode is forgotten."""

@@ -12,7 +12,7 @@ from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.scorer import InfraFault
 from metaspatial_addon.episode.turn import Candidate
-from metaspatial_addon.prompts.full import IMAGES, Rendering
+from metaspatial_addon.prompts.full import IMAGES, PromptFormat
 
 from ..budget import Budget
 from .base import EpisodeSettings, Told
@@ -26,8 +26,8 @@ class SyncEnvironments:
 
     apart = False
 
-    def __init__(self, rendering: Rendering, pixels: int = 0, threads: int | None = None):
-        self.rendering, self._pixels, self._threads = rendering, pixels, threads
+    def __init__(self, prompt_format: PromptFormat, pixels: int = 0, threads: int | None = None):
+        self.prompt_format, self._pixels, self._threads = prompt_format, pixels, threads
         self._episodes: dict[int, LayoutEnv] = {}
         self._budgets: dict[int, Budget | None] = {}
         self._begun: list[tuple[int, Task]] = []
@@ -46,7 +46,7 @@ class SyncEnvironments:
         self._episodes[episode] = LayoutEnv(
             self._stage,
             self._renderer if settings.render else None,
-            self.rendering,
+            self.prompt_format,
             weights=settings.weights,
             turns=settings.turns,
             pictures=settings.pictures,
@@ -75,7 +75,7 @@ class SyncEnvironments:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         if budget is not None:
             blank = self._blank(env, task, Layout(task.id))
-            if not budget.holds(self.rendering.first(task, blank)):
+            if not budget.holds(self.prompt_format.first(task, blank)):
                 return Told(done=True, refused=True)
         try:
             observation = env.reset(task)
@@ -107,17 +107,17 @@ class SyncEnvironments:
         asked = (*env.conversation, Message("assistant", candidate.text))
         layout, score = candidate.answer.layout, candidate.score
         if layout is None:
-            return (*asked, self.rendering.fault(env.task, candidate.answer.problems))
+            return (*asked, self.prompt_format.correction(env.task, candidate.answer.problems))
         if env.scorer.renderer is not None:
             score = replace(score, terms={**score.terms, "view": 1.0})
         blank = self._blank(env, env.task, layout)
-        return (*asked, self.rendering.feedback(env.task, layout, score.to_json(), blank))
+        return (*asked, self.prompt_format.feedback(env.task, layout, score.to_json(), blank))
 
     def _blank(self, env: LayoutEnv, task: Task, layout: Layout) -> tuple[bytes, ...]:
         """As many pictures as the model will be shown."""
         if not env.pictures:
             return ()
-        drawn = self.rendering.pictures(task, layout)
+        drawn = self.prompt_format.draw_images(task, layout)
         if drawn is None and env.scorer.renderer is None:
             return ()
         return (b"",) * len(IMAGES if drawn is None else drawn)

@@ -19,7 +19,7 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
 from metaspatial_addon.episode.records import turn_record
 from metaspatial_addon.episode.turn import Candidate, Turn
-from metaspatial_addon.prompts.full import Rendering
+from metaspatial_addon.prompts.full import PromptFormat
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import Weights
 
@@ -41,7 +41,7 @@ class TurnLog:
 
     folder: Path
     done: int
-    rendering: Rendering
+    prompt_format: PromptFormat
     settings: Mapping[str, Any]
     group: str = ""
     _step: int = field(default=0, init=False)
@@ -67,7 +67,7 @@ class TurnLog:
             "weights": settings.weights if isinstance(settings.weights, str) else asdict(settings.weights),
         }
         for episode in episodes:
-            for record in _records(episode, step, self.rendering, played):
+            for record in _records(episode, step, self.prompt_format, played):
                 self._file.write(json.dumps(record).encode("ascii") + b"\n")
         self._file.flush()
 
@@ -94,10 +94,10 @@ class _Told:
 
 
 def _records(
-    episode: Episode, step: int, rendering: Rendering, settings: Mapping[str, Any]
+    episode: Episode, step: int, prompt_format: PromptFormat, settings: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     told = _Told(episode.task, episode.seed, _image_names(episode, drawn=not settings["pixels"]))
-    for turn in _turns(episode, rendering):
+    for turn in _turns(episode, prompt_format):
         record = turn_record(told, turn, settings)
         if turn.status == "ok":
             record["images"] = [f"turn_{turn.number:02d}_top.png", f"turn_{turn.number:02d}_view.png"]
@@ -106,13 +106,13 @@ def _records(
         yield {**head, **record, **whole}
 
 
-def _turns(episode: Episode, rendering: Rendering) -> Iterator[Turn]:
+def _turns(episode: Episode, prompt_format: PromptFormat) -> Iterator[Turn]:
     """The turns of an episode; one that a fault ended has a last turn without a score."""
     answered = [k for k, message in enumerate(episode.conversation) if message.role == "assistant"]
     layout: Layout | None = None
     for number, (k, score) in enumerate(zip(answered, episode.scores, strict=False), 1):
         text, asked = episode.conversation[k].text, episode.conversation[: k + 1]
-        answer = rendering.read(text, episode.task, layout)
+        answer = prompt_format.read(text, episode.task, layout)
         layout = answer.layout or layout
         candidate = Candidate(text, answer, score)
         yield Turn(number, score.status, score, asked, candidate, timings=episode.timings[number - 1])

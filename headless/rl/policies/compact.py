@@ -16,7 +16,7 @@ from metaspatial_addon.policy.builtin import policy
 from metaspatial_addon.policy.builtin.grammar import AnswerGrammar, grammar_for
 from metaspatial_addon.policy.builtin.vision import read_patches, token_positions
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding
 
 from ..data import Prompt
 from ..kv_cache import SlotCache
@@ -75,7 +75,7 @@ class CompactPolicy:
         return self.model.lm_head(hidden).float()
 
     def poses(self, ids: Sequence[int], task: Task) -> list[str | None]:
-        ids_of = {name: item_id for item_id, name in CompactTask(task).names.items()}
+        ids_of = {name: item_id for item_id, name in CompactEncoding(task).names.items()}
         found: list[str | None] = []
         item, kind = None, ""
         for token in (v.TOKENS[k] for k in ids):

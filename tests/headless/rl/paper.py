@@ -8,10 +8,10 @@ from headless.rl.envs.base import EpisodeSettings, Told
 from metaspatial_addon.core.evidence import Evidence, Unsupported
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.prompts.answer import Answer
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.scoring.score import Score
 
-RENDERING = CompactRendering()
+FORMAT = CompactFormat()
 
 
 class PaperEnvironments:
@@ -30,13 +30,13 @@ class PaperEnvironments:
 
     def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
         layout = Layout(task.id)
-        shown = RENDERING.pictures(task, layout) if settings.pictures else ()
+        shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
         self.episodes[episode] = [task, settings, None, 0]
-        self.told.append((episode, Told(RENDERING.first(task, shown))))
+        self.told.append((episode, Told(FORMAT.first(task, shown))))
 
     def answer(self, episode: int, text: str) -> None:
         task, settings, layout, turn = self.episodes[episode]
-        answer = RENDERING.read(text, task, layout)
+        answer = FORMAT.read(text, task, layout)
         layout, turn = answer.layout, turn + 1
         self.episodes[episode][2:] = layout, turn
         if self.broken.get(episode) == turn:
@@ -59,8 +59,8 @@ class PaperEnvironments:
                 "unstable": 0,
             },
         )
-        shown = RENDERING.pictures(task, layout) if settings.pictures else ()
-        message = RENDERING.feedback(task, layout, score.to_json(), shown)
+        shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
+        message = FORMAT.feedback(task, layout, score.to_json(), shown)
         done = turn >= min(settings.turns, self.over.get(episode, settings.turns))
         self.told.append((episode, Told((message,), score, done, seconds={"physics": 0.25})))
 

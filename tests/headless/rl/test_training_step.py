@@ -238,10 +238,10 @@ def test_the_credit_of_coordinates_is_bounded_where_returns_hardly_differ(small_
 
 def said_poses(episode):
     """The poses of the first turn, in the task's names."""
-    from metaspatial_addon.prompts.compact import CompactRendering
+    from metaspatial_addon.prompts.compact import CompactFormat
 
     text = next(message.text for message in episode.conversation if message.role == "assistant")
-    return CompactRendering().read(text, episode.task).layout.poses
+    return CompactFormat().read(text, episode.task).layout.poses
 
 
 def test_the_rate_rises_stays_and_falls():

@@ -9,16 +9,16 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Item, Room, Task
-from metaspatial_addon.episode.env import rendering_of
+from metaspatial_addon.episode.env import prompt_format_of
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.builtin.grammar import grammar_for
 from metaspatial_addon.policy.builtin.policy import MOST_ITEMS, BuiltinPolicy, Prompt
 from metaspatial_addon.policy.builtin.safetensors import read_safetensors
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 torch = pytest.importorskip("torch")
-RENDERING = CompactRendering()
+FORMAT = CompactFormat()
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,11 @@ def reference(folder):
 
 def conversation(index: int, mending: bool = False):
     task, layout = make_task("test", 8, index)
-    first = RENDERING.first(task)
+    first = FORMAT.first(task)
     if not mending:
         return task, first
-    answer = Message("assistant", CompactTask(task).statement(dict(layout.poses)))
-    name = next(iter(CompactTask(task).shadow.movable)).id
+    answer = Message("assistant", CompactEncoding(task).answer_text(dict(layout.poses)))
+    name = next(iter(CompactEncoding(task).model_task.movable)).id
     return task, (*first, answer, Message("user", f"{name} outside m0.10\n"))
 
 
@@ -100,9 +100,9 @@ def test_the_tokenizer_of_the_folder_reads_as_the_vocabulary_does(folder):
 def test_even_random_weights_answer_usably(policy, mending):
     for index in range(4):
         task, asked = conversation(index, mending)
-        previous = RENDERING.read(asked[1].text, task).layout if mending else None
+        previous = FORMAT.read(asked[1].text, task).layout if mending else None
         for reply in policy.answer([asked] * 3, [1, 2, 3], temperature=1.5):
-            answer = RENDERING.read(reply.text, task, previous)
+            answer = FORMAT.read(reply.text, task, previous)
             assert answer.status == "ok" and answer.grade == 1.0, answer.problems
             assert reply.token_ids[-1] == v.END
 
@@ -128,7 +128,7 @@ def test_nothing_asked_is_nothing_answered(policy):
 def test_it_reads_compact_conversations_only(policy):
     with pytest.raises(PolicyError, match="compact conversations only"):
         policy.answer([(Message("user", "Hello there"),)], [1])
-    assert isinstance(rendering_of(policy), CompactRendering)
+    assert isinstance(prompt_format_of(policy), CompactFormat)
 
 
 def test_more_items_than_it_can_place_are_refused_with_what_to_do(policy):
@@ -136,7 +136,7 @@ def test_more_items_than_it_can_place_are_refused_with_what_to_do(policy):
 
     def asked(count):
         task = Task("many", "", room, tuple(Item(f"chair{k}", "chair", (0.5, 0.5, 0.9)) for k in range(count)))
-        return CompactRendering().first(task)
+        return CompactFormat().first(task)
 
     assert policy.answer([asked(MOST_ITEMS)], [1])[0].text
     with pytest.raises(PolicyError, match="at most 48 items at once, and here are 49: select fewer") as refused:

@@ -18,11 +18,11 @@ from metaspatial_addon.policy.builtin.grammar import grammar_for
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, Prompt
 from metaspatial_addon.policy.builtin.vision import PICTURE_IDS, PLACEHOLDER, read_patches, token_positions
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 from metaspatial_addon.prompts.png import write_png
 
 torch = pytest.importorskip("torch")
-RENDERING = CompactRendering()
+FORMAT = CompactFormat()
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def processor(folder):
 def conversation(index: int, turns: int = 1, pictures: int = 1):
     """A conversation of one or two turns whose questions show as many pictures each."""
     task, layout = make_task("test", 8, index)
-    empty, full = (RENDERING.pictures(task, shown)[0] for shown in (Layout(task.id), layout))
-    first = RENDERING.first(task, (empty, full)[:pictures])
+    empty, full = (FORMAT.draw_images(task, shown)[0] for shown in (Layout(task.id), layout))
+    first = FORMAT.first(task, (empty, full)[:pictures])
     if turns == 1:
         return first
-    answer = Message("assistant", CompactTask(task).statement(dict(layout.poses)))
-    name = next(iter(CompactTask(task).shadow.movable)).id
+    answer = Message("assistant", CompactEncoding(task).answer_text(dict(layout.poses)))
+    name = next(iter(CompactEncoding(task).model_task.movable)).id
     return (*first, answer, Message("user", f"{name} outside m0.10\n", (full, empty)[:pictures]))
 
 

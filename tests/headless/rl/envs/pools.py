@@ -8,7 +8,7 @@ from dataclasses import replace
 from headless.rl.envs.base import Environments, EpisodeSettings, Told
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.task import Pose
-from metaspatial_addon.prompts.compact import CompactTask
+from metaspatial_addon.prompts.compact import CompactEncoding
 
 PAIRS = [make_task("train", 4, index) for index in range(3)]
 EPISODES = 6
@@ -20,11 +20,11 @@ History = dict[int, list[Told]]
 def answers(episode: int) -> list[str]:
     """Everything a bit out of place; one item far out; and where the teacher has that."""
     task, layout = PAIRS[episode % len(PAIRS)]
-    compact, first = CompactTask(task), next(iter(layout.poses))
+    compact, first = CompactEncoding(task), next(iter(layout.poses))
     there = layout.poses[first]
     moved = {i: Pose(p.x + 0.1 * (1 + episode), p.y - 0.05, p.z, p.yaw) for i, p in layout.poses.items()}
     far = {first: Pose(there.x + 0.8, there.y, there.z, there.yaw)}
-    return [compact.statement(poses) for poses in (moved, layout.poses | far, {first: there})]
+    return [compact.answer_text(poses) for poses in (moved, layout.poses | far, {first: there})]
 
 
 def drive(

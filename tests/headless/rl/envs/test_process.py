@@ -20,8 +20,8 @@ from headless.rl.envs.pool import Pool, Timeouts, WorkerBug
 from headless.rl.envs.pool_worker import WorkerConfig
 from headless.rl.envs.process import ProcessWorker, worker_command
 from headless.rl.envs.sync import SyncEnvironments
-from metaspatial_addon.prompts.compact import CompactRendering
-from metaspatial_addon.prompts.full import FullRendering
+from metaspatial_addon.prompts.compact import CompactFormat
+from metaspatial_addon.prompts.full import FullFormat
 from tests.headless.rl.envs.pools import PAIRS, drive, rewards
 from tests.worker.waiting import wait_gone, wait_until
 
@@ -32,7 +32,7 @@ FAULTY = [sys.executable, str(ROOT / "tests" / "headless" / "rl" / "envs" / "fau
 
 @pytest.fixture(scope="module")
 def expected():
-    with SyncEnvironments(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactFormat(), threads=1) as environments:
         return drive(environments)
 
 
@@ -63,7 +63,7 @@ def test_two_workers_tell_what_this_process_would(hire, expected):
 
 
 def test_renders_are_the_same_in_every_process(hire):
-    with SyncEnvironments(FullRendering(), 48, threads=2) as environments:
+    with SyncEnvironments(FullFormat(), 48, threads=2) as environments:
         expected = drive(environments, render=True, episodes=2)
     with Pool(hire(WorkerConfig("full", 48)), 2) as pool:
         assert drive(pool, render=True, episodes=2) == expected  # pictures, byte by byte, and what was seen

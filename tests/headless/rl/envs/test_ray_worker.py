@@ -18,7 +18,7 @@ from headless.rl.envs.base import EpisodeSettings
 from headless.rl.envs.pool import Pool, Timeouts
 from headless.rl.envs.pool_worker import WorkerConfig
 from headless.rl.envs.sync import SyncEnvironments
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 from tests.headless.rl.envs.pools import PAIRS, drive
 from tests.worker.waiting import wait_gone
 
@@ -30,7 +30,7 @@ PLACE = WorkerConfig("compact")
 
 @pytest.fixture(scope="module")
 def expected():
-    with SyncEnvironments(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactFormat(), threads=1) as environments:
         return drive(environments, render=True)
 
 

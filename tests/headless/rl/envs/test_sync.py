@@ -14,8 +14,8 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.core.task import Pose
 from metaspatial_addon.episode.env import LayoutEnv
-from metaspatial_addon.prompts.compact import CompactRendering, CompactTask
-from metaspatial_addon.prompts.full import FullRendering
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
+from metaspatial_addon.prompts.full import FullFormat
 from tests.episode.scripted import CROSSED, PARTED, TASK
 
 PAIRS = [make_task("train", 4, index) for index in range(2)]
@@ -24,10 +24,10 @@ PAIRS = [make_task("train", 4, index) for index in range(2)]
 def answers(number: int) -> list[str]:
     """Two answers for a task: one that spoils the teacher's layout, and one that mends it."""
     task, layout = PAIRS[number]
-    compact, first = CompactTask(task), next(iter(layout.poses))
+    compact, first = CompactEncoding(task), next(iter(layout.poses))
     there = layout.poses[first]
     spoilt = {**layout.poses, first: Pose(there.x + 0.8, there.y, there.z, there.yaw)}
-    return [compact.statement(spoilt), compact.statement({first: there})]
+    return [compact.answer_text(spoilt), compact.answer_text({first: there})]
 
 
 def collected(environments: SyncEnvironments) -> dict[int, Told]:
@@ -39,11 +39,11 @@ def test_rewards_and_messages_are_those_of_the_environment_alone(render):
     expected = []
     for number, (task, _) in enumerate(PAIRS):
         with Stage() as stage, Renderer("cycles", threads=1, pixels=0) as renderer:
-            env = LayoutEnv(stage, renderer if render else None, CompactRendering(), turns=2)
+            env = LayoutEnv(stage, renderer if render else None, CompactFormat(), turns=2)
             first = env.reset(task)
             told = [env.step(text) for text in answers(number) if not env.done]
             expected.append((first.messages, [(o.messages, reward, done) for o, reward, done, _ in told]))
-    with SyncEnvironments(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactFormat(), threads=1) as environments:
         for episode in range(4):
             environments.begin(episode, PAIRS[episode % 2][0], EpisodeSettings(2, render=render))
         begun = collected(environments)
@@ -59,7 +59,7 @@ def test_rewards_and_messages_are_those_of_the_environment_alone(render):
 
 
 def test_a_model_without_pictures_of_its_own_is_shown_small_renders():
-    with SyncEnvironments(FullRendering(), 64, threads=1) as environments:
+    with SyncEnvironments(FullFormat(), 64, threads=1) as environments:
         environments.begin(7, TASK, EpisodeSettings(2))
         first = collected(environments)[7]
         environments.answer(7, CROSSED)
@@ -99,7 +99,7 @@ def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_
     monkeypatch.setattr(Renderer, "room_view", view)
     monkeypatch.setattr(Renderer, "measure_view", lambda *args: measured.append(1) or measure(*args))
     budget, answers_given = Counted(messages), [CROSSED, "no answer", PARTED]
-    with SyncEnvironments(FullRendering(), 48, threads=1) as environments:
+    with SyncEnvironments(FullFormat(), 48, threads=1) as environments:
         environments.begin(0, TASK, EpisodeSettings(3, budget=budget))
         told = [collected(environments)[0]]
         while not told[-1].done:
@@ -116,7 +116,7 @@ def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_
 
 def test_what_comes_next_is_told_to_the_budget_as_long_as_it_will_be():
     budget = Counted(9)
-    with SyncEnvironments(FullRendering(), 48, threads=1) as environments:
+    with SyncEnvironments(FullFormat(), 48, threads=1) as environments:
         environments.begin(0, TASK, EpisodeSettings(2, budget=budget))
         first = collected(environments)[0]
         environments.answer(0, CROSSED)
@@ -128,7 +128,7 @@ def test_what_comes_next_is_told_to_the_budget_as_long_as_it_will_be():
 
 
 def test_what_blender_fails_at_is_a_fault_of_the_machine(monkeypatch):
-    with SyncEnvironments(CompactRendering(), threads=1) as environments:
+    with SyncEnvironments(CompactFormat(), threads=1) as environments:
         for episode in range(2):
             environments.begin(episode, PAIRS[episode][0], EpisodeSettings(2))
         collected(environments)

@@ -18,7 +18,7 @@ from headless.rl.rollout import Episode, Sampling, play
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import layout_to_json
-from metaspatial_addon.prompts.compact import CompactRendering
+from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.scoring.weights import Weights
 
 RUN = {"policy": "small", "rendering": "compact", "temperature": 1.0, "pixels": 0, "engine": "cycles"}
@@ -35,7 +35,7 @@ def flight(small_model) -> list[Episode]:
 
 
 def log(folder, done: int) -> TurnLog:
-    return TurnLog(folder, done, CompactRendering(), RUN)
+    return TurnLog(folder, done, CompactFormat(), RUN)
 
 
 def lines(folder) -> list[dict]:
@@ -62,9 +62,9 @@ def test_a_line_a_turn_with_all_that_a_replay_takes(flight, tmp_path):
     assert second["conversation"][2]["images"] == ["turn_01_shown_1.png"]
     said = [message["text"] for message in second["conversation"] if message["role"] == "assistant"]
     assert [first["answer"], second["answer"]] == said and first["timings"] == {"physics": 0.25}
-    layout = CompactRendering().read(first["answer"], flight[0].task, None).layout
+    layout = CompactFormat().read(first["answer"], flight[0].task, None).layout
     assert first["layout"] == layout_to_json(layout)
-    assert second["layout"] == layout_to_json(CompactRendering().read(second["answer"], flight[0].task, layout).layout)
+    assert second["layout"] == layout_to_json(CompactFormat().read(second["answer"], flight[0].task, layout).layout)
     assert found[3]["failure"] == "the lights went out" and found[3]["reward"] is None
     assert first["settings"]["turns"] == 2 and first["settings"]["weights"]["view"] == 0.5
     assert ["task_json" in line for line in found] == [line["turn"] == 1 for line in found]
