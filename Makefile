@@ -16,7 +16,7 @@ help:
 	@echo "make test       the everyday tests"
 	@echo "make test-all   the slow tests, other versions of bpy, and two real Blenders (as root, on Linux)"
 	@echo "make test-gui   the add-on in the windows of two real Blenders, clicked as a person does (as root, on Linux)"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       ruff, mypy, the diagram of the architecture and the version up to date"
 	@echo "make bench      the figures of benchmarks/README.md, measured here"
 	@echo "make extension  the zip that Blender installs: dist/"
 
@@ -81,7 +81,10 @@ test-gui-5.2: .venv/.test
 
 lint: .venv/.lint
 	$(python) -m ruff check .
+	$(python) -m ruff format --check .
 	$(python) -m mypy
+	$(python) tools/draw_architecture.py --check
+	$(python) tools/check_release.py >/dev/null
 
 bench: .venv/.test
 	$(python) benchmarks/run.py
