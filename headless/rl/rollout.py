@@ -15,7 +15,7 @@ from metaspatial_addon.core.task import Task
 from metaspatial_addon.scoring.score import Score
 
 from .data import Trajectory
-from .envs.base import Environments, EpisodeSettings, Told
+from .envs.base import Environments, EpisodeSettings, StepResult
 from .logs.clock import Clock
 from .policies.base import TrainablePolicy
 from .sampler import Sampler
@@ -65,10 +65,10 @@ def play(
     flights: dict[int, list[int]] = {}
     for number, episode in enumerate(episodes):
         environments.begin(number, episode.task, settings)
-        flights.setdefault(episode.group if environments.apart else 0, []).append(number)
+        flights.setdefault(episode.group if environments.asynchronous else 0, []).append(number)
     games = [_fly(actor, environments, episodes, numbers, sampling, clock) for numbers in flights.values()]
     awaited = {game: next(game) for game in games}
-    told: dict[int, Told] = {}
+    told: dict[int, StepResult] = {}
     while awaited:
         told |= _collect(environments, clock)
         for game in [game for game, numbers in awaited.items() if told.keys() >= numbers]:
@@ -86,7 +86,7 @@ def _fly(
     numbers: Sequence[int],
     sampling: Sampling,
     clock: Clock,
-) -> Generator[set[int], dict[int, Told], None]:
+) -> Generator[set[int], dict[int, StepResult], None]:
     """Play the episodes of these numbers, which have begun, together. Yields the numbers of those that it waits for."""
     told = yield set(numbers)
     live = [number for number in numbers if _goes_on(episodes[number], told[number])]
@@ -125,22 +125,22 @@ def _fly(
         sampler.keep(rows)
 
 
-def _collect(environments: Environments, clock: Clock) -> dict[int, Told]:
+def _collect(environments: Environments, clock: Clock) -> dict[int, StepResult]:
     """What has been told since, by numbers. Where environments work in this process, the time of waiting is theirs."""
     with clock("waiting"):
         told = dict(environments.collect())
     for one in told.values():
         for phase, seconds in one.seconds.items():
             clock.add(phase, seconds)
-            if not environments.apart:
+            if not environments.asynchronous:
                 clock.add("waiting", -seconds)
     return told
 
 
-def _goes_on(episode: Episode, told: Told) -> bool:
+def _goes_on(episode: Episode, told: StepResult) -> bool:
     """Take down what was told; whether the model is to answer."""
     episode.fault = told.fault
-    episode.truncated |= told.refused
+    episode.truncated |= told.truncated
     if told.score is not None:
         episode.scores.append(told.score)
         episode.timings.append(told.seconds)

@@ -32,11 +32,11 @@ class EpisodeSettings:
 
 
 @dataclass(frozen=True)
-class Told:
+class StepResult:
     """What an environment says after it began (without a `score`) or took an answer.
 
     `messages` are those since the last answer, none when the episode is over. A `fault` is one of the machine's: the
-    episode has no result. `refused`: it is over because what comes next does not fit the budget. `seconds` by phase:
+    episode has no result. `truncated`: it is over because the next prompt would not fit the budget. `seconds` by phase:
     physics, render.
     """
 
@@ -44,17 +44,17 @@ class Told:
     score: Score | None = None
     done: bool = False
     fault: str = ""
-    refused: bool = False
+    truncated: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Environments(Protocol):
     """Plays any number of episodes, told apart by a number of the caller's.
 
-    `apart`: whether they are played while this process does other things.
+    `asynchronous`: whether they are played while this process does other things.
     """
 
-    apart: bool
+    asynchronous: bool
 
     def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
         """Ask for a new episode."""
@@ -64,7 +64,7 @@ class Environments(Protocol):
         """Hand in the answer to what an episode told last."""
         ...
 
-    def collect(self) -> list[tuple[int, Told]]:
+    def collect(self) -> list[tuple[int, StepResult]]:
         """What has been told since, at least one thing if any is due."""
         ...
 

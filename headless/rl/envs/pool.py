@@ -17,8 +17,8 @@ from typing import Protocol
 from headless import cli
 from metaspatial_addon.core.task import Task
 
-from .base import EpisodeSettings, Told
-from .pool_worker import Request
+from .base import EpisodeSettings, StepResult
+from .pool_worker import EpisodeRequest
 
 TRIES = 3
 """Times that a turn is asked for, and that starting a worker may fail in a row, before it is given up."""
@@ -36,14 +36,14 @@ class WorkerBug(RuntimeError):
     """A worker raised what no fault of the machine raises; the message is its traceback."""
 
 
-class Worker(Protocol):
+class EpisodeWorker(Protocol):
     """What the pool asks of a worker. `open` and `play` raise WorkerLost and WorkerBug."""
 
     def open(self, seconds: float) -> None:
         """Wait until it is ready, or find that it still is."""
         ...
 
-    def play(self, request: Request, seconds: float) -> Told: ...
+    def play(self, request: EpisodeRequest, seconds: float) -> StepResult: ...
 
     def stop(self) -> None:
         """End it, whatever it does. A call that is waited for then raises WorkerLost."""
@@ -63,7 +63,7 @@ class _WorkerSlot:
     """The place of a worker and of those that replace it. `failures` to start it since one was ready."""
 
     number: int
-    worker: Worker | None = None
+    worker: EpisodeWorker | None = None
     ready: bool = False
     failures: int = 0
     task: Task | None = None
@@ -90,15 +90,15 @@ class Pool:
     lost, `faults` episodes that were.
     """
 
-    apart = True
+    asynchronous = True
 
-    def __init__(self, start: Callable[[int], Worker], count: int, patience: Timeouts = Timeouts()):
+    def __init__(self, start: Callable[[int], EpisodeWorker], count: int, patience: Timeouts = Timeouts()):
         self._start, self._patience = start, patience
         self._seats = [_WorkerSlot(number) for number in range(count)]
         self._changed = threading.Condition()  # guards all that follows
         self._episodes: dict[int, _Turn] = {}  # the last turn of each, by the caller's numbers
         self._due: list[_Turn] = []
-        self._told: list[tuple[int, Told]] = []
+        self._told: list[tuple[int, StepResult]] = []
         self._awaited = 0
         self._next_key = self._oldest = 0
         self._failure: Exception | None = None
@@ -141,7 +141,7 @@ class Pool:
             said = (*last.said, text)
             self._ask(_Turn(episode, last.key, last.task, last.settings, last.home, said))
 
-    def collect(self) -> list[tuple[int, Told]]:
+    def collect(self) -> list[tuple[int, StepResult]]:
         """Waits for one, where any is due. Raises RuntimeError when no worker can be had, or for a bug in one."""
         with self._changed:
             while not self._told and self._awaited:
@@ -194,7 +194,7 @@ class Pool:
                 pause = min(2.0**seat.failures, _LONGEST_PAUSE) if seat.failures else 0.0
                 self._changed.wait_for(lambda: self._closing, pause)
 
-    def _open(self, seat: _WorkerSlot) -> Worker:
+    def _open(self, seat: _WorkerSlot) -> EpisodeWorker:
         """A worker that is ready."""
         seat.worker = None
         worker = self._start(seat.number)
@@ -239,14 +239,14 @@ class Pool:
                 ahead[turn.home.number] += 1
         return found
 
-    def _played(self, worker: Worker, turn: _Turn) -> Told:
-        request = Request(turn.key, self._oldest, turn.task, turn.settings, turn.said)
+    def _played(self, worker: EpisodeWorker, turn: _Turn) -> StepResult:
+        request = EpisodeRequest(turn.key, self._oldest, turn.task, turn.settings, turn.said)
         told = worker.play(request, self._patience.turn)
         if told.fault:  # a new process may do better
             raise WorkerLost(told.fault)
         return told
 
-    def _take(self, turn: _Turn, told: Told) -> None:
+    def _take(self, turn: _Turn, told: StepResult) -> None:
         """Hand on what was told, unless its episode is over."""
         with self._changed:
             if turn.key >= self._oldest:
@@ -283,4 +283,4 @@ class Pool:
         what = f"turn {len(turn.said)}" if turn.said else "the beginning"
         fault = f"{what} of an episode of {turn.task.id} was tried {TRIES} times, the last time: {reason}"
         cli.progress(fault)
-        self._take(turn, Told(done=True, fault=fault))
+        self._take(turn, StepResult(done=True, fault=fault))

@@ -17,7 +17,7 @@ from typing import Literal
 
 from metaspatial_addon.core.task import Task
 
-from .base import Environments, EpisodeSettings, Told
+from .base import Environments, EpisodeSettings, StepResult
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class WorkerConfig:
 
 
 @dataclass(frozen=True)
-class Request:
+class EpisodeRequest:
     """To begin an episode, or with answers in `said`, to judge the last of them.
 
     Keys grow with every episode of a pool. Those below `oldest` are over.
@@ -53,7 +53,7 @@ class PoolWorker:
         self._oldest = 0
 
     @classmethod
-    def in_place(cls, place: WorkerConfig) -> PoolWorker:
+    def from_config(cls, place: WorkerConfig) -> PoolWorker:
         """With real physics and renders, in a process that nothing else works in."""
         from metaspatial_addon.prompts.compact import CompactFormat
         from metaspatial_addon.prompts.full import FullFormat
@@ -64,7 +64,7 @@ class PoolWorker:
         prompt_format = CompactFormat() if place.rendering == "compact" else FullFormat()
         return cls(SyncEnvironments(prompt_format, place.pixels, threads=1).__enter__())
 
-    def play(self, request: Request) -> Told:
+    def play(self, request: EpisodeRequest) -> StepResult:
         """What the environment says to the last answer, or to the beginning. A fault's episode is forgotten."""
         if request.oldest != self._oldest:  # the first of new episodes: all others are over
             self._environments.forget()
@@ -80,7 +80,7 @@ class PoolWorker:
                 return told
         return self._answer(request.key, request.said[-1])
 
-    def _begin(self, request: Request) -> Told:
+    def _begin(self, request: EpisodeRequest) -> StepResult:
         # The stage builds a room again for every new object: episodes of one task share it.
         task = next((known for known in self._tasks if known == request.task), request.task)
         if task is request.task:
@@ -88,11 +88,11 @@ class PoolWorker:
         self._environments.begin(request.key, task, request.settings)
         return self._told(request.key, 0)
 
-    def _answer(self, key: int, text: str) -> Told:
+    def _answer(self, key: int, text: str) -> StepResult:
         self._environments.answer(key, text)
         return self._told(key, self._answered[key] + 1)
 
-    def _told(self, key: int, answered: int) -> Told:
+    def _told(self, key: int, answered: int) -> StepResult:
         [(_, told)] = self._environments.collect()
         self._answered[key] = answered
         return told

@@ -18,9 +18,9 @@ import psutil
 
 from metaspatial_addon.worker import client
 
-from .base import Told
+from .base import StepResult
 from .pool import WorkerBug, WorkerLost
-from .pool_worker import Request, WorkerConfig
+from .pool_worker import EpisodeRequest, WorkerConfig
 
 MAIN = Path(__file__).resolve().with_name("process_main.py")
 
@@ -48,7 +48,7 @@ class ProcessWorker(client.Worker):
     def open(self, seconds: float) -> None:
         self._ask("open", self._place, seconds)
 
-    def play(self, request: Request, seconds: float) -> Told:
+    def play(self, request: EpisodeRequest, seconds: float) -> StepResult:
         return pickle.loads(base64.b64decode(self._ask("play", request, seconds)["content"]))
 
     def _ask(self, kind: str, content: object, seconds: float) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def open_worker(place: Any) -> Any:
     """The worker that plays here."""
     from headless.rl.envs.pool_worker import PoolWorker
 
-    return PoolWorker.in_place(place)
+    return PoolWorker.from_config(place)
 
 
 def _listen(lines: queue.SimpleQueue[bytes], temporary: str) -> None:

@@ -14,9 +14,9 @@ import ray.exceptions
 
 from headless import cli
 
-from .base import Told
+from .base import StepResult
 from .pool import WorkerBug, WorkerLost
-from .pool_worker import PoolWorker, Request, WorkerConfig
+from .pool_worker import EpisodeRequest, PoolWorker, WorkerConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,13 +28,13 @@ class _Actor:
 
     def __init__(self, place: WorkerConfig):
         self._place = place
-        self._worker = PoolWorker.in_place(place)
+        self._worker = PoolWorker.from_config(place)
 
     def ready(self) -> None:
         """Answers when the actor is there."""
         self._end_if_grown()
 
-    def play(self, request: Request) -> Told:
+    def play(self, request: EpisodeRequest) -> StepResult:
         told = self._worker.play(request)
         self._end_if_grown()
         return told
@@ -68,7 +68,7 @@ class RayWorker:
     def open(self, seconds: float) -> None:
         self._result(self._actor.ready.remote(), seconds)
 
-    def play(self, request: Request, seconds: float) -> Told:
+    def play(self, request: EpisodeRequest, seconds: float) -> StepResult:
         return self._result(self._actor.play.remote(request), seconds)
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ from metaspatial_addon.episode.turn import Candidate
 from metaspatial_addon.prompts.full import IMAGES, PromptFormat
 
 from ..budget import Budget
-from .base import EpisodeSettings, Told
+from .base import EpisodeSettings, StepResult
 
 
 class SyncEnvironments:
@@ -24,7 +24,7 @@ class SyncEnvironments:
     `pixels` is the size of the pictures that the model is shown, 0 where its rendering draws its own.
     """
 
-    apart = False
+    asynchronous = False
 
     def __init__(self, prompt_format: PromptFormat, pixels: int = 0, threads: int | None = None):
         self.prompt_format, self._pixels, self._threads = prompt_format, pixels, threads
@@ -57,7 +57,7 @@ class SyncEnvironments:
     def answer(self, episode: int, text: str) -> None:
         self._answered.append((episode, text))
 
-    def collect(self) -> list[tuple[int, Told]]:
+    def collect(self) -> list[tuple[int, StepResult]]:
         """Everything that is due. Episodes of one task come one after the other, so that its room is built once."""
         told = [(episode, self._begin(episode, task)) for episode, task in self._begun]
         rooms: dict[int, list[tuple[int, str]]] = {}
@@ -71,36 +71,36 @@ class SyncEnvironments:
     def forget(self) -> None:
         self._episodes, self._budgets = {}, {}
 
-    def _begin(self, episode: int, task: Task) -> Told:
+    def _begin(self, episode: int, task: Task) -> StepResult:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         if budget is not None:
             blank = self._blank(env, task, Layout(task.id))
             if not budget.holds(self.prompt_format.first(task, blank)):
-                return Told(done=True, refused=True)
+                return StepResult(done=True, truncated=True)
         try:
             observation = env.reset(task)
         except InfraFault as error:
-            return Told(done=True, fault=str(error))
-        return Told(observation.messages, seconds={"render": time.perf_counter() - start})
+            return StepResult(done=True, fault=str(error))
+        return StepResult(observation.messages, seconds={"render": time.perf_counter() - start})
 
-    def _step(self, episode: int, text: str) -> Told:
+    def _step(self, episode: int, text: str) -> StepResult:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         try:
             candidate = env.weigh(text)
             weighed = time.perf_counter()
             last = len(env.turns) + 1 >= env.most_turns
-            refused = not last and budget is not None and not budget.holds(self._next(env, candidate))
-            if last or refused:  # the model will see no more images of this episode
+            truncated = not last and budget is not None and not budget.holds(self._next(env, candidate))
+            if last or truncated:  # the model will see no more images of this episode
                 self._renderer.pixels = 0
             observation, _, done, _ = env.take(candidate)
         except InfraFault as error:
-            return Told(done=True, fault=str(error))
+            return StepResult(done=True, fault=str(error))
         finally:
             self._renderer.pixels = self._pixels
         seconds = {"physics": weighed - start, "render": time.perf_counter() - weighed}
-        over = done or refused
+        over = done or truncated
         told = () if over else observation.messages
-        return Told(told, env.turns[-1].score, over, refused=refused and not done, seconds=seconds)
+        return StepResult(told, env.turns[-1].score, over, truncated=truncated and not done, seconds=seconds)
 
     def _next(self, env: LayoutEnv, candidate: Candidate) -> Conversation:
         """The conversation after an answer, as long as it will be, with pictures that are empty."""

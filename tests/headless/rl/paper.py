@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headless.rl.envs.base import EpisodeSettings, Told
+from headless.rl.envs.base import EpisodeSettings, StepResult
 from metaspatial_addon.core.evidence import Evidence, Unsupported
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.prompts.answer import Answer
@@ -21,18 +21,18 @@ class PaperEnvironments:
     listed in `sound` nothing floats from that turn on.
     """
 
-    apart = False
+    asynchronous = False
 
     def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None, sound=None):
         self.worth, self.over, self.broken, self.sound = worth, over or {}, broken or {}, sound or {}
         self.episodes: dict[int, list] = {}
-        self.told: list[tuple[int, Told]] = []
+        self.told: list[tuple[int, StepResult]] = []
 
     def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
         layout = Layout(task.id)
         shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
         self.episodes[episode] = [task, settings, None, 0]
-        self.told.append((episode, Told(FORMAT.first(task, shown))))
+        self.told.append((episode, StepResult(FORMAT.first(task, shown))))
 
     def answer(self, episode: int, text: str) -> None:
         task, settings, layout, turn = self.episodes[episode]
@@ -40,7 +40,7 @@ class PaperEnvironments:
         layout, turn = answer.layout, turn + 1
         self.episodes[episode][2:] = layout, turn
         if self.broken.get(episode) == turn:
-            self.told.append((episode, Told(done=True, fault="the lights went out")))
+            self.told.append((episode, StepResult(done=True, fault="the lights went out")))
             return
         floats = turn < self.sound.get(episode, turn + 1)
         floating = (Unsupported(task.movable[0].id, 0.3),) if floats else ()
@@ -62,9 +62,9 @@ class PaperEnvironments:
         shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
         message = FORMAT.feedback(task, layout, score.to_json(), shown)
         done = turn >= min(settings.turns, self.over.get(episode, settings.turns))
-        self.told.append((episode, Told((message,), score, done, seconds={"physics": 0.25})))
+        self.told.append((episode, StepResult((message,), score, done, seconds={"physics": 0.25})))
 
-    def collect(self) -> list[tuple[int, Told]]:
+    def collect(self) -> list[tuple[int, StepResult]]:
         """One at a time, the last first: whoever waits must not count on an order."""
         return [self.told.pop()] if self.told else []
 

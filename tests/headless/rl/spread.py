@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor
 
 from headless.rl import checkpoint
 from headless.rl.config import LearnerConfig, LoraConfig, RolloutConfig, TrainConfig
-from headless.rl.envs.base import Told
+from headless.rl.envs.base import StepResult
 from headless.rl.losses import LossSettings
 from headless.rl.policies.chat import ChatPolicy
 from headless.rl.run import open_accelerator
@@ -32,26 +32,26 @@ class Letters:
     The first episode of every other task fails, so that the processes have unequal shares to learn from.
     """
 
-    apart = False
+    asynchronous = False
 
     def __init__(self) -> None:
         self._turns: dict[int, int] = {}
         self._failed: set[str] = set()
-        self._told: list[tuple[int, Told]] = []
+        self._told: list[tuple[int, StepResult]] = []
 
     def begin(self, episode, task, settings) -> None:
         self._turns[episode] = settings.turns
         if int(task.id[-1]) % 2 == 0 and task.id not in self._failed:
             self._failed.add(task.id)
-            self._told.append((episode, Told(done=True, fault="as planned")))
+            self._told.append((episode, StepResult(done=True, fault="as planned")))
             return
-        self._told.append((episode, Told((Message("system", "Write."), Message("user", f"A {task.room.type}.")))))
+        self._told.append((episode, StepResult((Message("system", "Write."), Message("user", f"A {task.room.type}.")))))
 
     def answer(self, episode, text) -> None:
         self._turns[episode] -= 1
         share = sum(letter.isascii() and letter.isalpha() for letter in text) / max(len(text), 1)
         score = Score("paper", "model_fault", share, {"format": share}, Evidence(), {})
-        self._told.append((episode, Told((Message("user", "More."),), score, self._turns[episode] == 0)))
+        self._told.append((episode, StepResult((Message("user", "More."),), score, self._turns[episode] == 0)))
 
     def collect(self):
         told, self._told = self._told, []

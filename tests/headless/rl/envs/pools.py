@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from headless.rl.envs.base import Environments, EpisodeSettings, Told
+from headless.rl.envs.base import Environments, EpisodeSettings, StepResult
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.task import Pose
 from metaspatial_addon.prompts.compact import CompactEncoding
@@ -14,7 +14,7 @@ PAIRS = [make_task("train", 4, index) for index in range(3)]
 EPISODES = 6
 TURNS = 3
 
-History = dict[int, list[Told]]
+History = dict[int, list[StepResult]]
 
 
 def answers(episode: int) -> list[str]:

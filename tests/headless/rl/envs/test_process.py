@@ -175,7 +175,7 @@ def test_a_worker_may_use_all_cores_again_once_blender_has_counted_one(hire):
 @pytest.mark.parametrize(
     "opened",
     [
-        "from headless.rl.envs.pool_worker import WorkerConfig as C, PoolWorker; PoolWorker.in_place(C('compact'))",
+        "from headless.rl.envs.pool_worker import WorkerConfig as C, PoolWorker; PoolWorker.from_config(C('compact'))",
         "from headless.rl import run, config; run.open_policy(config.read_config('headless/configs/tiny.toml'))",
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
-from headless.rl.envs.base import EpisodeSettings, Told
+from headless.rl.envs.base import EpisodeSettings, StepResult
 from headless.rl.envs.sync import SyncEnvironments
 from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
@@ -30,7 +30,7 @@ def answers(number: int) -> list[str]:
     return [compact.answer_text(spoilt), compact.answer_text({first: there})]
 
 
-def collected(environments: SyncEnvironments) -> dict[int, Told]:
+def collected(environments: SyncEnvironments) -> dict[int, StepResult]:
     return dict(environments.collect())
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_
         while not told[-1].done:
             environments.answer(0, answers_given[len(told) - 1])
             told.append(collected(environments)[0])
-    assert ["refused" if t.refused else "done" * t.done for t in told] == told_of
+    assert ["refused" if t.truncated else "done" * t.done for t in told] == told_of
     shown = [image for t in told for message in t.messages for image in message.images]
     assert len(shown) == pictures and all(shown)  # what could not be used is answered in words
     assert len(taken) == pictures // 2
