@@ -56,12 +56,12 @@ def _time_room(stage: Stage, renderer: Renderer, room: Placed, spoilt: bool, rou
 
     def raw_rendered() -> None:
         raw()
-        with renderer.studio.showing(pictured):
-            bpy.ops.render.render(write_still=True, scene=renderer.studio.scene.name)
+        with renderer.render_scene.linked(pictured):
+            bpy.ops.render.render(write_still=True, scene=renderer.render_scene.scene.name)
 
     ours_rendered()  # sets the camera and the engine
     with tempfile.TemporaryDirectory() as folder:
-        renderer.studio.scene.render.filepath = str(Path(folder) / "raw.bmp")
+        renderer.render_scene.scene.render.filepath = str(Path(folder) / "raw.bmp")
         return side_by_side([ours, raw, ours_rendered, raw_rendered], rounds, lambda: stage.place(elsewhere))
 
 

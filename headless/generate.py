@@ -292,7 +292,7 @@ def _write_result(
     """The best layout, the scene with a collection a turn, and on request the best turn as glTF."""
     import bpy
 
-    from metaspatial_addon.blender.rendering.presentation import dress_scene
+    from metaspatial_addon.blender.rendering.presentation import add_presentation
     from metaspatial_addon.blender.scene_io.blend_file import export_glb, export_layout, save_blend
     from metaspatial_addon.blender.turns import turns
 
@@ -301,9 +301,9 @@ def _write_result(
     scene = bpy.data.scenes.new("MetaSpatial") if snapshot is None else bpy.context.scene
     run = turns.new_run(scene, task.id)
     if snapshot is None:
-        dress_scene(scene, task.room, turns.add_room(run, stage.room.all).objects)
+        add_presentation(scene, task.room, turns.add_room(run, stage.room.all).objects)
     else:
-        dress_scene(scene, task.room, frame=snapshot.frame)
+        add_presentation(scene, task.room, frame=snapshot.frame)
     bodies = {item_id: body.object for item_id, body in stage.bodies.items()}
     standing = Layout(task.id)
     for turn, record in zip(outcome.turns, records, strict=True):

@@ -25,13 +25,13 @@ def heading(axes: np.ndarray, front: str = "-Y") -> float:
     return 0.0
 
 
-def turn(angle: float) -> np.ndarray:
+def rotation_z(angle: float) -> np.ndarray:
     """(4, 4): counter-clockwise about z by radians."""
     c, s = math.cos(angle), math.sin(angle)
     return np.array([(c, -s, 0, 0), (s, c, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)], dtype=float)
 
 
-def shift(x: float, y: float, z: float) -> np.ndarray:
+def translation(x: float, y: float, z: float) -> np.ndarray:
     """(4, 4): a move."""
     matrix = np.eye(4)
     matrix[:3, 3] = x, y, z
@@ -40,17 +40,17 @@ def shift(x: float, y: float, z: float) -> np.ndarray:
 
 def pose_array(pose: Pose) -> np.ndarray:
     """(4, 4): from an item's frame into the room's."""
-    return shift(pose.x, pose.y, pose.z) @ turn(math.radians(pose.yaw))
+    return translation(pose.x, pose.y, pose.z) @ rotation_z(math.radians(pose.yaw))
 
 
-def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (N, 3) through a 4x4 matrix."""
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def world(thing: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> np.ndarray:
+def world_array(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> np.ndarray:
     """(4, 4): an object's evaluated world transform."""
-    return np.array(thing.evaluated_get(depsgraph).matrix_world, dtype=float)
+    return np.array(obj.evaluated_get(depsgraph).matrix_world, dtype=float)
 
 
 def as_matrix(array: np.ndarray) -> Matrix:

@@ -222,10 +222,10 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
     from mathutils import Matrix
 
     from ..blender.scene_io.openings import OpeningOptions
-    from ..blender.scene_io.scene_export import open_handover
+    from ..blender.scene_io.scene_export import open_exported_scene
     from ..blender.scene_io.scene_to_task import ItemOptions, scene_to_task
 
-    scene = open_handover(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
+    scene = open_exported_scene(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
 
     def find(field: str, name: str) -> bpy.types.Object:
         thing = scene.objects.get(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from metaspatial_addon.blender.scene_io.scene_export import write_handover
+from metaspatial_addon.blender.scene_io.scene_export import export_scene
 
 FURNITURE = {"Bed": (1.6, 2.0, 0.5), "Desk": (1.2, 0.6, 0.75), "Wardrobe": (1.2, 0.6, 2.0)}
 """Sizes of the objects; all of them stand in the middle of a floor of 4 x 4 m."""
@@ -42,7 +42,7 @@ def job_folder(folder: Path) -> Path:
     """A job's folder with the furnished room in it."""
     folder.mkdir()
     things = furnish()
-    write_handover(folder / "scene.blend", bpy.context.scene, things)
+    export_scene(folder / "scene.blend", bpy.context.scene, things)
     return folder
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.scene_io.scene_export import open_handover, write_handover
+from metaspatial_addon.blender.scene_io.scene_export import export_scene, open_exported_scene
 from metaspatial_addon.blender.turns import turn_visibility, turns
-from metaspatial_addon.blender.turns.turns import Placed
+from metaspatial_addon.blender.turns.turns import PlacedObject
 from tests.worker.rooms import box, furnish
 
 LONG = "Großer Kleiderschrank im Schlafzimmer mit Spiegel 木製の椅"
@@ -26,8 +26,8 @@ def scene():
 
 def hand_over(path, scene, objects, shown=()) -> bpy.types.Scene:
     bpy.context.view_layer.update()
-    write_handover(path / "scene.blend", scene, objects, shown)
-    return open_handover(path / "scene.blend", "Bedroom")
+    export_scene(path / "scene.blend", scene, objects, shown)
+    return open_exported_scene(path / "scene.blend", "Bedroom")
 
 
 def state_of_file() -> dict:
@@ -60,9 +60,9 @@ def test_the_artists_file_stays_as_it_is(tmp_path):
     bpy.context.view_layer.objects.active = things[3]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "artist.blend"))
     before = state_of_file()
-    write_handover(tmp_path / "scene.blend", bpy.context.scene, things, [things[3]])
+    export_scene(tmp_path / "scene.blend", bpy.context.scene, things, [things[3]])
     assert state_of_file() == before
-    open_handover(tmp_path / "scene.blend", "Scene")
+    open_exported_scene(tmp_path / "scene.blend", "Scene")
     assert bpy.data.images["wood"].filepath == str(tmp_path / "textures" / "wood.png")
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_written_is_an_os_error(tmp_path):
     things = furnish()
     before = state_of_file()
     with pytest.raises(OSError):
-        write_handover(tmp_path / "no" / "folder" / "scene.blend", bpy.context.scene, things)
+        export_scene(tmp_path / "no" / "folder" / "scene.blend", bpy.context.scene, things)
     assert state_of_file() == before
 
 
@@ -78,13 +78,13 @@ def test_a_file_that_cannot_be_written_is_an_os_error(tmp_path):
 def test_a_file_that_is_no_hand_over_is_an_os_error(tmp_path, content):
     (tmp_path / "scene.blend").write_bytes(content)
     with pytest.raises(OSError):
-        open_handover(tmp_path / "scene.blend", "Scene")
+        open_exported_scene(tmp_path / "scene.blend", "Scene")
 
 
 def test_a_blend_that_nobody_handed_over_is_an_os_error(scene, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"), copy=True)
     with pytest.raises(OSError, match="handed over"):
-        open_handover(tmp_path / "scene.blend", "Scene")
+        open_exported_scene(tmp_path / "scene.blend", "Scene")
 
 
 def test_names_transforms_units_and_frame_arrive(scene, tmp_path):
@@ -172,9 +172,9 @@ def test_hidden_objects_stay_hidden(scene, tmp_path):
     bpy.context.view_layer.layer_collection.children["Closed"].exclude = True
     bpy.context.view_layer.update()
     for shown in ([], list(things.values())):
-        write_handover(tmp_path / f"{len(shown)}.blend", scene, things.values(), shown)
+        export_scene(tmp_path / f"{len(shown)}.blend", scene, things.values(), shown)
     for shown, visible, unrendered in ((0, ["Seen", "Render"], ["Render"]), (5, list(names), [])):
-        got = open_handover(tmp_path / f"{shown}.blend", "Bedroom")
+        got = open_exported_scene(tmp_path / f"{shown}.blend", "Bedroom")
         layer = got.view_layers[0]
         assert [thing.name for thing in got.objects if thing.visible_get(view_layer=layer)] == visible
         assert [thing.name for thing in got.objects if thing.hide_render] == unrendered
@@ -187,9 +187,9 @@ def test_originals_that_a_turn_hides_are_seen_and_its_copies_are_none(scene, tmp
     bed.parent, cage.parent, cage.hide_render = holder, bed, True
     bpy.context.view_layer.update()
     run = turns.new_run(scene, "run")
-    turn = turns.add_turn(run, [Placed("Bed", thing, thing.matrix_world) for thing in (bed, cage)], {})
+    turn = turns.add_turn(run, [PlacedObject("Bed", thing, thing.matrix_world) for thing in (bed, cage)], {})
     for copy, original in zip(turn.objects, (bed, cage), strict=True):
-        copy[turn_visibility.OF] = original
+        copy[turn_visibility.ORIGINAL] = original
     turn_visibility.show(scene, turn)
     assert not bed.visible_get() and bed.hide_render
     got = hand_over(tmp_path, scene, [holder])
@@ -244,7 +244,7 @@ def test_two_million_faces_arrive(scene, tmp_path):
     bpy.context.view_layer.update()
     things = list(scene.objects)
     assert sum(len(thing.data.polygons) for thing in things) == pytest.approx(2e6, rel=0.01)
-    write_handover(tmp_path / "scene.blend", scene, things)
-    arrived = open_handover(tmp_path / "scene.blend", "Scene").objects
+    export_scene(tmp_path / "scene.blend", scene, things)
+    arrived = open_exported_scene(tmp_path / "scene.blend", "Scene").objects
     assert len(arrived) == 500
     assert sum(len(thing.data.polygons) for thing in arrived) == pytest.approx(2e6, rel=0.01)

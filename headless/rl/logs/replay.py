@@ -171,7 +171,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[Recorded]) -> None:
     """
     import bpy
 
-    from metaspatial_addon.blender.rendering.presentation import dress_scene
+    from metaspatial_addon.blender.rendering.presentation import add_presentation
     from metaspatial_addon.blender.scene_io.blend_file import save_blend
     from metaspatial_addon.blender.turns import turns
 
@@ -183,7 +183,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[Recorded]) -> None:
         run = turns.new_run(scene, f"{k + 1:02d} {episode.name}{_place(k, len(ranked))}")
         if room is None:
             room = turns.add_room(run, stage.room.all)
-            dress_scene(scene, task.room, room.objects)
+            add_presentation(scene, task.room, room.objects)
         else:
             run.children.link(room)
         best: tuple[float, bpy.types.Collection] | None = None
@@ -194,7 +194,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[Recorded]) -> None:
                 if item_id not in meshes:
                     meshes[item_id] = source.data.copy()
                     meshes[item_id].name = turns.fit_name(item_id)
-                placed.append(turns.Placed(item_id, source, turns.pose_matrix(pose), meshes[item_id]))
+                placed.append(turns.PlacedObject(item_id, source, turns.pose_matrix(pose), meshes[item_id]))
             kept = {key: value for key, value in line.items() if key not in ("conversation", "samples", "task_json")}
             shown = turns.add_turn(run, placed, kept)
             shown.name = turns.fit_name(f"{episode.name} · Turn {line['turn']:02d}")

@@ -52,9 +52,9 @@ def append_assets(picks: Sequence[Pick], unit: float) -> tuple[list[tuple[bpy.ty
                 missing.append(pick.name)
                 continue
             first = _as_object(block, pick.name)
-            for thing in (first, *(first.copy() for _ in range(pick.count - 1))):
-                thing.scale *= unit
-                made.append((thing, pick))
+            for obj in (first, *(first.copy() for _ in range(pick.count - 1))):
+                obj.scale *= unit
+                made.append((obj, pick))
     return made, missing
 
 
@@ -75,12 +75,12 @@ def _load(file: str, picks: Iterable[Pick]) -> Mapping[tuple[str, bool], bpy.typ
         there.sort(key=lambda entry: not entry[1])
         # Copies: what is appended remembers its file, and the .blend is to hold no path.
         copies = {entry: block.copy() for entry, block in zip(there, loaded, strict=True) if block is not None}
-        for thing in copies.values():
-            if isinstance(thing, bpy.types.Object):
-                matrix = world_matrix(thing)
-                thing.parent = None
-                thing.matrix_basis = matrix
-                thing.location = (0, 0, 0)
+        for obj in copies.values():
+            if isinstance(obj, bpy.types.Object):
+                matrix = world_matrix(obj)
+                obj.parent = None
+                obj.matrix_basis = matrix
+                obj.location = (0, 0, 0)
         kept.update(copies.values())
     for (name, _), block in copies.items():
         block.name = name
@@ -90,10 +90,10 @@ def _load(file: str, picks: Iterable[Pick]) -> Mapping[tuple[str, bool], bpy.typ
 def _as_object(block: bpy.types.ID, name: str) -> bpy.types.Object:
     if isinstance(block, bpy.types.Object):
         return block
-    thing = bpy.data.objects.new(name, block if isinstance(block, bpy.types.Mesh) else None)
+    obj = bpy.data.objects.new(name, block if isinstance(block, bpy.types.Mesh) else None)
     if isinstance(block, bpy.types.Collection):
-        thing.instance_type, thing.instance_collection = "COLLECTION", block
-    return thing
+        obj.instance_type, obj.instance_collection = "COLLECTION", block
+    return obj
 
 
 def mounts() -> dict[str, str]:

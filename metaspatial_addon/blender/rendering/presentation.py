@@ -20,7 +20,7 @@ _FILL = 1.12
 """Share by which the picture is wider than the room."""
 
 
-def dress_scene(
+def add_presentation(
     scene: bpy.types.Scene,
     room: Room,
     room_objects: Iterable[bpy.types.Object] = (),
@@ -53,14 +53,14 @@ def _add_camera(scene: bpy.types.Scene, room: Room, frame: Matrix, towards: Vect
     data.lens, data.clip_end = 35.0, 1000.0
     scene.render.resolution_x, scene.render.resolution_y = 1280, 960
     _choose_eevee(scene)
-    turn = towards.to_track_quat("Z", "Y")
+    rotation = towards.to_track_quat("Z", "Y")
     middle = sum((Vector((x, y, 0.0)) for x, y in room.floor), Vector()) / len(room.floor)
     # Of the walls only the far ones are shown up to the ceiling.
     far = [(x, y) for x, y in room.floor if (Vector((x, y, 0.0)) - middle).dot(_TOWARDS_CAMERA) < 0]
     corners = [frame @ Vector((x, y, 0.0)) for x, y in room.floor]
     corners += [frame @ Vector((x, y, room.height)) for x, y in far]
     middle = frame @ middle
-    axes = np.array(turn.to_matrix())  # columns: right, up, towards the camera
+    axes = np.array(rotation.to_matrix())  # columns: right, up, towards the camera
     seen = (np.array(corners) - np.array(middle)) @ axes  # (2N, 3)
     half_width = data.sensor_width / 2 / data.lens
     half = np.array((half_width, half_width * 0.75))
@@ -71,7 +71,7 @@ def _add_camera(scene: bpy.types.Scene, room: Room, frame: Matrix, towards: Vect
     centre = (right - left) / 2 * half / _FILL
     away = float(np.max(right + left) / 2)
     place = np.array(middle) + axes @ np.array((*centre, away))
-    camera.matrix_world = Matrix.Translation(Vector(place)) @ turn.to_matrix().to_4x4()
+    camera.matrix_world = Matrix.Translation(Vector(place)) @ rotation.to_matrix().to_4x4()
 
 
 def _add_lights(scene: bpy.types.Scene, room: Room, frame: Matrix) -> None:

@@ -1,6 +1,6 @@
 """Pictures of a layout: the annotated top view and the perspective view, with any of Blender's engines.
 
-Both are framed to the room at its true size, so they look the same from turn to turn whatever the items do.
+Both are framed to the room at its true size, so they look the same from rotation to rotation whatever the items do.
 The stage must have the task open. Returned PNG bytes hold pixels and nothing else.
 """
 
@@ -48,7 +48,7 @@ class Renderer:
         self.engine = resolve(engine)
         self.samples, self.pixels = samples, pixels
         self._threads = threads
-        self._studio: RenderScene | None = None
+        self._render_scene: RenderScene | None = None
 
     def __enter__(self) -> Renderer:
         return self
@@ -58,15 +58,15 @@ class Renderer:
 
     def close(self) -> None:
         """Remove every data-block that this renderer made. It can be used again afterwards."""
-        if self._studio is not None:
-            self._studio.close()
-            self._studio = None
+        if self._render_scene is not None:
+            self._render_scene.close()
+            self._render_scene = None
 
     @property
-    def studio(self) -> RenderScene:
-        if self._studio is None:
-            self._studio = RenderScene(self._threads)
-        return self._studio
+    def render_scene(self) -> RenderScene:
+        if self._render_scene is None:
+            self._render_scene = RenderScene(self._threads)
+        return self._render_scene
 
     def top_view(self, stage: Stage, task: Task, layout: Layout, pixels: int | None = None) -> bytes:
         """PNG: the plan with metre ticks, openings, fronts and names. Items too small or hidden are still named.
@@ -78,13 +78,13 @@ class Renderer:
             return b""
         stage.place(layout)
         frame = PlanFrame.of(task.room, pixels)
-        camera = self.studio.camera.data
+        camera = self.render_scene.camera.data
         camera.type, camera.ortho_scale = "ORTHO", frame.extent
         camera.clip_start, camera.clip_end = 0.1, task.room.height + 60
-        self.studio.aim((*frame.centre, task.room.height + 30), np.eye(3))
-        self.studio.light_from(np.array([-0.45, 0.4, 1.0]), fill=0.2)
+        self.render_scene.aim((*frame.centre, task.room.height + 30), np.eye(3))
+        self.render_scene.light_from(np.array([-0.45, 0.4, 1.0]), fill=0.2)
         shown = [b.object for b in stage.placed if b.item.mount != "ceiling"]
-        return write_png(annotate(self._take(stage, task, shown, pixels), frame, task, layout))
+        return write_png(annotate(self._render(stage, task, shown, pixels), frame, task, layout))
 
     def room_view(self, stage: Stage, task: Task, layout: Layout, pixels: int | None = None) -> bytes:
         """PNG: the room from above one corner, without ceiling and the walls towards the camera.
@@ -95,32 +95,32 @@ class Renderer:
         if not pixels:
             return b""
         stage.place(layout)
-        turn, place, hidden = frame_room(task.room)
-        camera = self.studio.camera.data
+        rotation, place, hidden = frame_room(task.room)
+        camera = self.render_scene.camera.data
         camera.type, camera.sensor_fit, camera.angle = "PERSP", "AUTO", 2 * math.atan(HALF_FIELD)
         camera.clip_start, camera.clip_end = 0.1, 500
-        self.studio.aim(place, turn)
+        self.render_scene.aim(place, rotation)
         # Over the viewer's left shoulder: the far walls are lit, and shadows fall away to the right.
-        self.studio.light_from(turn @ np.array([-0.62, 0.75, 0.75]), fill=0.7)
-        walls = [object_ for k, object_ in enumerate(stage.room.walls) if k not in hidden]
+        self.render_scene.light_from(rotation @ np.array([-0.62, 0.75, 0.75]), fill=0.7)
+        walls = [obj for k, obj in enumerate(stage.room.walls) if k not in hidden]
         shown = [*walls, *(body.object for body in stage.placed)]
-        return write_png(self._take(stage, task, shown, pixels))
+        return write_png(self._render(stage, task, shown, pixels))
 
     def measure_view(self, stage: Stage, task: Task, layout: Layout) -> ViewMeasure:
         """How much of each item people standing in the room see. Always measured with Cycles."""
         stage.place(layout)
-        return view.measure_view(self.studio, stage, task)
+        return view.measure_view(self.render_scene, stage, task)
 
-    def _take(self, stage: Stage, task: Task, shown: list[bpy.types.Object], pixels: int) -> np.ndarray:
-        studio = self.studio
-        clothes = {stage.room.floor: [studio.floor_finish(task.room.type)]}
-        for object_ in stage.room.walls:
-            clothes[object_] = [studio.finish(slot.material) for slot in object_.material_slots]
+    def _render(self, stage: Stage, task: Task, shown: list[bpy.types.Object], pixels: int) -> np.ndarray:
+        render_scene = self.render_scene
+        overrides = {stage.room.floor: [render_scene.floor_material(task.room.type)]}
+        for obj in stage.room.walls:
+            overrides[obj] = [render_scene.wall_override(slot.material) for slot in obj.material_slots]
         for body in stage.placed:
             if not any(body.object.data.materials):
-                clothes[body.object] = [studio.plain(class_of(body.item.category, body.item.covering))]
-        with _wearing(clothes), studio.showing([stage.room.floor, *shown]):
-            return studio.take(self.engine, pixels, self._samples(pixels))
+                overrides[body.object] = [render_scene.box_material(class_of(body.item.category, body.item.covering))]
+        with _material_overrides(overrides), render_scene.linked([stage.room.floor, *shown]):
+            return render_scene.render(self.engine, pixels, self._samples(pixels))
 
     def _samples(self, pixels: int) -> int:
         """Small pictures get more: their noise is as visible, and they cost little."""
@@ -128,20 +128,20 @@ class Renderer:
 
 
 @contextmanager
-def _wearing(clothes: Mapping[bpy.types.Object, Sequence[bpy.types.Material | None]]) -> Iterator[None]:
+def _material_overrides(overrides: Mapping[bpy.types.Object, Sequence[bpy.types.Material | None]]) -> Iterator[None]:
     """Objects wear materials for one picture; their meshes, which may be shared or an artist's, end as they were."""
-    bare = {object_.data for object_ in clothes if not object_.material_slots}
+    bare = {obj.data for obj in overrides if not obj.material_slots}
     for mesh in bare:
         mesh.materials.append(None)
-    for object_, materials in clothes.items():
-        for slot, material in zip(object_.material_slots, materials, strict=False):
+    for obj, materials in overrides.items():
+        for slot, material in zip(obj.material_slots, materials, strict=False):
             if material is not None:
                 slot.link, slot.material = "OBJECT", material
     try:
         yield
     finally:
-        for object_ in clothes:
-            for slot in object_.material_slots:
+        for obj in overrides:
+            for slot in obj.material_slots:
                 if slot.link == "OBJECT":
                     slot.material = None
                     slot.link = "DATA"
@@ -165,7 +165,7 @@ def _frame(room: Room, azimuth: float) -> tuple[np.ndarray, tuple[float, float, 
     a, e = math.radians(azimuth), math.radians(ELEVATION)
     back = np.array([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)])
     right = np.array([-math.sin(a), math.cos(a), 0.0])
-    turn = np.stack([right, np.cross(back, right), back], axis=1)
+    rotation = np.stack([right, np.cross(back, right), back], axis=1)
     walls = [wall(room.floor, k) for k in range(len(room.floor))]
     hidden = frozenset(k for k, edge in enumerate(walls) if float(np.dot(edge.inward, back[:2])) < 0.02)
     points = []
@@ -175,12 +175,12 @@ def _frame(room: Room, azimuth: float) -> tuple[np.ndarray, tuple[float, float, 
             if k not in hidden:
                 out = -THICKNESS * np.asarray(edge.inward)
                 points.append((corner[0] + out[0], corner[1] + out[1], room.height))
-    u, v, w = (np.array(points) @ turn).T
+    u, v, w = (np.array(points) @ rotation).T
     t = HALF_FIELD * (1 - 2 * MARGIN)
     far = max((np.max(s + t * w) - np.min(s - t * w)) / (2 * t) for s in (u, v))
     middle = [0.5 * (np.max(s + t * w) + np.min(s - t * w)) for s in (u, v)]
-    x, y, z = turn @ np.array([*middle, far])
-    return turn, (float(x), float(y), float(z)), hidden
+    x, y, z = rotation @ np.array([*middle, far])
+    return rotation, (float(x), float(y), float(z)), hidden
 
 
 def _shows(room: Room, place: tuple[float, float, float], hidden: frozenset[int]) -> float:

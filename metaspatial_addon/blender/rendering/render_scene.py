@@ -21,7 +21,7 @@ from mathutils import Matrix, Vector
 from ...prompts.plan import CLASS_COLOURS
 from .canvas import without_grain
 
-PREFIX = "MetaSpatial Studio: "
+PREFIX = "MetaSpatial Render: "
 
 EXPOSURE = -0.35
 WORKBENCH_LIFT = 1.2
@@ -48,7 +48,7 @@ class RenderScene:
         self.scene = self._own(bpy.data.scenes.new(PREFIX + "scene"))
         self.camera = self._add("camera", bpy.data.cameras.new(PREFIX + "camera"))
         self.scene.camera = self.camera
-        self._eyes: list[bpy.types.Object] = []
+        self._view_cameras: list[bpy.types.Object] = []
         self._sun = self._add("sun", bpy.data.lights.new(PREFIX + "sun", "SUN"))
         self._sun.data.energy, self._sun.data.angle, self._sun.data.color = 2.3, 0.2, (1.0, 0.92, 0.80)
         self._fill = self._add("fill", bpy.data.lights.new(PREFIX + "fill", "SUN"))
@@ -76,18 +76,18 @@ class RenderScene:
         self._fill.data.energy = fill
 
     @contextmanager
-    def showing(self, objects: Iterable[bpy.types.Object]) -> Iterator[None]:
+    def linked(self, objects: Iterable[bpy.types.Object]) -> Iterator[None]:
         """The objects stand in the studio as well, until the end of the block."""
         linked = list(objects)
-        for object_ in linked:
-            self.scene.collection.objects.link(object_)
+        for obj in linked:
+            self.scene.collection.objects.link(obj)
         try:
             yield
         finally:
-            for object_ in linked:
-                self.scene.collection.objects.unlink(object_)
+            for obj in linked:
+                self.scene.collection.objects.unlink(obj)
 
-    def take(self, engine: str, pixels: int, samples: int) -> np.ndarray:
+    def render(self, engine: str, pixels: int, samples: int) -> np.ndarray:
         """(pixels, pixels, 3) uint8: what the camera sees. Raises RuntimeError where Blender cannot render."""
         self.scene.world = self._world
         view = self.scene.view_settings
@@ -97,12 +97,12 @@ class RenderScene:
             view.exposure += WORKBENCH_LIFT
         self.scene.cycles.pixel_filter_type, self.scene.cycles.filter_width = "BLACKMAN_HARRIS", 1.5
         self.scene.view_layers[0].material_override = None
-        (taken,) = self._render(engine, pixels, samples)
+        (taken,) = self._render_images(engine, pixels, samples)
         return without_grain(taken) if engine == "CYCLES" else taken
 
-    def take_ids(self, views: Sequence[tuple[np.ndarray, np.ndarray]], pixels: int) -> list[np.ndarray]:
+    def render_ids(self, views: Sequence[tuple[np.ndarray, np.ndarray]], pixels: int) -> list[np.ndarray]:
         """(pixels, pixels) int32 for each view: the pass index of the object seen at each pixel's middle, 0 where there
-        is none. A view is a place (3,) and a turn (3, 3) as `aim` takes them.
+        is none. A view is a place (3,) and a rotation (3, 3) as `aim` takes them.
 
         All are rendered in one go, as the views of a scene in stereo are: to begin a render takes Cycles longer than
         to take so small a picture.
@@ -112,41 +112,41 @@ class RenderScene:
         view.view_transform, view.look, view.exposure, view.gamma = "Raw", "None", 0.0, 1.0
         self.scene.cycles.pixel_filter_type, self.scene.cycles.filter_width = "BOX", 0.01
         self.scene.view_layers[0].material_override = self._ids
-        with self._seeing(views) as names:
-            coded = self._render("CYCLES", pixels, 1, names)
+        with self._multiview(views) as names:
+            coded = self._render_images("CYCLES", pixels, 1, names)
         return [picture[:, :, 0] + 256 * picture[:, :, 1].astype(np.int32) for picture in coded]
 
-    def aim(self, place: Sequence[float], turn: np.ndarray) -> None:
-        """Put the camera somewhere; `turn` (3, 3) has its right, up and backward directions as columns."""
-        _aim(self.camera, place, turn)
+    def aim(self, place: Sequence[float], rotation: np.ndarray) -> None:
+        """Put the camera somewhere; `rotation` (3, 3) has its right, up and backward directions as columns."""
+        _aim(self.camera, place, rotation)
 
-    def finish(self, material: bpy.types.Material | None) -> bpy.types.Material | None:
+    def wall_override(self, material: bpy.types.Material | None) -> bpy.types.Material | None:
         """What a part of the stage's walls wears in pictures: None to keep its own."""
         name = "" if material is None else material.name.split(".")[0]
         return next((worn for part, worn in self._finishes.items() if name.endswith(part)), None)
 
-    def plain(self, kind: str) -> bpy.types.Material:
+    def box_material(self, kind: str) -> bpy.types.Material:
         """The material of a plain box, in the colour of its class of furniture (`prompts/plan.py`)."""
         if kind not in self._plain:
             linear = tuple((c / 255) ** 2.2 for c in CLASS_COLOURS[kind])
             self._plain[kind] = self._matt(kind, linear)
         return self._plain[kind]
 
-    def floor_finish(self, room_type: str) -> bpy.types.Material:
+    def floor_material(self, room_type: str) -> bpy.types.Material:
         return self._tiles if room_type.lower().startswith(_TILED) else self._planks
 
     @contextmanager
-    def _seeing(self, views: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[list[str]]:
+    def _multiview(self, views: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[list[str]]:
         """Render with an eye for each view in place of the camera; what Blender adds to the names of their files."""
         render = self.scene.render
-        while len(self._eyes) < len(views):
+        while len(self._view_cameras) < len(views):
             eye = self._stand("eye", self.camera.data)
-            self._eyes.append(eye)
+            self._view_cameras.append(eye)
             view = render.views.new(eye.name)
             view.file_suffix = eye.name.removeprefix(PREFIX)  # by which Blender finds the view's camera, too
-        eyes = self._eyes[: len(views)]
-        for eye, (place, turn) in zip(eyes, views, strict=True):
-            _aim(eye, place, turn)
+        eyes = self._view_cameras[: len(views)]
+        for eye, (place, rotation) in zip(eyes, views, strict=True):
+            _aim(eye, place, rotation)
         for view in render.views:
             view.use = view.name in [eye.name for eye in eyes]
         self.scene.camera, render.use_multiview = eyes[0], len(eyes) > 1  # of one view alone some versions add nothing
@@ -155,7 +155,7 @@ class RenderScene:
         finally:
             self.scene.camera, render.use_multiview = self.camera, False
 
-    def _render(self, engine: str, pixels: int, samples: int, names: Sequence[str] = ("",)) -> list[np.ndarray]:
+    def _render_images(self, engine: str, pixels: int, samples: int, names: Sequence[str] = ("",)) -> list[np.ndarray]:
         """(pixels, pixels, 3) uint8 each; `names` are what Blender adds to the file's for each view."""
         render = self.scene.render
         render.engine = engine
@@ -206,9 +206,9 @@ class RenderScene:
         return self._stand(name, self._own(data))
 
     def _stand(self, name: str, data: bpy.types.ID) -> bpy.types.Object:
-        object_ = self._own(bpy.data.objects.new(PREFIX + name, data))
-        self.scene.collection.objects.link(object_)
-        return object_
+        obj = self._own(bpy.data.objects.new(PREFIX + name, data))
+        self.scene.collection.objects.link(obj)
+        return obj
 
     def _nodes(self, owner: bpy.types.World | bpy.types.Material) -> bpy.types.NodeTree:
         if owner.node_tree is None:  # from Blender 5.0 on there always is one
@@ -314,8 +314,8 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _aim(camera: bpy.types.Object, place: Sequence[float], turn: np.ndarray) -> None:
-    camera.matrix_world = Matrix.Translation(place) @ Matrix(turn.tolist()).to_4x4()
+def _aim(camera: bpy.types.Object, place: Sequence[float], rotation: np.ndarray) -> None:
+    camera.matrix_world = Matrix.Translation(place) @ Matrix(rotation.tolist()).to_4x4()
 
 
 def _read_bmp(data: bytes) -> np.ndarray:

@@ -30,7 +30,7 @@ _RAYS = 500
 """Most rays an item and picture; an item that would need more is sampled on a coarser grid."""
 
 
-def measure_view(studio: RenderScene, stage: Stage, task: Task) -> ViewMeasure:
+def measure_view(render_scene: RenderScene, stage: Stage, task: Task) -> ViewMeasure:
     """See ViewMeasure. An item's share is that from the place which shows it best, 0 where no place shows it.
 
     Coverings are left out of `visible` and `fronts`: they are meant to be stood on.
@@ -38,22 +38,22 @@ def measure_view(studio: RenderScene, stage: Stage, task: Task) -> ViewMeasure:
     bodies = stage.placed
     for number, body in enumerate(bodies, 1):
         body.object.pass_index = number
-    camera = studio.camera.data
+    camera = render_scene.camera.data
     camera.type, camera.sensor_fit, camera.angle = "PERSP", "AUTO", 2 * math.atan(HALF_FIELD)
     camera.clip_start, camera.clip_end = 0.05, 200.0
     best = {body.item.id: 0.0 for body in bodies if not body.item.covering}
     fronts = dict(best)
     fills, balances = [], []
-    with studio.showing([*stage.room.all, *(body.object for body in bodies)]):
+    with render_scene.linked([*stage.room.all, *(body.object for body in bodies)]):
         views = standing_places(task.room, bodies)
-        for (place, turn), ids in zip(views, studio.take_ids(views, PIXELS), strict=True):
+        for (place, rotation), ids in zip(views, render_scene.render_ids(views, PIXELS), strict=True):
             areas = np.bincount(ids.ravel(), minlength=len(bodies) + 1)[1:] / ids.size
             fills.append(float(areas.clip(max=ViewMeasure.LOOMING).sum()))
             left, right = (float((half > 0).sum()) for half in np.array_split(ids, 2, axis=1))
             balances.append(1 - abs(left - right) / (left + right) if left + right else 0.0)
             for number, body in enumerate(bodies, 1):
                 if not body.item.covering:
-                    share = _share_seen(ids == number, body, place, turn, task.room)
+                    share = _share_seen(ids == number, body, place, rotation, task.room)
                     best[body.item.id] = max(best[body.item.id], share)
                     if np.dot(place[:2] - (body.box.x, body.box.y), body.box.front) > 0:
                         fronts[body.item.id] = max(fronts[body.item.id], share)
@@ -74,11 +74,11 @@ def standing_places(room: Room, bodies: list[Body]) -> list[tuple[np.ndarray, np
     free_doors = sum(_is_free(p, bodies, eye) for p in doors)
     chosen: list[int] = []
     unseen = np.ones(len(floor), bool)
-    for turn in range(min(PLACES, len(usable))):
-        pool = range(free_doors) if turn == 0 and free_doors else range(len(usable))
+    for number in range(min(PLACES, len(usable))):
+        pool = range(free_doors) if number == 0 and free_doors else range(len(usable))
         gains = [float((scenes[k][1] & unseen).mean()) for k in pool]
         pick = pool[int(np.argmax(np.round(gains, 6)))]
-        if turn >= 2 and max(gains) < 0.02 or pick in chosen:
+        if number >= 2 and max(gains) < 0.02 or pick in chosen:
             break
         chosen.append(pick)
         unseen &= ~scenes[pick][1]
@@ -155,9 +155,9 @@ def _cut_off(room: Room, place: np.ndarray, points: np.ndarray) -> np.ndarray:
     return crosses.any(axis=1)
 
 
-def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, turn: np.ndarray, room: Room) -> float:
+def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, rotation: np.ndarray, room: Room) -> float:
     """Pixels of `seen` (N, N) over those that the item would fill alone; 0 where it is out of the picture."""
-    window = _window(body, place, turn)
+    window = _window(body, place, rotation)
     if window is None:
         return 0.0
     x0, x1, y0, y1 = window
@@ -169,7 +169,7 @@ def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, turn: np.ndarra
         rows, columns = rows[kept], columns[kept]
     u = ((columns + x0 + 0.5) / PIXELS * 2 - 1) * HALF_FIELD
     v = (1 - (rows + y0 + 0.5) / PIXELS * 2) * HALF_FIELD
-    rays = np.stack([u, v, -np.ones(len(u))], axis=1) @ turn.T
+    rays = np.stack([u, v, -np.ones(len(u))], axis=1) @ rotation.T
     c, s = body.box.right
     local = np.stack([rays[:, 0] * c + rays[:, 1] * s, rays[:, 1] * c - rays[:, 0] * s, rays[:, 2]], axis=1)
     origin, cast = tuple(body.to_item(place[None])[0]), body.shape.tree.ray_cast
@@ -182,11 +182,11 @@ def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, turn: np.ndarra
     return visible / (visible + hidden) if visible else 0.0
 
 
-def _window(body: Body, place: np.ndarray, turn: np.ndarray) -> tuple[int, int, int, int] | None:
+def _window(body: Body, place: np.ndarray, rotation: np.ndarray) -> tuple[int, int, int, int] | None:
     """Columns and rows x0, x1, y0, y1 that hold the item's box in the picture, None where it is out of it."""
     low, high = body.shape.low, body.shape.high
     box = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
-    u, v, w = ((body.to_room(box) - place) @ turn).T
+    u, v, w = ((body.to_room(box) - place) @ rotation).T
     if np.all(w > -0.05):
         return None
     if np.any(w > -0.05):  # reaches behind the eye

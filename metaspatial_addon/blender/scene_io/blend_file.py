@@ -78,7 +78,7 @@ def _export(
 ) -> None:
     """Export the turn and its run's room from a scene that holds nothing else."""
     shown = [turn, *(c for run in runs(scene) if turn in run.children.values() for c in run.children if is_room(c))]
-    hidden = [(thing, thing.hide_viewport, thing.hide_render) for part in shown for thing in part.all_objects]
+    hidden = [(obj, obj.hide_viewport, obj.hide_render) for part in shown for obj in part.all_objects]
     with scratch_scene() as (stage, _), _beside(path) as part:
         metres = scene.unit_settings.scale_length
         for collection in shown:
@@ -88,16 +88,16 @@ def _export(
             scaled = bpy.data.objects.new(collection.name, None)
             scaled.instance_type, scaled.instance_collection, scaled.scale = "COLLECTION", collection, [metres] * 3
             stage.collection.objects.link(scaled)
-        for thing, *_ in hidden:
-            thing.hide_viewport = thing.hide_render = False
+        for obj, *_ in hidden:
+            obj.hide_viewport = obj.hide_render = False
         try:
             with _in_window(stage):
                 operator(filepath=str(part), **options)
         except RuntimeError as error:
             raise OSError(f"{path}: {error}") from error
         finally:
-            for thing, in_viewport, in_render in hidden:
-                thing.hide_viewport, thing.hide_render = in_viewport, in_render
+            for obj, in_viewport, in_render in hidden:
+                obj.hide_viewport, obj.hide_render = in_viewport, in_render
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import bpy
 import numpy as np
 
-from ..frames import turn
+from ..frames import rotation_z
 
 LOCKED = "metaspatial_locked"
 """Custom property with which an artist keeps an object where it is."""
@@ -54,7 +54,7 @@ def _would_shear(root: bpy.types.Object) -> bool:
         return False
     to_parent = basis @ np.linalg.inv(matrix[:3, :3])
     for angle in (0.6, math.pi / 2):
-        turned = to_parent @ turn(angle)[:3, :3] @ matrix[:3, :3]
+        turned = to_parent @ rotation_z(angle)[:3, :3] @ matrix[:3, :3]
         turned /= np.linalg.norm(turned, axis=0)
         if np.abs(turned.T @ turned - np.eye(3)).max() > 1e-4:
             return True
@@ -62,7 +62,7 @@ def _would_shear(root: bpy.types.Object) -> bool:
 
 
 def _tied(root: bpy.types.Object, tree: Sequence[bpy.types.Object]) -> str:
-    """By what constraint or modifier an item depends on where other things are."""
+    """By what constraint or modifier an item depends on where other objects are."""
     inside = set(tree)
     for member in tree:
         for constraint in member.constraints:

@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 
 from ...core.task import Room
-from ..frames import apply, heading, turn, world
+from ..frames import heading, rotation_z, transform_points, world_array
 from ..meshes import GEOMETRY, mesh_points, mesh_triangles
-from .room.room_outline import source
+from .room.room_outline import source_object
 
 NOTE = "stands in the room and is not laid out"
 
@@ -46,55 +46,56 @@ class Extent:
 
 
 def in_reach(
-    depsgraph: bpy.types.Depsgraph, things: Collection[bpy.types.Object], to_room: np.ndarray, room: Room
+    depsgraph: bpy.types.Depsgraph, objects: Collection[bpy.types.Object], to_room: np.ndarray, room: Room
 ) -> dict[bpy.types.Object, Extent]:
     """Those of the objects whose bounding boxes reach into the room's."""
     low = np.array([*np.min(room.floor, axis=0), 0.0]) + _TOUCH
     high = np.array([*np.max(room.floor, axis=0), room.height]) - _TOUCH
     found: dict[bpy.types.Object, Extent] = {}
     reaching = set()
-    for thing, shown, matrix in _shown(depsgraph, things):
-        corners = apply(matrix, np.array(shown.bound_box, dtype=float))
-        extent = found.setdefault(thing, Extent())
+    for obj, shown, matrix in _shown(depsgraph, objects):
+        corners = transform_points(matrix, np.array(shown.bound_box, dtype=float))
+        extent = found.setdefault(obj, Extent())
         extent.low = np.minimum(extent.low, corners.min(axis=0))
         extent.high = np.maximum(extent.high, corners.max(axis=0))
         extent.faces += len(shown.data.polygons) if shown.type == "MESH" else 0
         extent.parts += 1
-        if thing not in reaching:
-            inside = apply(to_room, corners)
+        if obj not in reaching:
+            inside = transform_points(to_room, corners)
             if (inside.min(axis=0) < high).all() and (inside.max(axis=0) > low).all():
-                reaching.add(thing)
-    return {thing: extent for thing, extent in found.items() if thing in reaching}
+                reaching.add(obj)
+    return {obj: extent for obj, extent in found.items() if obj in reaching}
 
 
 def coarse_meshes(
     depsgraph: bpy.types.Depsgraph, extents: dict[bpy.types.Object, Extent]
 ) -> dict[bpy.types.Object, bpy.types.Mesh]:
     """New meshes, in world space, of objects that are not `light`."""
-    read = {thing for thing, extent in extents.items() if extent.faces <= _AFFORDABLE}
-    points: dict[bpy.types.Object, list[np.ndarray]] = {thing: [] for thing in extents}
-    triangles: dict[bpy.types.Object, list[np.ndarray]] = {thing: [] for thing in extents}
+    read = {obj for obj, extent in extents.items() if extent.faces <= _AFFORDABLE}
+    points: dict[bpy.types.Object, list[np.ndarray]] = {obj: [] for obj in extents}
+    triangles: dict[bpy.types.Object, list[np.ndarray]] = {obj: [] for obj in extents}
     surface: dict[bpy.types.Object, bpy.types.Material] = {}
     known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for thing, shown, matrix in _shown(depsgraph, extents):
+    for obj, shown, matrix in _shown(depsgraph, extents):
         if shown.material_slots and shown.material_slots[0].material is not None:
-            surface.setdefault(thing, shown.material_slots[0].material.original)
-        if thing in read and shown.type == "MESH":
+            surface.setdefault(obj, shown.material_slots[0].material.original)
+        if obj in read and shown.type == "MESH":
             key = shown.data.as_pointer()
             if key not in known:
                 known[key] = mesh_points(shown.data), mesh_triangles(shown.data)
-            triangles[thing].append(known[key][1] + sum(map(len, points[thing])))
-            points[thing].append(apply(matrix, known[key][0]))
+            triangles[obj].append(known[key][1] + sum(map(len, points[obj])))
+            points[obj].append(transform_points(matrix, known[key][0]))
     made = {}
-    for thing, extent in extents.items():
-        if points[thing]:
-            own = turn(heading(world(thing, depsgraph)[:3, :3]))  # its bounds stay as they are along its own sides
-            local = apply(own.T, np.concatenate(points[thing]))
-            corners, faces = drawn_together(local, np.concatenate(triangles[thing]))
-            corners = apply(own, corners)
-        if not points[thing] or not len(faces):
+    for obj, extent in extents.items():
+        if points[obj]:
+            # Along the object's own sides its bounds stay as they are.
+            own = rotation_z(heading(world_array(obj, depsgraph)[:3, :3]))
+            local = transform_points(own.T, np.concatenate(points[obj]))
+            corners, faces = drawn_together(local, np.concatenate(triangles[obj]))
+            corners = transform_points(own, corners)
+        if not points[obj] or not len(faces):
             corners, faces = _box(extent)
-        made[thing] = _mesh(thing.name, corners, faces, surface.get(thing))
+        made[obj] = _mesh(obj.name, corners, faces, surface.get(obj))
     return made
 
 
@@ -125,16 +126,16 @@ def drawn_together(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarra
 
 
 def _shown(
-    depsgraph: bpy.types.Depsgraph, things: Collection[bpy.types.Object]
+    depsgraph: bpy.types.Depsgraph, objects: Collection[bpy.types.Object]
 ) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, np.ndarray]]:
     """What is seen of the objects: each with a shown object of geometry and its world transform (4x4)."""
     for instance in depsgraph.object_instances:
         shown = instance.object
         if shown.type not in GEOMETRY or not instance.show_self:
             continue
-        thing = source(instance)
-        if thing in things and not (instance.is_instance and shown.original.hide_render):
-            yield thing, shown, np.array(instance.matrix_world, dtype=float)
+        obj = source_object(instance)
+        if obj in objects and not (instance.is_instance and shown.original.hide_render):
+            yield obj, shown, np.array(instance.matrix_world, dtype=float)
 
 
 def _box(extent: Extent) -> tuple[np.ndarray, np.ndarray]:

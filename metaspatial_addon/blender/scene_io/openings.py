@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.polygon import wall
 from ...core.task import OPENING_KINDS, Opening
-from ..frames import apply
+from ..frames import transform_points
 from ..meshes import GEOMETRY
 
 REACH = 0.5
@@ -37,7 +37,7 @@ def marker_points(marker: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> n
     """World corners (8 K, 3) of the boxes that an object fills: of its geometry, of what it instances, or of an
     empty's cube."""
     boxes = [
-        apply(np.array(instance.matrix_world, dtype=float), np.array(instance.object.bound_box, dtype=float))
+        transform_points(np.array(instance.matrix_world, dtype=float), np.array(instance.object.bound_box, dtype=float))
         for instance in depsgraph.object_instances
         if instance.object.type in GEOMETRY and (instance.parent or instance.object).original == marker
     ]
@@ -47,7 +47,7 @@ def marker_points(marker: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> n
     half = marker.empty_display_size if marker.type == "EMPTY" else 0.0
     corners = np.array([(x, y, z) for x in (-half, half) for y in (-half, half) for z in (-half, half)])
     own = corners if marker.type == "EMPTY" else np.array(shown.bound_box, dtype=float)
-    return apply(np.array(shown.matrix_world, dtype=float), own)
+    return transform_points(np.array(shown.matrix_world, dtype=float), own)
 
 
 def find_openings(

@@ -19,7 +19,7 @@ _NAME = "MetaSpatial Handover"
 _RENDER = ("use_simplify", "simplify_subdivision")  # they decide which mesh a modifier makes
 
 
-def write_handover(
+def export_scene(
     path: Path,
     scene: bpy.types.Scene,
     objects: Iterable[bpy.types.Object],
@@ -46,8 +46,8 @@ def write_handover(
     }
     held = bpy.data.collections.new(_NAME)
     try:
-        for thing in chosen:
-            held.objects.link(thing)
+        for obj in chosen:
+            held.objects.link(obj)
         held[_KEY] = told
         bpy.data.libraries.write(str(path), {held}, path_remap="ABSOLUTE")
     except RuntimeError as error:
@@ -59,19 +59,19 @@ def write_handover(
 def _with_children(scene: bpy.types.Scene, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """The objects and all below them in the scene, but for the copies that turns show."""
     children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
-    for thing in scene.objects:
-        if thing.parent is not None and not isinstance(thing.get(TURN_KEY), str):
-            children.setdefault(thing.parent, []).append(thing)
+    for obj in scene.objects:
+        if obj.parent is not None and not isinstance(obj.get(TURN_KEY), str):
+            children.setdefault(obj.parent, []).append(obj)
     chosen, waiting = {}, list(objects)[::-1]
     while waiting:
-        thing = waiting.pop()
-        if thing not in chosen:
-            chosen[thing] = True
-            waiting += children.get(thing, [])
+        obj = waiting.pop()
+        if obj not in chosen:
+            chosen[obj] = True
+            waiting += children.get(obj, [])
     return list(chosen)
 
 
-def open_handover(path: Path, name: str) -> bpy.types.Scene:
+def open_exported_scene(path: Path, name: str) -> bpy.types.Scene:
     """Open a hand-over as this process's file: a scene of that name with its objects, as they stood in the artist's.
 
     Raises OSError for a file that cannot be opened or is none.
@@ -90,12 +90,12 @@ def open_handover(path: Path, name: str) -> bpy.types.Scene:
     scene.unit_settings.scale_length = told["scale_length"]
     for setting, value in told["render"].items():
         setattr(scene.render, setting, value)
-    things, layer = list(held.objects), scene.view_layers[0]
+    objects, layer = list(held.objects), scene.view_layers[0]
     for k in told["shown"]:
-        things[k].hide_viewport = False
+        objects[k].hide_viewport = False
     for k in told["rendered"]:
-        things[k].hide_render = False
+        objects[k].hide_render = False
     for k in told["hidden"]:
-        things[k].hide_set(True, view_layer=layer)
+        objects[k].hide_set(True, view_layer=layer)
     scene.frame_set(told["frame"], subframe=told["subframe"])
     return scene

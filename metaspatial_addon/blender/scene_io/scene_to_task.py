@@ -19,14 +19,14 @@ from ...core.errors import InputError
 from ...core.polygon import contains
 from ...core.task import Item, Layout, Pose, Room, Task, pose_to_json, wrap_degrees
 from ..assets.library import Asset, AssetLibrary, name_words
-from ..frames import apply, as_matrix, heading, pose_array, turn, world
+from ..frames import as_matrix, heading, pose_array, rotation_z, transform_points, world_array
 from ..meshes import evaluated_parts, in_scene, join_parts, mesh_points, remove_blocks, scratch_scene
-from ..turns.turns import Placed
+from ..turns.turns import PlacedObject
 from .contact import Found, guess_mounts
 from .locks import why_locked
 from .obstacles import NOTE, coarse_meshes, in_reach
 from .openings import OpeningOptions, find_openings, marker_points
-from .room.room_outline import RoomOutline, floor_space, sized_space, source, walls_space
+from .room.room_outline import RoomOutline, outline_from_floor, outline_from_size, outline_from_walls, source_object
 
 THIN = 0.001
 """Metres: the least width, depth or height of an item."""
@@ -58,7 +58,7 @@ class Members:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(thing.name for thing in self.objects)
+        return tuple(obj.name for obj in self.objects)
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ class SceneTask:
         """
         return {self.members[i].objects[0].name: self._moved(i, pose)[0] for i, pose in layout.poses.items()}
 
-    def placed(self, layout: Layout) -> list[Placed]:
+    def placed(self, layout: Layout) -> list[PlacedObject]:
         """All objects of the layout's items as a turn shows them."""
         placed = []
         for item_id, pose in layout.poses.items():
             members = self.members[item_id]
-            for thing, hidden, matrix in zip(members.objects, members.hidden, self._moved(item_id, pose), strict=True):
-                placed.append(Placed(item_id, thing, matrix, hidden=hidden))
+            for obj, hidden, matrix in zip(members.objects, members.hidden, self._moved(item_id, pose), strict=True):
+                placed.append(PlacedObject(item_id, obj, matrix, hidden=hidden))
         return placed
 
     def free(self) -> None:
@@ -174,12 +174,12 @@ def _space(
     file: str,
 ) -> RoomOutline:
     if floor is not None:
-        return floor_space(depsgraph, floor, height, file)
+        return outline_from_floor(depsgraph, floor, height, file)
     if walls is not None:
-        return walls_space(depsgraph, walls, height, file)
+        return outline_from_walls(depsgraph, walls, height, file)
     if size is None or min(size) <= 0:
         raise InputError(file, "room", "a floor object, walls, or a width, depth and height above zero", size)
-    return sized_space(depsgraph, size)
+    return outline_from_size(depsgraph, size)
 
 
 def _markers(
@@ -200,15 +200,15 @@ def _room(
     file: str,
 ) -> Room:
     to_room = np.linalg.inv(space.frame)
-    boxes = {m.name: (kind, apply(to_room, marker_points(m, depsgraph))) for m, kind in markers}
+    boxes = {m.name: (kind, transform_points(to_room, marker_points(m, depsgraph))) for m, kind in markers}
     return Room(room_type, space.corners, space.height, find_openings(boxes, space.corners, space.height, file))
 
 
-def _holders(things: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:
+def _holders(objects: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:
     """Objects and their parents, up to the last."""
     found = set()
-    for thing in things:
-        holder: bpy.types.Object | None = thing
+    for obj in objects:
+        holder: bpy.types.Object | None = obj
         while holder is not None and holder not in found:
             found.add(holder)
             holder = holder.parent
@@ -219,10 +219,10 @@ def _trees(
     chosen: Iterable[bpy.types.Object], building: Container[bpy.types.Object]
 ) -> dict[bpy.types.Object, list[bpy.types.Object]]:
     """Items as root objects with all their objects, the root first. Those of the building belong to none."""
-    among = dict.fromkeys(thing for thing in chosen if thing not in building)
+    among = dict.fromkeys(obj for obj in chosen if obj not in building)
     trees = {}
-    for thing in among:
-        root = holder = thing
+    for obj in among:
+        root = holder = obj
         while (holder := holder.parent) is not None:
             root = holder if holder in among else root
         if root not in trees:
@@ -259,25 +259,25 @@ class _Reader:
             note = "marked as locked" if told.locked else why_locked(root, tree)
             self._add(tree, join_parts(parts[root], root.name), told, note, whole)
 
-    def read_obstacles(self, things: Sequence[bpy.types.Object]) -> None:
+    def read_obstacles(self, objects: Sequence[bpy.types.Object]) -> None:
         """Objects that stay where they are, each on its own, without those outside and parts of the building."""
         to_room = np.linalg.inv(self.frame)
-        extents = in_reach(self.depsgraph, {thing for thing in things if not thing.hide_render}, to_room, self.room)
-        light = {thing: thing for thing, extent in extents.items() if extent.light}
+        extents = in_reach(self.depsgraph, {obj for obj in objects if not obj.hide_render}, to_room, self.room)
+        light = {obj: obj for obj, extent in extents.items() if extent.light}
         parts = evaluated_parts(self.depsgraph, lambda instance: _owner(instance, light))
-        meshes = {thing: join_parts(parts[thing], thing.name) for thing in parts}
-        meshes |= coarse_meshes(self.depsgraph, {thing: e for thing, e in extents.items() if thing not in light})
-        for thing in things:
-            if thing in meshes:
-                self._add([thing], meshes[thing], ItemOptions(), NOTE, True)
+        meshes = {obj: join_parts(parts[obj], obj.name) for obj in parts}
+        meshes |= coarse_meshes(self.depsgraph, {obj: e for obj, e in extents.items() if obj not in light})
+        for obj in objects:
+            if obj in meshes:
+                self._add([obj], meshes[obj], ItemOptions(), NOTE, True)
             else:
-                self.left_out.append(thing.name)
+                self.left_out.append(obj.name)
 
     def _add(
         self, tree: Sequence[bpy.types.Object], mesh: bpy.types.Mesh, told: ItemOptions, note: str, whole: bool
     ) -> None:
         root = tree[0]
-        pose, extent = _into_item_frame(mesh, world(root, self.depsgraph), self.frame, told.front)
+        pose, extent = _into_item_frame(mesh, world_array(root, self.depsgraph), self.frame, told.front)
         known = self.library.like(told.category or root.name, extent) if self.library is not None else None
         if whole and _is_building(root.name, known is not None, pose, extent, self.room):
             self.left_out.append(root.name)
@@ -288,7 +288,7 @@ class _Reader:
         layer = self.depsgraph.view_layer
         self.members[item_id] = Members(
             tuple(tree),
-            tuple(as_matrix(world(member, self.depsgraph)) for member in tree),
+            tuple(as_matrix(world_array(member, self.depsgraph)) for member in tree),
             tuple(member.hide_render or not member.visible_get(view_layer=layer) for member in tree),
             pose,
         )
@@ -300,7 +300,7 @@ def _owner(
 ) -> bpy.types.Object | None:
     if instance.is_instance and instance.object.original.hide_render:
         return None
-    return owner.get(source(instance))
+    return owner.get(source_object(instance))
 
 
 def _into_item_frame(
@@ -309,10 +309,10 @@ def _into_item_frame(
     """Move a mesh from the world to the item's own frame; the item's pose in the room, and its size in metres."""
     to_room = np.linalg.inv(frame)
     yaw = heading((to_room @ root)[:3, :3], front)
-    points = apply(turn(-yaw) @ to_room, mesh_points(mesh))
+    points = transform_points(rotation_z(-yaw) @ to_room, mesh_points(mesh))
     low, high = points.min(axis=0), points.max(axis=0)
     extent = tuple(max(float(side), THIN) for side in high - low)
-    x, y, z, _ = turn(yaw) @ (*((low + high) / 2)[:2], low[2], 1.0)
+    x, y, z, _ = rotation_z(yaw) @ (*((low + high) / 2)[:2], low[2], 1.0)
     pose = Pose(float(x), float(y), float(z), wrap_degrees(math.degrees(yaw)))
     mesh.transform(as_matrix(np.linalg.inv(pose_array(pose)) @ to_room))
     mesh.update()

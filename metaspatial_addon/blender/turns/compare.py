@@ -17,8 +17,8 @@ from ...core.errors import InputError
 from ...core.task import Layout, Pose, wrap_degrees
 from ...prompts.full import fault_lines
 from ..meshes import GEOMETRY
-from .turn_collections import AT, ITEMS, near, read_matrix, roots, world_matrix
-from .turn_visibility import OF
+from .turn_collections import ITEMS, ROOT_MATRIX, matrix_from_list, near, roots, world_matrix
+from .turn_visibility import ORIGINAL
 from .turns import KEY, pose_matrix, read_turn
 
 
@@ -34,7 +34,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Fault:
+class TurnFault:
     """What is wrong, in words, with the ids of the items concerned and the names of their objects in the turn."""
 
     text: str
@@ -50,33 +50,33 @@ def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> lis
         members.setdefault(copy.get(KEY), []).append(copy)
     found = []
     for copy in roots(turn):
-        before = copy.get(OF) if other is None else elsewhere.get(copy[KEY])
+        before = copy.get(ORIGINAL) if other is None else elsewhere.get(copy[KEY])
         if before is None or near(world_matrix(before), world_matrix(copy)):
             continue
-        corners = _corners(copy, [thing for thing in members[copy[KEY]] if not thing.hide_viewport])
+        corners = _corners(copy, [obj for obj in members[copy[KEY]] if not obj.hide_viewport])
         found.append(Move(copy[KEY], world_matrix(before), world_matrix(copy), corners))
     return found
 
 
-def _corners(root: bpy.types.Object, things: list[bpy.types.Object]) -> tuple[Vector, ...]:
+def _corners(root: bpy.types.Object, objects: list[bpy.types.Object]) -> tuple[Vector, ...]:
     """The 8 corners of the box around objects, along the axes of `root` and relative to it."""
     inward = world_matrix(root).inverted_safe()
-    points = [inward @ point for thing in things for point in _box(thing, world_matrix(thing))] or [Vector()]
+    points = [inward @ point for obj in objects for point in _box(obj, world_matrix(obj))] or [Vector()]
     sides = [(min(p[k] for p in points), max(p[k] for p in points)) for k in range(3)]
     return tuple(Vector(corner) for corner in itertools.product(*sides))
 
 
-def _box(thing: bpy.types.Object, matrix: Matrix) -> Iterator[Vector]:
+def _box(obj: bpy.types.Object, matrix: Matrix) -> Iterator[Vector]:
     """Corners of an object's own box, through `matrix`; of what an instance shows, too."""
-    if thing.type in GEOMETRY:
-        yield from (matrix @ Vector(corner) for corner in thing.bound_box)
-    elif thing.instance_type == "COLLECTION" and thing.instance_collection is not None:
-        inside = matrix @ Matrix.Translation(-thing.instance_collection.instance_offset)
-        for part in thing.instance_collection.all_objects:
+    if obj.type in GEOMETRY:
+        yield from (matrix @ Vector(corner) for corner in obj.bound_box)
+    elif obj.instance_type == "COLLECTION" and obj.instance_collection is not None:
+        inside = matrix @ Matrix.Translation(-obj.instance_collection.instance_offset)
+        for part in obj.instance_collection.all_objects:
             yield from _box(part, inside @ world_matrix(part))
 
 
-def faults(turn: bpy.types.Collection) -> list[Fault]:
+def faults(turn: bpy.types.Collection) -> list[TurnFault]:
     """What is wrong with a turn, most of it with sizes. Cheap enough for a panel to ask each time it draws."""
     found = _fault_items(turn[KEY]["record"])
     if not found:
@@ -87,7 +87,7 @@ def faults(turn: bpy.types.Collection) -> list[Fault]:
     for entry in turn.get(ITEMS, ()):
         if entry["object"] is not None:  # what stays where it is has no copy
             objects.setdefault(entry["id"], [entry["object"].name])
-    return [Fault(text, ids, tuple(name for i in ids for name in objects.get(i, ()))) for text, ids in found]
+    return [TurnFault(text, ids, tuple(name for i in ids for name in objects.get(i, ()))) for text, ids in found]
 
 
 @lru_cache(maxsize=64)
@@ -120,13 +120,15 @@ def turn_layout(turn: bpy.types.Collection) -> Layout:
     told = record.get("layout")
     if told is None or "task" not in turn[KEY]:
         raise InputError(turn.name, "layout", "a turn with an answer that could be used")
-    frame = read_matrix(json.loads(turn[KEY]["task"])["frame"])
+    frame = matrix_from_list(json.loads(turn[KEY]["task"])["frame"])
     copies = {copy[KEY]: copy for copy in roots(turn)}
     poses = {}
     for entry in told["placements"]:
         pose = Pose(entry["x"], entry["y"], entry["z"], entry["yaw"])
         copy = copies.get(entry["id"])
-        poses[entry["id"]] = pose if copy is None else _moved(pose, read_matrix(copy[AT]), world_matrix(copy), frame)
+        poses[entry["id"]] = (
+            pose if copy is None else _moved(pose, matrix_from_list(copy[ROOT_MATRIX]), world_matrix(copy), frame)
+        )
     return Layout(told["task"], poses)
 
 

@@ -19,9 +19,9 @@ from mathutils import Matrix
 
 from ..scene_io.locks import why_locked
 from . import turns
-from .turn_visibility import OF, all_turns, show, shown
+from .turn_visibility import ORIGINAL, all_turns, show, shown
 
-AT = "metaspatial_at"
+ROOT_MATRIX = "metaspatial_at"
 """On the copies of items' root objects: the world transform (16 numbers, row by row) that the turn gave them."""
 
 ITEMS = "metaspatial_items"
@@ -36,7 +36,7 @@ _SAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Arrival:
+class IncomingTurn:
     """A turn as the worker tells it, and where it belongs.
 
     Data-blocks are named by their session_uid, which outlives renaming and undo. `task` and `turn` are the messages of
@@ -57,7 +57,7 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptResult:
     """How many objects `accept` moved, and a sentence for each that it did not."""
 
     moved: int
@@ -86,7 +86,7 @@ def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def arrive(arrival: Arrival) -> Iterator[None]:
+def build_turn(arrival: IncomingTurn) -> Iterator[None]:
     """Build a turn and put it into its run, not shown yet, in steps of a few milliseconds; returns its collection.
 
     What was deleted meanwhile is left out. Raises LookupError without the scene, and ReferenceError when something
@@ -96,7 +96,7 @@ def arrive(arrival: Arrival) -> Iterator[None]:
     scene = find_scene(arrival.scene)
     if scene is None:
         raise LookupError("the scene was deleted")
-    there = {thing.session_uid: thing for thing in scene.objects}
+    there = {obj.session_uid: obj for obj in scene.objects}
     originals = {name: there[uid] for name, uid in arrival.originals.items() if uid in there}
     record = {**arrival.turn["record"], **({"start": dict(arrival.start)} if arrival.start else {})}
     turn = turns.new_turn(arrival.number, record)
@@ -115,15 +115,17 @@ def arrive(arrival: Arrival) -> Iterator[None]:
             yield
     told = [entry for entry in arrival.turn["objects"] if entry["name"] in originals]
     placed = [
-        turns.Placed(entry["item"], originals[entry["name"]], read_matrix(entry["matrix"]), hidden=entry["hidden"])
+        turns.PlacedObject(
+            entry["item"], originals[entry["name"]], matrix_from_list(entry["matrix"]), hidden=entry["hidden"]
+        )
         for entry in told
     ]
     heads = {originals[name] for name in roots.values() if name in originals}
     for entry, copy in turns.copy_objects(turn, placed, arrival.number):
-        copy[OF] = entry.object
+        copy[ORIGINAL] = entry.object
         copy.hide_select = False
         if entry.object in heads:
-            copy[AT] = flat(entry.matrix)
+            copy[ROOT_MATRIX] = matrix_to_list(entry.matrix)
         yield
     _add(scene, _run(scene, arrival), turn)
     return turn
@@ -135,7 +137,7 @@ def discard_unfinished() -> None:
         _remove(turn, bpy.context.scene)
 
 
-def _run(scene: bpy.types.Scene, arrival: Arrival) -> bpy.types.Collection:
+def _run(scene: bpy.types.Scene, arrival: IncomingTurn) -> bpy.types.Collection:
     """The arrival's run; a new one where the artist deleted it or undid its making."""
     for run in turns.runs(scene):
         if run[turns.KEY].get("id") == arrival.run:
@@ -167,7 +169,9 @@ def _picture(name: str, path: Path) -> bpy.types.Image:
     return image
 
 
-def accept(scene: bpy.types.Scene, turn: bpy.types.Collection, locked: Collection[bpy.types.Object] = ()) -> Accepted:
+def accept(
+    scene: bpy.types.Scene, turn: bpy.types.Collection, locked: Collection[bpy.types.Object] = ()
+) -> AcceptResult:
     """Move the originals to where the turn's copies stand, and show them in place of the turns.
 
     Only root objects move; their children follow. What cannot be moved any more, and what is `locked`, stays.
@@ -176,81 +180,81 @@ def accept(scene: bpy.types.Scene, turn: bpy.types.Collection, locked: Collectio
     scene.view_layers[0].update()
     there = set(scene.objects)
     children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
-    for thing in there:
-        children.setdefault(thing.parent, []).append(thing)
+    for obj in there:
+        children.setdefault(obj.parent, []).append(obj)
     notes: list[str] = []
     targets: dict[bpy.types.Object, Matrix] = {}
     for copy in roots(turn):
-        original = copy.get(OF)
+        original = copy.get(ORIGINAL)
         if original not in there:
             notes.append(f"{copy.name} was left out: its original was deleted")
         elif original in targets:
             notes.append(f"{copy.name} was left out: another copy of {original.name} comes before it")
         else:
             tree = [original]
-            for thing in tree:
-                tree += children.get(thing, [])
+            for obj in tree:
+                tree += children.get(obj, [])
             why = "marked as locked" if original in locked else why_locked(original, tree)
             if why:
                 notes.append(f"{original.name} stays where it is: {why}")
             else:
                 targets[original] = world_matrix(copy)
     moved = 0
-    for thing in sorted(targets, key=_depth):
-        holder = _holder(thing, targets)
-        basis = holder.inverted_safe() @ targets[thing]
-        if near(holder @ thing.matrix_basis, targets[thing]):
+    for obj in sorted(targets, key=_depth):
+        holder = _holder(obj, targets)
+        basis = holder.inverted_safe() @ targets[obj]
+        if near(holder @ obj.matrix_basis, targets[obj]):
             continue
         if not near(Matrix.LocRotScale(*basis.decompose()), basis):
-            notes.append(f"{thing.name} stays where it is: a parent is scaled unevenly")
-            del targets[thing]
+            notes.append(f"{obj.name} stays where it is: a parent is scaled unevenly")
+            del targets[obj]
             continue
-        _set_basis(thing, basis)
+        _set_basis(obj, basis)
         moved += 1
     scene.view_layers[0].update()
     for other in all_turns(scene):
         other[turns.KEY]["accepted"] = other == turn
-    return Accepted(moved, tuple(notes))
+    return AcceptResult(moved, tuple(notes))
 
 
-def _set_basis(thing: bpy.types.Object, basis: Matrix) -> None:
+def _set_basis(obj: bpy.types.Object, basis: Matrix) -> None:
     """Set an object's own transform; its scale keeps the artist's numbers where it did not change.
 
     A matrix does not tell which axis is mirrored: Blender would write (-1, -1, -1) and another rotation for (-1, 1, 1).
     """
-    scale = thing.scale.copy()
-    thing.matrix_basis = basis
+    scale = obj.scale.copy()
+    obj.matrix_basis = basis
     unscaled = basis @ Matrix.LocRotScale(None, None, scale).inverted_safe()
     if near(Matrix.LocRotScale(unscaled.translation, unscaled.to_quaternion(), None), unscaled):
-        thing.matrix_basis = unscaled
-        thing.scale = scale
-        if not near(thing.matrix_basis, basis):  # it has a delta scale as well
-            thing.matrix_basis = basis
+        obj.matrix_basis = unscaled
+        obj.scale = scale
+        if not near(obj.matrix_basis, basis):  # it has a delta scale as well
+            obj.matrix_basis = basis
 
 
-def _depth(thing: bpy.types.Object) -> int:
+def _depth(obj: bpy.types.Object) -> int:
     depth = 0
-    while thing.parent is not None:
-        depth, thing = depth + 1, thing.parent
+    while obj.parent is not None:
+        depth, obj = depth + 1, obj.parent
     return depth
 
 
-def _holder(thing: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]) -> Matrix:
+def _holder(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]) -> Matrix:
     """What an object's own transform is relative to, with objects of `known` at these world transforms."""
-    if thing.parent is None:
+    if obj.parent is None:
         return Matrix.Identity(4)
-    return world_matrix(thing.parent, known) @ thing.matrix_parent_inverse
+    return world_matrix(obj.parent, known) @ obj.matrix_parent_inverse
 
 
-def world_matrix(thing: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix] | None = None) -> Matrix:
+def world_matrix(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix] | None = None) -> Matrix:
     """World transform (4x4) of an object. Right for one in an excluded collection too, which Blender leaves alone."""
-    if known is not None and thing in known:
-        return known[thing]
-    if any(not constraint.mute for constraint in thing.constraints) or thing.parent_type != "OBJECT":
-        return thing.matrix_world.copy()
-    if thing.parent is None:
-        return thing.matrix_basis.copy()
-    return world_matrix(thing.parent, known) @ thing.matrix_parent_inverse @ thing.matrix_basis
+    if known is not None and obj in known:
+        return known[obj]
+    if any(not constraint.mute for constraint in obj.constraints) or obj.parent_type != "OBJECT":
+        return obj.matrix_world.copy()
+    if obj.parent is None:
+        return obj.matrix_basis.copy()
+    return world_matrix(obj.parent, known) @ obj.matrix_parent_inverse @ obj.matrix_basis
 
 
 def near(one: Matrix, other: Matrix) -> bool:
@@ -270,21 +274,25 @@ def accepted(scene: bpy.types.Scene) -> bpy.types.Collection | None:
 
 def roots(turn: bpy.types.Collection) -> list[bpy.types.Object]:
     """The copies of items' root objects."""
-    return [copy for copy in turn.objects if AT in copy]
+    return [copy for copy in turn.objects if ROOT_MATRIX in copy]
 
 
 def start_matrices(turn: bpy.types.Collection) -> dict[str, list[float]]:
     """Where the turn's copies stand now, corrections by the artist included: world transforms (16 numbers, row by row)
     by the names of the originals."""
-    return {copy[OF].name: flat(world_matrix(copy)) for copy in roots(turn) if copy.get(OF) is not None}
+    return {
+        copy[ORIGINAL].name: matrix_to_list(world_matrix(copy))
+        for copy in roots(turn)
+        if copy.get(ORIGINAL) is not None
+    }
 
 
-def flat(matrix: Matrix) -> list[float]:
+def matrix_to_list(matrix: Matrix) -> list[float]:
     """16 numbers, row by row."""
     return [value for row in matrix for value in row]
 
 
-def read_matrix(numbers: Collection[float]) -> Matrix:
+def matrix_from_list(numbers: Collection[float]) -> Matrix:
     """The 4x4 matrix of 16 numbers, row by row."""
     values = list(numbers)
     return Matrix([values[k : k + 4] for k in range(0, 16, 4)])
@@ -323,12 +331,12 @@ def _remove_run(run: bpy.types.Collection, scene: bpy.types.Scene) -> None:
 
 def _remove(turn: bpy.types.Collection, scene: bpy.types.Scene) -> None:
     """Remove a turn with its copies and pictures. What else the artist put into it stays in the scene."""
-    own = {thing for thing in turn.objects if isinstance(thing.get(turns.KEY), str)}
-    _keep(turn, scene, [thing for thing in turn.objects if thing not in own])
+    own = {obj for obj in turn.objects if isinstance(obj.get(turns.KEY), str)}
+    _keep(turn, scene, [obj for obj in turn.objects if obj not in own])
     for child in list(turn.children):
         turn.children.unlink(child)
         scene.collection.children.link(child)
-    own -= {thing for other in _collections() if other != turn for thing in other.objects}
+    own -= {obj for other in _collections() if other != turn for obj in other.objects}
     pictures = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
     bpy.data.batch_remove([*own, turn])
     bpy.data.batch_remove([picture for picture in pictures if picture.users == 0])
@@ -336,10 +344,10 @@ def _remove(turn: bpy.types.Collection, scene: bpy.types.Scene) -> None:
 
 def _keep(collection: bpy.types.Collection, scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> None:
     """Objects that are in this collection alone come into the scene's own."""
-    elsewhere = {thing for other in _collections() if other != collection for thing in other.objects}
-    for thing in objects:
-        if thing not in elsewhere:
-            scene.collection.objects.link(thing)
+    elsewhere = {obj for other in _collections() if other != collection for obj in other.objects}
+    for obj in objects:
+        if obj not in elsewhere:
+            scene.collection.objects.link(obj)
 
 
 def _collections() -> Iterator[bpy.types.Collection]:

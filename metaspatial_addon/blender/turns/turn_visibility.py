@@ -12,7 +12,7 @@ import bpy
 
 from . import turns
 
-OF = "metaspatial_of"
+ORIGINAL = "metaspatial_of"
 """On a turn's copies: the artist's object that a copy stands for. A pointer survives renames, saving and undo."""
 
 _HID = "metaspatial_hid"
@@ -58,11 +58,11 @@ def unrendered_originals(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 def show(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> None:
     """Show a turn in place of its originals and of all other turns; None shows the originals alone."""
-    for _ in showing(scene, turn):
+    for _ in show_in_steps(scene, turn):
         pass
 
 
-def showing(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> Iterator[None]:
+def show_in_steps(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> Iterator[None]:
     """`show`, in small steps. Where it is left off, what is hidden is remembered all the same."""
     view_layers = list(scene.view_layers)
     for view_layer in view_layers:
@@ -74,7 +74,7 @@ def showing(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> Iterat
         if other != turn:
             _exclude(view_layers, other, True)
     if turn is not None:
-        yield from _hide_only(scene, view_layers, dict.fromkeys(copy.get(OF) for copy in turn.objects))
+        yield from _hide_only(scene, view_layers, dict.fromkeys(copy.get(ORIGINAL) for copy in turn.objects))
         _reveal(scene, view_layers, turn)
 
 
@@ -94,38 +94,38 @@ def _hide_only(
     before = _remembered(scene)
     known = {entry["object"] for entry in before}
     new = []
-    for thing in (thing for thing in wanted if thing in there and thing not in known):
-        seen = [layer.name for layer, among in members if thing in among and not thing.hide_get(view_layer=layer)]
-        if seen or not thing.hide_render:
-            selected = thing in members[0][1] and thing.select_get(view_layer=view_layers[0])
+    for obj in (obj for obj in wanted if obj in there and obj not in known):
+        seen = [layer.name for layer, among in members if obj in among and not obj.hide_get(view_layer=layer)]
+        if seen or not obj.hide_render:
+            selected = obj in members[0][1] and obj.select_get(view_layer=view_layers[0])
             new.append(
                 {
-                    "object": thing,
+                    "object": obj,
                     "layers": "\n".join(seen),
-                    "render": not thing.hide_render,
+                    "render": not obj.hide_render,
                     "selected": selected,
                 }
             )
     _remember(scene, [*before, *new])
     for entry in new:
-        thing = entry["object"]
+        obj = entry["object"]
         for layer, among in members:
-            if layer.name in entry["layers"].split("\n") and thing in among:
-                thing.hide_set(True, view_layer=layer)
+            if layer.name in entry["layers"].split("\n") and obj in among:
+                obj.hide_set(True, view_layer=layer)
         if entry["render"]:
-            thing.hide_render = True
+            obj.hide_render = True
         yield
     gone = [entry for entry in before if entry["object"] is not None and entry["object"] not in wanted]
     for entry in gone:
-        thing, names = entry["object"], set(entry["layers"].splitlines())
+        obj, names = entry["object"], set(entry["layers"].splitlines())
         renamed = not names <= {layer.name for layer in view_layers}
         for layer, among in members:
-            if (layer.name in names or renamed) and thing in among:
-                thing.hide_set(False, view_layer=layer)
+            if (layer.name in names or renamed) and obj in among:
+                obj.hide_set(False, view_layer=layer)
         if entry["render"]:
-            thing.hide_render = False
-        if entry["selected"] and thing in members[0][1]:
-            thing.select_set(True, view_layer=view_layers[0])
+            obj.hide_render = False
+        if entry["selected"] and obj in members[0][1]:
+            obj.select_set(True, view_layer=view_layers[0])
         yield
     _remember(scene, [entry for entry in (*before, *new) if entry["object"] in wanted])
 

@@ -30,7 +30,7 @@ _RUN, _ROOM, _TURN = "run", "room", "turn"
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedObject:
     """An object as a turn shows it: `matrix` (4x4) is its world transform there, `id` its item.
 
     `data` is the mesh to wear; None shares the object's own. `hidden`: goes along unseen, as helpers do.
@@ -107,12 +107,12 @@ def add_room(run: bpy.types.Collection, objects: Iterable[bpy.types.Object]) -> 
 
 def from_stage(
     run: bpy.types.Collection, objects: Mapping[str, bpy.types.Object], poses: Mapping[str, Pose]
-) -> list[Placed]:
+) -> list[PlacedObject]:
     """What a turn of stage objects (by item id) shows: the items that have a pose.
 
     The run gets meshes of its own, one an item for all its turns, since the stage's go with the next task.
     """
-    own = {thing[KEY]: thing.data for thing in run.all_objects if isinstance(thing.get(KEY), str)}
+    own = {obj[KEY]: obj.data for obj in run.all_objects if isinstance(obj.get(KEY), str)}
     placed = []
     for item_id, source in objects.items():
         if item_id not in poses:
@@ -120,11 +120,13 @@ def from_stage(
         if item_id not in own:
             own[item_id] = source.data.copy()
             own[item_id].name = fit_name(item_id)
-        placed.append(Placed(item_id, source, pose_matrix(poses[item_id]), own[item_id]))
+        placed.append(PlacedObject(item_id, source, pose_matrix(poses[item_id]), own[item_id]))
     return placed
 
 
-def add_turn(run: bpy.types.Collection, placed: Iterable[Placed], record: Mapping[str, Any]) -> bpy.types.Collection:
+def add_turn(
+    run: bpy.types.Collection, placed: Iterable[PlacedObject], record: Mapping[str, Any]
+) -> bpy.types.Collection:
     """The run's next turn, `Turn 01` and so on, shown in place of the others.
 
     `record` is anything that JSON can hold: score, evidence, answer, settings. `read_turn` gives it back.
@@ -163,8 +165,8 @@ def turn_name(number: int) -> str:
 
 
 def copy_objects(
-    turn: bpy.types.Collection, placed: Sequence[Placed], number: int
-) -> Iterator[tuple[Placed, bpy.types.Object]]:
+    turn: bpy.types.Collection, placed: Sequence[PlacedObject], number: int
+) -> Iterator[tuple[PlacedObject, bpy.types.Object]]:
     """Copy objects into a turn, one a step, then put them in place: yields each as it was copied, and as it stands.
 
     Whoever lets others work on the file between two steps must give up on a ReferenceError and start afresh.
@@ -186,7 +188,7 @@ def copy_objects(
         yield entry, copies[entry.object]
 
 
-def _settle(copy: bpy.types.Object, entry: Placed, copies: Mapping[bpy.types.Object, bpy.types.Object]) -> None:
+def _settle(copy: bpy.types.Object, entry: PlacedObject, copies: Mapping[bpy.types.Object, bpy.types.Object]) -> None:
     """Put a copy where it belongs, and let it refer to the other copies instead of their originals."""
     for modifier in copy.modifiers:
         for prop in modifier.bl_rna.properties:
@@ -223,7 +225,7 @@ def show_turn(run: bpy.types.Collection, shown: bpy.types.Collection) -> None:
 def remove_run(run: bpy.types.Collection) -> None:
     """Remove a run with its turns, objects, and the meshes and materials that only they use."""
     objects = list(run.all_objects)
-    meshes = {thing.data for thing in objects if thing.data is not None}
+    meshes = {obj.data for obj in objects if obj.data is not None}
     bpy.data.batch_remove([*objects, *run.children_recursive, run])
     remove_blocks(mesh for mesh in meshes if mesh.users == 0)
 

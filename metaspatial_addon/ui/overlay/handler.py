@@ -108,7 +108,7 @@ def _items(
             tree += parts.get(thing, ())
         solid = [thing for thing in tree if has_shape(thing)]
         if solid:
-            yield root, solid, (root.get(turn_visibility.OF) or root).metaspatial.front
+            yield root, solid, (root.get(turn_visibility.ORIGINAL) or root).metaspatial.front
 
 
 @persistent

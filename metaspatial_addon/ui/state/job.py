@@ -321,13 +321,13 @@ class Job:
         self._restarts += 1
         self._placing.close()
         turn = self._arrived_turn()
-        self._placing = self._arrival() if turn is None else turn_visibility.showing(self._scene(), turn)
+        self._placing = self._arrival() if turn is None else turn_visibility.show_in_steps(self._scene(), turn)
 
     def _arrival(self) -> Iterator[None]:
         """Put the turn that came last into the file and show it, step by step."""
         work, message = self._work, self._message
-        turn = yield from turn_collections.arrive(
-            turn_collections.Arrival(
+        turn = yield from turn_collections.build_turn(
+            turn_collections.IncomingTurn(
                 scene=work.request.scene,
                 run=work.request.run,
                 title=work.request.title,
@@ -343,7 +343,7 @@ class Job:
         work.arrived[message["number"]] = turn.session_uid
         self._unpushed = f"MetaSpatial: Turn {turn[turns.KEY]['turn']}"
         list_turn(self._scene(), turn)
-        yield from turn_visibility.showing(self._scene(), turn)
+        yield from turn_visibility.show_in_steps(self._scene(), turn)
 
     def _arrived_turn(self) -> bpy.types.Collection | None:
         """The turn that is being placed, once it is in the file."""

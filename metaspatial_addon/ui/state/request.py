@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 
 from ...blender.meshes import GEOMETRY
-from ...blender.scene_io.scene_export import write_handover
+from ...blender.scene_io.scene_export import export_scene
 from ...blender.turns import turn_collections, turn_visibility, turns
 from ...worker.protocol import SCENE_FILE
 from . import api_key, preferences
@@ -59,7 +59,7 @@ class Request:
             raise NotReady("The scene was deleted: nothing was laid out")
         there = {thing.session_uid: thing for thing in scene.objects}
         objects = [there[uid] for uid in self.originals.values() if uid in there]
-        write_handover(folder / SCENE_FILE, scene, objects)
+        export_scene(folder / SCENE_FILE, scene, objects)
 
 
 def build(context: bpy.types.Context, mode: str) -> Request:
@@ -205,7 +205,7 @@ def chosen_roots(context: bpy.types.Context) -> list[bpy.types.Object]:
     while holder is not None:  # what holds the floor holds the room
         barred.add(holder)
         holder = holder.parent
-    among = dict.fromkeys(thing.get(turn_visibility.OF, thing) for thing in chosen)
+    among = dict.fromkeys(thing.get(turn_visibility.ORIGINAL, thing) for thing in chosen)
     among = {
         thing: None
         for thing in among

@@ -108,7 +108,7 @@ def test_a_failed_render_leaves_the_stage_as_it_was(stage, renderer, monkeypatch
     def fail(*_: object) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(renderer.studio, "_render", fail)
+    monkeypatch.setattr(renderer.render_scene, "render", fail)
     with pytest.raises(RuntimeError, match="no memory"):
         renderer.room_view(stage, some_task, layout, 32)
     assert all(len(o.users_scene) == 1 for o in stage.room.all)

@@ -124,12 +124,12 @@ def test_every_object_is_told_apart(kit):
     stage.open(some_task)
     stage.place(layout)
     body = stage.bodies["a"]
-    renderer.studio.camera.data.type, renderer.studio.camera.data.ortho_scale = "ORTHO", 2.0
+    renderer.render_scene.camera.data.type, renderer.render_scene.camera.data.ortho_scale = "ORTHO", 2.0
     above = (np.array([2, 1.5, 10]), np.eye(3))
     for number in (1, 2, 127, 128, 254, 255, 256, 257, 700):
         body.object.pass_index = number
-        with renderer.studio.showing([body.object]):
-            (taken,) = renderer.studio.take_ids([above], 16)
+        with renderer.render_scene.linked([body.object]):
+            (taken,) = renderer.render_scene.render_ids([above], 16)
             assert np.all(taken == number)
 
 
@@ -142,10 +142,10 @@ def test_views_taken_at_once_are_those_taken_one_by_one(kit):
         body.object.pass_index = number
     views = standing_places(some_task.room, stage.placed)
     assert len(views) == 3
-    with renderer.studio.showing([*stage.room.all, *(body.object for body in stage.placed)]):
-        at_once = renderer.studio.take_ids(views, 64)
-        alone = [renderer.studio.take_ids([view], 64)[0] for view in views]
-        pair = renderer.studio.take_ids(views[:2], 64)
+    with renderer.render_scene.linked([*stage.room.all, *(body.object for body in stage.placed)]):
+        at_once = renderer.render_scene.render_ids(views, 64)
+        alone = [renderer.render_scene.render_ids([view], 64)[0] for view in views]
+        pair = renderer.render_scene.render_ids(views[:2], 64)
     assert all(np.array_equal(a, b) for a, b in zip(at_once, alone, strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(pair, alone[:2], strict=True))
     assert not np.array_equal(alone[0], alone[1]) and not np.array_equal(alone[1], alone[2])

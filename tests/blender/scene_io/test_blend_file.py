@@ -16,7 +16,7 @@ import pytest
 
 from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.physics.stage import Stage
-from metaspatial_addon.blender.rendering.presentation import dress_scene
+from metaspatial_addon.blender.rendering.presentation import add_presentation
 from metaspatial_addon.blender.scene_io import blend_file
 from metaspatial_addon.blender.scene_io.items import load_item
 from metaspatial_addon.blender.turns import turns
@@ -82,7 +82,7 @@ def made(library):
         first = turns.from_stage(run, objects, {**LAYOUT.poses, "bed_1": Pose(2, 2, 0, 0)})
         turns.add_turn(run, first, {"score": {"reward": 0.4}})
         turns.add_turn(run, turns.from_stage(run, objects, LAYOUT.everywhere(task)), {"score": {"reward": 0.9}})
-        dress_scene(scene, ROOM, room.objects)
+        add_presentation(scene, ROOM, room.objects)
     return scene, run
 
 

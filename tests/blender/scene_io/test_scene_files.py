@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mathutils import Euler, Matrix, Quaternion
 
-from metaspatial_addon.blender.frames import apply, pose_array, world
+from metaspatial_addon.blender.frames import pose_array, transform_points, world_array
 from metaspatial_addon.blender.meshes import evaluated_parts, in_scene, mesh_points, remove_blocks
 from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
 from metaspatial_addon.core.task import Layout, Pose
@@ -52,7 +52,7 @@ def state(scene):
     with in_scene(scene) as depsgraph:
         return {
             o.as_pointer(): (
-                world(o, depsgraph),
+                world_array(o, depsgraph),
                 np.array(o.matrix_parent_inverse @ o.matrix_basis),
                 np.abs(np.array(o.scale)),
             )
@@ -81,7 +81,9 @@ def assert_there_and_back(scene, movable, seed=0, **how):
         put(snapshot, Layout(snapshot.task.id, poses))
         for item_id, pose in poses.items():
             size = snapshot.task.item(item_id).size
-            local = apply(np.linalg.inv(snapshot.frame @ pose_array(pose)), points_of(scene, snapshot, item_id))
+            local = transform_points(
+                np.linalg.inv(snapshot.frame @ pose_array(pose)), points_of(scene, snapshot, item_id)
+            )
             low, high = local.min(axis=0), local.max(axis=0)
             assert np.allclose(low, (-size[0] / 2, -size[1] / 2, 0), atol=1e-5), item_id
             assert np.allclose(high, (size[0] / 2, size[1] / 2, size[2]), atol=2e-5), item_id

@@ -40,7 +40,7 @@ def task_message(roots: Sequence[bpy.types.Object], others: Sequence[bpy.types.O
         "task": {"id": "scene"},
         "notes": {},
         "left_out": [],
-        "frame": turn_collections.flat(Matrix.Translation((1, 0, 0))),
+        "frame": turn_collections.matrix_to_list(Matrix.Translation((1, 0, 0))),
         "objects": {thing.name: [member.name for member in tree(thing)] for thing in (*roots, *others)},
     }
 
@@ -58,7 +58,7 @@ def turn_message(
             "item": root.name,
             "name": thing.name,
             "hidden": False,
-            "matrix": turn_collections.flat(move @ thing.matrix_world),
+            "matrix": turn_collections.matrix_to_list(move @ thing.matrix_world),
         }
         for root, move in moves.items()
         for thing in tree(root)
@@ -96,10 +96,10 @@ def arrival(
     scene: bpy.types.Scene | None = None,
     others: Sequence[bpy.types.Object] = (),
     **told: Any,
-) -> turn_collections.Arrival:
+) -> turn_collections.IncomingTurn:
     """A turn that is to arrive in a scene."""
     members = [thing for root in (*moves, *others) for thing in tree(root)]
-    return turn_collections.Arrival(
+    return turn_collections.IncomingTurn(
         scene=(scene or bpy.context.scene).session_uid,
         run=run,
         title="calm bedroom",
@@ -112,9 +112,9 @@ def arrival(
     )
 
 
-def let_arrive(given: turn_collections.Arrival) -> bpy.types.Collection:
+def let_arrive(given: turn_collections.IncomingTurn) -> bpy.types.Collection:
     """All steps of an arrival; its turn, which is shown."""
-    steps = turn_collections.arrive(given)
+    steps = turn_collections.build_turn(given)
     while True:
         try:
             next(steps)

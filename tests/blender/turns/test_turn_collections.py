@@ -31,7 +31,7 @@ def world(thing: bpy.types.Object) -> np.ndarray:
 
 
 def copy_of(turn: bpy.types.Collection, original: bpy.types.Object) -> bpy.types.Object:
-    return next(copy for copy in turn.objects if copy.get(turn_visibility.OF) == original)
+    return next(copy for copy in turn.objects if copy.get(turn_visibility.ORIGINAL) == original)
 
 
 def seen(scene: bpy.types.Scene) -> set[str]:
@@ -134,7 +134,7 @@ def test_a_turn_belongs_to_its_scene(scene):
     assert np.allclose(world(bed), np.array(MOVE), atol=1e-6)
     bpy.data.scenes.remove(other)
     with pytest.raises(LookupError):
-        let_arrive(turn_collections.Arrival(0, "x", "x", 1, {}, {}, {}, (), ""))
+        let_arrive(turn_collections.IncomingTurn(0, "x", "x", 1, {}, {}, {}, (), ""))
 
 
 def test_accept_moves_roots_and_their_children_follow(scene):
@@ -148,7 +148,7 @@ def test_accept_moves_roots_and_their_children_follow(scene):
     assert np.allclose(world(copy_of(turn, drawer)), np.array(MOVE) @ before, atol=1e-6)
     wanted = np.array(MOVE) @ world(cabinet)
     accepted = turn_collections.accept(scene, turn)
-    assert accepted == turn_collections.Accepted(1, ())
+    assert accepted == turn_collections.AcceptResult(1, ())
     assert np.allclose(world(cabinet), wanted, atol=1e-6)
     assert np.allclose(world(drawer), np.array(MOVE) @ before, atol=1e-6)
     assert tuple(cabinet.delta_location) == pytest.approx((0.2, 0, 0)) and cabinet.rotation_mode == "QUATERNION"
@@ -319,7 +319,7 @@ def test_objects_deleted_before_a_turn_arrives_are_left_out(scene):
     scene.collection.objects.unlink(desk)
     bed.name = "Renamed"
     turn = let_arrive(given)
-    assert [copy[turn_visibility.OF] for copy in turn.objects] == [bed]
+    assert [copy[turn_visibility.ORIGINAL] for copy in turn.objects] == [bed]
     assert copy_of(turn, bed)[turns.KEY] == "Bed", "the item keeps the id that the record speaks of"
 
 
@@ -328,7 +328,7 @@ def test_an_arrival_that_is_broken_off_leaves_nothing(scene, steps):
     bed, lamp = box("Bed"), box("Lamp")
     given = arrival({bed: MOVE, lamp: MOVE})
     before = {block.session_uid for block in data_blocks()}
-    going = turn_collections.arrive(given)
+    going = turn_collections.build_turn(given)
     for _ in range(steps):
         next(going, None)
     there = bool(turns.runs(scene))
@@ -344,7 +344,7 @@ def test_an_arrival_that_is_broken_off_leaves_nothing(scene, steps):
 def test_an_original_that_goes_while_it_is_copied_is_noticed(scene):
     bed, lamp = box("Bed"), box("Lamp")
     given = arrival({bed: MOVE, lamp: MOVE})
-    going = turn_collections.arrive(given)
+    going = turn_collections.build_turn(given)
     next(going)
     bpy.data.objects.remove(lamp)
     with pytest.raises(ReferenceError):
@@ -411,5 +411,5 @@ def test_the_layout_follows_the_artists_corrections(scene):
 def test_the_record_says_what_a_turn_went_on_from(scene):
     bed = box("Bed")
     given = arrival({bed: MOVE})
-    turn = let_arrive(turn_collections.Arrival(**{**vars(given), "start": {"mode": "refine", "turn": 2}}))
+    turn = let_arrive(turn_collections.IncomingTurn(**{**vars(given), "start": {"mode": "refine", "turn": 2}}))
     assert turns.read_turn(turn)["start"] == {"mode": "refine", "turn": 2}

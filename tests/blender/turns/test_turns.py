@@ -12,7 +12,7 @@ from mathutils import Matrix, Vector
 
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.blender.physics.room import OUTWARD
-from metaspatial_addon.blender.rendering.presentation import dress_scene
+from metaspatial_addon.blender.rendering.presentation import add_presentation
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Pose, Room
@@ -125,7 +125,7 @@ def test_duplicates_of_an_artists_objects_keep_together(scene):
     root.keyframe_insert("location", frame=1)
     bpy.context.view_layer.update()
     move = Matrix.Translation((5, 0, 0)) @ Matrix.Rotation(math.pi / 2, 4, "Z")
-    placed = [turns.Placed("sofa", thing, move @ thing.matrix_world) for thing in (root, seat)]
+    placed = [turns.PlacedObject("sofa", thing, move @ thing.matrix_world) for thing in (root, seat)]
     turn = turns.add_turn(turns.new_run(scene, "r"), placed, {})
     bpy.context.view_layer.update()
     copies = {thing.name: thing for thing in turn.objects}
@@ -146,7 +146,7 @@ def test_scene_is_lit_and_framed(scene):
     for thing in (ceiling, near, far):
         scene.collection.objects.link(thing)
     bpy.context.view_layer.update()
-    dress_scene(scene, room, [ceiling, near, far])
+    add_presentation(scene, room, [ceiling, near, far])
     assert [thing.hide_render for thing in (ceiling, near, far)] == [True, True, False]
     assert scene.camera is not None and any(thing.type == "LIGHT" for thing in scene.objects)
     bpy.context.view_layer.update()
@@ -161,12 +161,12 @@ def test_an_artists_camera_and_units_stay(scene):
     scene.collection.objects.link(camera)
     scene.camera, scene.render.engine = camera, "CYCLES"
     room = Room("bedroom", ((0, 0), (4, 0), (4, 3), (0, 3)), 2.7)
-    dress_scene(scene, room)
+    add_presentation(scene, room)
     assert scene.camera == camera and scene.render.engine == "CYCLES"
     scene.camera = None
     frame = np.diag([100.0, 100, 100, 1])
     frame[:3, 3] = 700, 0, 0
-    dress_scene(scene, room, frame=frame)
+    add_presentation(scene, room, frame=frame)
     bpy.context.view_layer.update()
     seen = world_to_camera_view(scene, scene.camera, Vector((900, 150, 0)))
     assert 0.3 < seen.x < 0.7 and 0.2 < seen.y < 0.6

@@ -196,9 +196,12 @@ def test_compared_turns_show_ghosts_and_arrows(scene) -> None:
     run = turns.new_run(scene, "test")
     made = []
     for x in (1.0, 3.0):
-        turn = turns.add_turn(run, [turns.Placed("item_1", item, Matrix.Translation((x, 0, 0.5)))], {})
+        turn = turns.add_turn(run, [turns.PlacedObject("item_1", item, Matrix.Translation((x, 0, 0.5)))], {})
         (copy,) = turn.objects
-        copy[turn_visibility.OF], copy[turn_collections.AT] = item, turn_collections.flat(copy.matrix_world)
+        copy[turn_visibility.ORIGINAL], copy[turn_collections.ROOT_MATRIX] = (
+            item,
+            turn_collections.matrix_to_list(copy.matrix_world),
+        )
         made.append(turn)
     bpy.ops.object.select_all(action="DESELECT")
     scene.metaspatial.compare_with = made[0]
@@ -212,9 +215,9 @@ def test_compared_turns_show_ghosts_and_arrows(scene) -> None:
 def test_the_copies_of_a_shown_turn_have_the_fronts_of_the_originals(scene) -> None:
     item = add_cube()
     run = turns.new_run(scene, "test")
-    turn = turns.add_turn(run, [turns.Placed("item_1", item, Matrix.Translation((2, 1, 0.5)))], {})
+    turn = turns.add_turn(run, [turns.PlacedObject("item_1", item, Matrix.Translation((2, 1, 0.5)))], {})
     (copy,) = turn.objects
-    copy[turn_visibility.OF] = item
+    copy[turn_visibility.ORIGINAL] = item
     turn_visibility.show(scene, turn)
     item.metaspatial.front = "+Y"
     assert np.allclose(tip(drawn()[0]), (2, 1 + 0.96, LIFT), atol=1e-5)

@@ -33,7 +33,7 @@ def test_a_layout_from_click_to_accept(scene, folder):
     wait_until(lambda: job.tick() is None or not job.current.busy, 90)
     assert job.current.notice is None and turn_visibility.all_turns(scene)
     turn = turn_visibility.shown(scene)
-    assert {copy[turn_visibility.OF] for copy in turn.objects} == {bed, lamp}
+    assert {copy[turn_visibility.ORIGINAL] for copy in turn.objects} == {bed, lamp}
     assert turn[turn_collections.TOP].size[:] == (128, 128)
     assert not job_folders(folder), "the temporary folder is gone"
     assert {thing: thing.matrix_basis for thing in before} == before

@@ -137,7 +137,7 @@ def test_objects_renamed_moved_and_deleted_meanwhile(scene, recorded):
     worker.says_done()
     until_idle()
     (copy,) = turn_visibility.shown(scene).objects
-    assert copy[turn_visibility.OF] == bpy.data.objects["Renamed"] and copy.location.x == pytest.approx(3)
+    assert copy[turn_visibility.ORIGINAL] == bpy.data.objects["Renamed"] and copy.location.x == pytest.approx(3)
     assert job.current.notice is None
 
 
