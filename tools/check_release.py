@@ -1,7 +1,8 @@
 """Hold versions together and print the newest notes: `python tools/check_release.py [TAG]`.
 
 The version stands in blender_manifest.toml, pyproject.toml and the newest heading of CHANGELOG.md. With a tag, such as
-`v1.2.3`, it must be that version, and the changelog must not call it unreleased. Exit code 1 and one line where they differ.
+`v1.2.3`, it must be that version, and the changelog must not call it unreleased. One line and exit code
+1 where they differ.
 """
 
 from __future__ import annotations
