@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
         stage = open_.enter_context(Stage())
         renderer = open_.enter_context(_renderer(policy)) if args.pictures else None
-        env = LayoutEnv(stage, renderer, prompt_format_of(policy), turns=args.turns, pictures=policy.sees_images)
+        env = LayoutEnv(stage, renderer, prompt_format_of(policy), max_turns=args.turns, show_images=policy.sees_images)
         measured = measure_all(pairs, env, policy, plans)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until what was measured is written
         if not measured.ledger.tasks:

@@ -25,8 +25,8 @@ from headless.rl.logs.records import Recorded, read_recorded
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, Progress, Turn, play, prompt_format_of
-from metaspatial_addon.episode.records import append_line, fault_names, mended, turn_record
+from metaspatial_addon.episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
+from metaspatial_addon.episode.records import append_line, fault_changes, fault_names, turn_record
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.weights import DEFAULT
 
@@ -83,7 +83,12 @@ def main(argv: list[str]) -> None:
             measured, weights = held.enter_context(replay.measuring(recorded, renderer)), recorded.weights
             settings = {**recorded.settings, **settings}
         env = LayoutEnv(
-            stage, measured, prompt_format_of(policy), weights=weights, turns=args.turns, pictures=policy.sees_images
+            stage,
+            measured,
+            prompt_format_of(policy),
+            weights=weights,
+            max_turns=args.turns,
+            show_images=policy.sees_images,
         )
         outcome, records = _play(env, policy, source, args, folder, settings)
         if renderer is not None and measured is None:
@@ -268,8 +273,8 @@ def _play(
     meshes = None if source.snapshot is None else source.snapshot.meshes
     records: list[dict[str, Any]] = []
     for event in play(env, policy, source.task, args.seed, args.samples, args.temperature, meshes):
-        if isinstance(event, Progress):
-            cli.progress(f"turn {event.turn} of at most {event.turns}: {event.phase}")
+        if isinstance(event, PhaseStarted):
+            cli.progress(f"turn {event.turn} of at most {event.max_turns}: {event.phase}")
         elif isinstance(event, Turn):
             record = turn_record(env, event, settings)
             record["images"] = [name for name, image in event.images.items() if image]
@@ -358,7 +363,7 @@ def table(outcome: Outcome) -> str:
 
 
 def _difference(before: Evidence, after: Evidence) -> str:
-    gone, new = mended(before, after)
+    gone, new = fault_changes(before, after)
     told = "; ".join(gone) or "nothing"
     return f"{told} (new: {'; '.join(new)})" if new else told
 

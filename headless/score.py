@@ -186,12 +186,12 @@ def _score_all(scorer: Scorer, pairs: Iterator[Pair], out: TextIO) -> tuple[int,
 def score(scorer: Scorer, task: Task, answer: Answer) -> Score:
     """The score of an answer; with the view term where the scorer has a renderer. Raises InfraFault, InputError."""
     if answer.layout is None:
-        return scorer.unusable(task, answer.grade)
+        return scorer.score_unusable(task, answer.grade)
     scorer.open(task)
     evidence = scorer.physics(task, answer.layout)
     if scorer.renderer is None:
         return scorer.score(task, answer.grade, evidence)
-    return scorer.score(task, answer.grade, replace(evidence, view=scorer.view(task, answer.layout)))
+    return scorer.score(task, answer.grade, replace(evidence, view=scorer.measure_view(task, answer.layout)))
 
 
 if __name__ == "__main__":

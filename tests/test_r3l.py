@@ -63,7 +63,7 @@ def test_the_embedded_model_plays_a_full_episode(name):
     task = r3l_task(DATA / f"{name}.json")
     policy = BuiltinPolicy()
     with Stage() as stage:
-        env = LayoutEnv(stage, prompt_format=prompt_format_of(policy), turns=3, pictures=False)
+        env = LayoutEnv(stage, prompt_format=prompt_format_of(policy), max_turns=3, show_images=False)
         *_, outcome = play(env, policy, task, seed=3, samples=2)
     assert not outcome.failure
     assert [turn.status for turn in outcome.turns] == ["ok"] * len(outcome.turns)

@@ -97,7 +97,7 @@ def measure_all(
         interrupted = True
         cli.progress(f"interrupted after {len(parts)} of {len(pairs)} tasks, which are kept")
     sources = (*BASELINES, *(plan.name for plan in plans))
-    rows = (*BASELINES, *(row for plan in plans for row in rows_of(plan.name, env.most_turns)))
+    rows = (*BASELINES, *(row for plan in plans for row in rows_of(plan.name, env.max_turns)))
     return Measured(
         Results(
             {task_id: mark for part in parts for task_id, mark in part.ledger.tasks.items()},
@@ -130,7 +130,7 @@ def _measure_baselines(done: Measured, scorer: Scorer, task: Task, known: Layout
             scorer.open(task)
             evidence = scorer.physics(task, layout)
             if scorer.renderer is not None:
-                evidence = replace(evidence, view=scorer.view(task, layout))
+                evidence = replace(evidence, view=scorer.measure_view(task, layout))
         except InfraFault as error:
             _failed(done, name, task, seed, str(error))
             continue
@@ -143,7 +143,7 @@ def _measure_episode(done: Measured, env: LayoutEnv, policy: Policy, plan: Plan,
     if outcome.failure:
         _failed(done, plan.name, task, seed, outcome.failure)
         return
-    add_turns(done.ledger, plan.name, task, seed, outcome, env.most_turns)
+    add_turns(done.ledger, plan.name, task, seed, outcome, env.max_turns)
     if plan.name == DEFAULT:
         done.results.append(Result(task, seed, outcome.best or outcome.turns[-1]))
 

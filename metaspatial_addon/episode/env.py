@@ -1,7 +1,7 @@
-"""The loop: ask, place, look, score, feed back, stop. The button, the commands and training all run this one.
+"""The loop of an episode: ask, place, measure, render, score, feed back. The button, the commands and training run it.
 
-`LayoutEnv` holds one episode in the Gym shape and asks nobody; training drives it. `play` asks a policy turn by turn
-and reports each phase, so that its caller can show progress and cancel between phases by closing it.
+`LayoutEnv` holds one episode and has the shape of a Gymnasium environment; training drives it. `play` asks a policy
+turn by turn and reports each phase, so that its caller can show progress and cancel between phases by closing it.
 """
 
 from __future__ import annotations
@@ -25,62 +25,71 @@ from ..scoring.judge import Judge
 from ..scoring.score import Score
 from ..scoring.weights import DEFAULT, Weights
 from .repair import effort, lock_faultless_items, merge_unmoved
-from .scorer import InfraFault, Pictures, Renders, Scorer, attempt
-from .turn import Candidate, Observation, Outcome, Turn
+from .scorer import InfraFault, LayoutRenderer, Renders, Scorer, attempt
+from .turn import Candidate, Outcome, Turn
 
 if TYPE_CHECKING:
     import bpy
 
     from ..blender.physics.stage import Stage
 
-NO_BETTER = 1e-6
-"""Rewards that differ by less are the same: they come from floating-point renders."""
+REWARD_TOLERANCE = 1e-6
+"""Rewards that differ by no more are equal: they come from floating-point renders."""
 
 
 class LayoutEnv:
-    """One episode after another on a stage, in the Gym shape; whoever drives it brings the answers.
+    """An environment that plays one episode after another on a stage, in the shape of `gymnasium.Env`.
 
-    `step(text)` is `take(weigh(text))`; a driver with several samples weighs them all and takes one. Environments
-    that share a stage may be stepped in any order. With `pictures` False the conversation has none, even if there is
-    a renderer; otherwise it has the rendering's own plans, which need no renderer, or else renders. An episode is over
-    when a usable turn has nothing left to mend, or is no better than the best one before it, or is the empty list, and
-    after `turns` turns.
+    An observation is the conversation's new messages, those since the last answer; an action is the text of an answer.
+    `step(completion)` is `commit(evaluate(completion))`: with several samples, evaluate them all and commit one.
+    Environments that share a stage may be stepped in any order.
 
-    An episode may begin from a layout that stands already (`start`). The conversation then holds it as the assistant's
-    first answer, with the feedback that a turn would have got, so that the first turn is asked to mend it. The start
-    is no turn, but turns are measured by it: one that is no better ends the episode, and is never the best.
+    With `show_images` False the conversation has no images, even where there is a renderer; otherwise it has the
+    plans that the prompt format draws itself, or else renders.
+
+    An episode terminates when a usable turn has no fault left, is no better than the best before it, or is the empty
+    list; it is truncated after `max_turns` turns.
+
+    An episode may begin from an existing layout (`start`). The conversation then holds it as the assistant's first
+    answer, with the feedback that a turn would have got, so that the first turn is asked to repair it. The start is no
+    turn, but turns are compared with it: one that is no better ends the episode, and is never the best.
     """
 
     def __init__(
         self,
         stage: Stage,
-        renderer: Pictures | None = None,
+        renderer: LayoutRenderer | None = None,
         prompt_format: PromptFormat | None = None,
         judge: Judge | None = None,
         weights: Weights | Literal["paper"] = DEFAULT,
-        turns: int = 3,
-        pictures: bool = True,
+        max_turns: int = 3,
+        show_images: bool = True,
     ):
-        if turns < 1:
-            raise ValueError(f"turns: expected at least 1, got {turns}")
+        if max_turns < 1:
+            raise ValueError(f"max_turns: expected at least 1, got {max_turns}")
         self.scorer = Scorer(stage, renderer, judge, weights)
         self.prompt_format = prompt_format if prompt_format is not None else FullFormat()
-        self.most_turns, self.pictures = turns, pictures
+        self.max_turns, self.show_images = max_turns, show_images
         self.turns: list[Turn] = []
-        self.done = True
+        self.terminated, self.truncated = True, False  # until the first reset there is no episode to step
         self.conversation: Conversation = ()
         self.timings = _no_timings()
         self.image_names: dict[bytes, str] = {}
-        """File names of all pictures of the episode, those of the empty room and of the start included."""
+        """File names of all images of the episode, those of the empty room and of the start included."""
         self.start_score: Score | None = None
-        """The score of the layout that the episode began from, if it did."""
+        """The score of the layout that the episode began from, if it began from one."""
         self.start_images: dict[str, bytes] = {}
-        """The start's pictures, as `Turn.images`."""
+        """PNG of the start by file name, as `Turn.images`."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the episode is over."""
+        return self.terminated or self.truncated
 
     @property
     def best(self) -> Turn | None:
         """The usable turn of the highest reward, the earliest of equals; none that is no better than the start."""
-        usable = [turn for turn in self.turns if turn.status == "ok" and not self._no_better(turn, self.start_score)]
+        usable = [turn for turn in self.turns if turn.status == "ok" and not _no_better(turn, self.start_score)]
         return max(usable, key=lambda turn: turn.score.reward or 0.0, default=None)
 
     def reset(
@@ -90,14 +99,22 @@ class LayoutEnv:
         meshes: Mapping[str, bpy.types.Mesh] | None = None,
         start: Layout | None = None,
         minimal: bool = False,
-    ) -> Observation:
-        """Begin an episode. `meshes` are the items' own, by id, where they do not come from `asset`.
+    ) -> tuple[Conversation, dict[str, Any]]:
+        """Begin an episode.
 
-        `start` is a layout to go on from; it must place every item that is not locked. With `minimal` only those items
-        may move that have a fault in it, whatever an answer says; where none may, the episode is over at once.
+        Args:
+            task: what to lay out; at least one item must not be locked.
+            seed: kept for the record, and given to the judge.
+            meshes: the items' own meshes by item id, where they do not come from `asset`.
+            start: a layout to go on from; it must place every item that is not locked.
+            minimal: let only those items move that have a fault in `start`, whatever an answer says. Where none of
+                these may move, the episode is over at once.
 
-        Raises InputError for a task with nothing to place, for a start that leaves an item out and for an asset that
-        cannot be read, and InfraFault.
+        Returns:
+            The observation, and info: with a start, its score as JSON under "score"; else empty.
+
+        Raises InputError for a task with nothing to place, a start that leaves an item out or an asset that cannot be
+        read, and InfraFault.
         """
         if not task.movable:
             raise InputError(f"task {task.id}", "items", "at least one that is not locked")
@@ -105,14 +122,16 @@ class LayoutEnv:
         if missing:
             raise InputError(f"start of task {task.id}", "placements", f"a pose for {missing[0]}")
         if minimal and start is None:
-            raise ValueError("minimal: expected a start whose faults are to be mended")
+            raise ValueError("minimal: expected a start whose faults are to be repaired")
         self.task, self.seed, self._meshes = task, seed, meshes
-        self.asked = task
+        self.prompted_task = task
+        """The task as the policy is given it: with `minimal`, items without a fault are locked."""
         self.layout: Layout | None = None
         self.start_score, self.start_images = None, {}
-        self.turns, self.conversation, self.image_names, self.done = [], (), {}, False
+        self.turns, self.conversation, self.image_names = [], (), {}
+        self.terminated = self.truncated = False
         self._measured: dict[tuple[tuple[str, Pose], ...], Evidence] = {}
-        self._look: Renders | None = None
+        self._renders: Renders | None = None
         self.timings = _no_timings()
         self.scorer.open(task, meshes)
         opening, evidence = Layout(task.id), None
@@ -121,101 +140,91 @@ class LayoutEnv:
             with self.timed("physics"):
                 evidence = self._evidence(start)
             if minimal:
-                self.asked = lock_faultless_items(task, start, evidence)
-                opening = Layout(task.id, {i.id: start.poses[i.id] for i in self.asked.locked if i.id in start.poses})
-        shown: tuple[bytes, ...] = ()
-        if self.pictures:
+                self.prompted_task = lock_faultless_items(task, start, evidence)
+                locked = self.prompted_task.locked
+                opening = Layout(task.id, {item.id: start.poses[item.id] for item in locked if item.id in start.poses})
+        images: tuple[bytes, ...] = ()
+        if self.show_images:
             with self.timed("render"):
-                shown = self._pictures(opening, None)
-        for kind, image in zip(("top", "view"), shown, strict=False):
+                images = self._prompt_images(opening, None)
+        for kind, image in zip(("top", "view"), images, strict=False):
             self.image_names[image] = f"room_{kind}.png"
-        self.conversation = self.prompt_format.first(self.asked, shown)
-        if start is not None:
-            self._begin_from(start, self.scorer.score(task, USABLE, evidence))
-        return Observation(self.conversation)
+        self.conversation = self.prompt_format.first(self.prompted_task, images)
+        if start is None:
+            return self.conversation, {}
+        feedback = self._feedback("start", start, USABLE, self.scorer.score(task, USABLE, evidence))
+        self.start_score, self.start_images = feedback.score, feedback.images
+        self._add_image_names(feedback.images)
+        answer = Message("assistant", self.prompt_format.answer_text(self.prompted_task, start))
+        self.conversation = (*self.conversation, answer, feedback.message)
+        self.layout, self._renders = start, feedback.renders
+        self.terminated = not self.prompted_task.movable
+        return self.conversation, {"score": feedback.score.to_json()}
 
-    def _begin_from(self, start: Layout, score: Score) -> None:
-        """Go on as if a layout that stands had been the first answer."""
-        seen = self._seen("start", start, USABLE, score)
-        self.start_score, self.start_images = seen.score, seen.images
-        self._name(seen.images)
-        said = Message("assistant", self.prompt_format.answer_text(self.asked, start))
-        self.conversation = (*self.conversation, said, seen.message)
-        self.layout, self._look = start, seen.look
-        self.done = not self.asked.movable
-
-    def weigh(self, text: str, seed: int | None = None) -> Candidate:
+    def evaluate(self, completion: str, seed: int | None = None) -> Candidate:
         """Read an answer and score it by physics, without changing the episode. Raises InfraFault."""
         self._check_running()
-        answer = self.prompt_format.read(text, self.asked, self.layout)
-        if self.asked is not self.task and answer.layout is not None:
+        answer = self.prompt_format.read(completion, self.prompted_task, self.layout)
+        if self.prompted_task is not self.task and answer.layout is not None:
             answer = merge_unmoved(self.task, answer, answer.layout.poses, self.layout)
         if answer.layout is None:
-            return Candidate(text, answer, self.scorer.unusable(self.task, answer.grade), seed)
+            return Candidate(completion, answer, self.scorer.score_unusable(self.task, answer.grade), seed)
         with self.timed("physics"):
             evidence = self._evidence(answer.layout)
-        return Candidate(text, answer, self.scorer.score(self.task, answer.grade, evidence), seed)
+        return Candidate(completion, answer, self.scorer.score(self.task, answer.grade, evidence), seed)
 
-    def step(self, answer_text: str) -> tuple[Observation, float, bool, dict[str, Any]]:
-        """Answer the last observation: the next one, the reward, whether the episode is over, and info.
+    def step(self, completion: str) -> tuple[Conversation, float, bool, bool, dict[str, Any]]:
+        """Answer the last observation.
 
-        `info` has the status, the score object and the `Turn`. Raises InfraFault; the episode then stands as before.
+        Returns:
+            observation: the messages that answer back; they are made even where the episode is over.
+            reward: of this turn.
+            terminated: no fault is left, the turn is no better than the best before it, or it is the empty list.
+            truncated: `max_turns` ended the episode, which would have gone on.
+            info: "status", "score" (as JSON) and "turn" (the `Turn`).
+
+        Raises InfraFault; the episode then stands as before. Raises ValueError where the episode is over.
         """
-        return self.take(self.weigh(answer_text))
+        return self.commit(self.evaluate(completion))
 
-    def take(
+    def commit(
         self, candidate: Candidate, samples: tuple[Candidate, ...] = ()
-    ) -> tuple[Observation, float, bool, dict[str, Any]]:
-        """Make a weighed answer the turn's. `samples` are all that were weighed, for the record."""
+    ) -> tuple[Conversation, float, bool, bool, dict[str, Any]]:
+        """Make an evaluated answer the turn's, as `step` does. `samples` are all candidates, for the record."""
         self._check_running()
         number, answer, score = len(self.turns) + 1, candidate.answer, candidate.score
         before = self.best.score if self.best is not None else self.start_score
-        asked = (*self.conversation, Message("assistant", candidate.text))
+        conversation = (*self.conversation, Message("assistant", candidate.text))
         images: dict[str, bytes] = {}
         if answer.layout is None:
-            message = self.prompt_format.correction(self.asked, answer.problems)
+            message = self.prompt_format.correction(self.prompted_task, answer.problems)
         else:
-            seen = self._seen(f"turn_{number:02d}", answer.layout, answer.grade, score)
-            score, images, message = seen.score, seen.images, seen.message
-            self.layout, self._look = answer.layout, seen.look
+            feedback = self._feedback(f"turn_{number:02d}", answer.layout, answer.grade, score)
+            score, images, message = feedback.score, feedback.images, feedback.message
+            self.layout, self._renders = answer.layout, feedback.renders
         turn = Turn(
             number,
             score.status,
             score,
-            asked,
+            conversation,
             replace(candidate, score=score),
             samples or (candidate,),
             images,
             self.timings,
         )
         self.turns.append(turn)
-        self._name(images)
-        self.conversation = (*asked, message)
+        self._add_image_names(images)
+        self.conversation = (*conversation, message)
         self.timings = _no_timings()
-        self.done = number >= self.most_turns or self._at_rest(turn, before)
+        if turn.status == "ok":  # a completion that could not be used is asked for again
+            self.terminated = answer.done or score.evidence.clean or _no_better(turn, before)
+        self.truncated = number >= self.max_turns and not self.terminated
         info = {"status": turn.status, "score": score.to_json(), "turn": turn}
-        return Observation((message,)), score.reward or 0.0, self.done, info
-
-    def _seen(self, name: str, layout: Layout, grade: float, score: Score) -> _Seen:
-        """Look at a layout that physics has scored: pictures (their files begin with `name`) and what is said of it."""
-        look, images = None, {}
-        with self.timed("render"):
-            if self.scorer.renderer is not None:
-                look = self._looked(layout)
-                evidence = replace(score.evidence, view=look.view)
-                score = self.scorer.score(self.task, grade, evidence, look.grade)
-                images = {f"{name}_top.png": look.top, f"{name}_view.png": look.room}
-            shown = self._pictures(layout, look) if self.pictures else ()
-        images |= {f"{name}_shown_{k}.png": image for k, image in enumerate(shown, 1) if image not in images.values()}
-        return _Seen(score, look, images, self.prompt_format.feedback(self.asked, layout, score.to_json(), shown))
-
-    def _name(self, images: dict[str, bytes]) -> None:
-        """Remember the pictures' file names, the first of equal ones."""
-        self.image_names |= {image: name for name, image in images.items() if image not in self.image_names}
+        return (message,), score.reward or 0.0, self.terminated, self.truncated, info
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        """Add what runs inside to a phase of the turn in progress."""
+        """Add the seconds that the body takes to a phase of the turn in progress."""
         start = time.perf_counter()
         try:
             yield
@@ -226,28 +235,48 @@ class LayoutEnv:
         if self.done:
             raise ValueError("the episode is over: call reset")
 
+    def _feedback(self, name: str, layout: Layout, grade: float, score: Score) -> _Feedback:
+        """Render a layout that physics has scored, and write the message about it. Image files begin with `name`."""
+        renders, images = None, {}
+        with self.timed("render"):
+            if self.scorer.renderer is not None:
+                renders = self._render(layout)
+                evidence = replace(score.evidence, view=renders.view)
+                score = self.scorer.score(self.task, grade, evidence, renders.judge_grade)
+                images = {f"{name}_top.png": renders.top, f"{name}_view.png": renders.room}
+            prompt_images = self._prompt_images(layout, renders) if self.show_images else ()
+        for k, image in enumerate(prompt_images, 1):
+            if image not in images.values():
+                images[f"{name}_shown_{k}.png"] = image
+        message = self.prompt_format.feedback(self.prompted_task, layout, score.to_json(), prompt_images)
+        return _Feedback(score, renders, images, message)
+
+    def _add_image_names(self, images: dict[str, bytes]) -> None:
+        """Remember the file name of each image, the first of equal images."""
+        self.image_names |= {image: name for name, image in images.items() if image not in self.image_names}
+
     def _evidence(self, layout: Layout) -> Evidence:
-        """Physics of a layout; one that was measured in this episode is not measured again."""
+        """Evidence of a layout by physics. A layout is measured once an episode."""
         key = tuple(layout.poses.items())
         if key not in self._measured:
             self.scorer.open(self.task, self._meshes)
             self._measured[key] = self.scorer.physics(self.task, layout)
         return self._measured[key]
 
-    def _looked(self, layout: Layout) -> Renders:
-        """Pictures of a layout; those of the layout that stands are not rendered again."""
-        if self._look is not None and layout == self.layout:
-            return self._look
+    def _render(self, layout: Layout) -> Renders:
+        """Renders of a layout; those of the current layout are not made again."""
+        if self._renders is not None and layout == self.layout:
+            return self._renders
         self.scorer.open(self.task, self._meshes)
-        return self.scorer.look(self.task, layout, self.seed)
+        return self.scorer.render(self.task, layout, self.seed)
 
-    def _pictures(self, layout: Layout, look: Renders | None) -> tuple[bytes, ...]:
-        """What the policy is shown: the rendering's own drawings, else renders, else nothing."""
+    def _prompt_images(self, layout: Layout, renders: Renders | None) -> tuple[bytes, ...]:
+        """The images that the policy sees: plans drawn by the prompt format, else renders, else none."""
         drawn = self.prompt_format.draw_images(self.task, layout)
         if drawn is not None:
             return drawn
-        if look is not None:
-            return look.top, look.room
+        if renders is not None:
+            return renders.top, renders.room
         renderer = self.scorer.renderer
         if renderer is None:
             return ()
@@ -258,28 +287,19 @@ class LayoutEnv:
             lambda: (renderer.top_view(stage, self.task, layout), renderer.room_view(stage, self.task, layout)),
         )
 
-    def _at_rest(self, turn: Turn, before: Score | None) -> bool:
-        """Whether a turn ends the episode; `before` is the best score until then. One that could not be used is asked
-        for again."""
-        if turn.candidate is None or turn.status != "ok":
-            return False
-        if turn.candidate.answer.done or turn.score.evidence.clean:
-            return True
-        return self._no_better(turn, before)
-
-    @staticmethod
-    def _no_better(turn: Turn, before: Score | None) -> bool:
-        return before is not None and (turn.reward or 0.0) <= (before.reward or 0.0) + NO_BETTER
-
 
 @dataclass(frozen=True)
-class _Seen:
-    """A layout as it was looked at: its score with the render's part, its pictures, and the feedback about it."""
+class _Feedback:
+    """What a layout gets: its score with the view term, its renders, its images by file name, and the message."""
 
     score: Score
-    look: Renders | None
+    renders: Renders | None
     images: dict[str, bytes]
     message: Message
+
+
+def _no_better(turn: Turn, before: Score | None) -> bool:
+    return before is not None and (turn.reward or 0.0) <= (before.reward or 0.0) + REWARD_TOLERANCE
 
 
 def _no_timings() -> dict[str, float]:
@@ -287,11 +307,11 @@ def _no_timings() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """A phase begins: `phase` is model, physics or render, in turn `turn` of at most `turns`."""
+class PhaseStarted:
+    """An event of `play`: a phase of turn `turn`, of at most `max_turns`, begins."""
 
     turn: int
-    turns: int
+    max_turns: int
     phase: Literal["model", "physics", "render"]
 
 
@@ -305,58 +325,51 @@ def play(
     meshes: Mapping[str, bpy.types.Mesh] | None = None,
     start: Layout | None = None,
     minimal: bool = False,
-) -> Iterator[Progress | Turn | Outcome]:
-    """Play an episode: a `Progress` before each phase, a `Turn` after each turn, the `Outcome` at the end.
+) -> Iterator[PhaseStarted | Turn | Outcome]:
+    """Play an episode: yield `PhaseStarted` before each phase, a `Turn` after each turn, the `Outcome` at the end.
 
-    Every turn asks for `samples` answers; physics scores them all and the best goes on to the pictures. A failure of
-    the policy (which has made its own retries) or an InfraFault makes a last turn without a score. To cancel, close
-    the iterator. Raises InputError as `LayoutEnv.reset` does.
+    Every turn asks for `samples` answers; physics scores them all, and the best is rendered and committed. A failure
+    of the policy (which has made its own retries) or an InfraFault makes a last turn without a score. To cancel,
+    close the iterator. Raises InputError as `LayoutEnv.reset` does.
 
-    With `start` the policy mends a layout that stands; with `minimal` it moves only what has a fault there, and of
-    nearly equal answers the one that moves least is taken.
+    With `start` the policy repairs an existing layout; with `minimal` it moves only items that have a fault there,
+    and of nearly equal answers the one that moves least is taken.
     """
     if samples < 1:
         raise ValueError(f"samples: expected at least 1, got {samples}")
+
+    def rank(candidate: Candidate) -> tuple[bool, float]:
+        reward, layout = candidate.score.reward or 0.0, candidate.answer.layout
+        cost = effort(task, start, layout) if minimal and start is not None and layout is not None else 0.0
+        return candidate.score.status == "ok", reward - cost
+
     number = 1
     try:
-        if env.pictures and env.scorer.renderer is not None:
-            yield Progress(number, env.most_turns, "render")
+        if env.show_images and env.scorer.renderer is not None:
+            yield PhaseStarted(number, env.max_turns, "render")
         elif start is not None:
-            yield Progress(number, env.most_turns, "physics")
+            yield PhaseStarted(number, env.max_turns, "physics")
         env.reset(task, seed, meshes, start, minimal)
         while not env.done:
             number = len(env.turns) + 1
-            yield Progress(number, env.most_turns, "model")
+            yield PhaseStarted(number, env.max_turns, "model")
             seeds = [sample_seed(task.id, seed, number, k) for k in range(samples)]
             with env.timed("model"):
                 replies = policy.answer([env.conversation] * samples, seeds, temperature)
-            yield Progress(number, env.most_turns, "physics")
-            weighed = tuple(env.weigh(reply.text, s) for reply, s in zip(replies, seeds, strict=True))
-            best = max(weighed, key=lambda candidate: _rank(candidate, task, start if minimal else None))
+            yield PhaseStarted(number, env.max_turns, "physics")
+            candidates = tuple(env.evaluate(reply.text, s) for reply, s in zip(replies, seeds, strict=True))
+            best = max(candidates, key=rank)
             if env.scorer.renderer is not None and best.answer.layout is not None:
-                yield Progress(number, env.most_turns, "render")
-            env.take(best, weighed)
+                yield PhaseStarted(number, env.max_turns, "render")
+            env.commit(best, candidates)
             yield env.turns[-1]
     except (PolicyError, InfraFault) as error:
-        failed = Turn(
-            number,
-            "infra_fault",
-            Score.infra(task),
-            env.conversation,
-            timings=env.timings,
-            failure=str(error),
-        )
+        score = Score.infra(task)
+        failed = Turn(number, "infra_fault", score, env.conversation, timings=env.timings, failure=str(error))
         yield failed
         yield Outcome((*env.turns, failed), env.best, str(error), env.start_score)
         return
-    yield Outcome(tuple(env.turns), env.best, start=env.start_score)
-
-
-def _rank(candidate: Candidate, task: Task, start: Layout | None) -> tuple[bool, float]:
-    """What the best of several samples has most of. Where a start is given, moving away from it has a small cost."""
-    reward, layout = candidate.score.reward or 0.0, candidate.answer.layout
-    moved = 0.0 if start is None or layout is None else effort(task, start, layout)
-    return candidate.score.status == "ok", reward - moved
+    yield Outcome(tuple(env.turns), env.best, start_score=env.start_score)
 
 
 def prompt_format_of(policy: Policy) -> PromptFormat:

@@ -1,6 +1,6 @@
-"""The record of a run: one JSON line a turn, with all that replaying, auditing and rebuilding it takes.
+"""The record of a run: one JSON line a turn, with all that it takes to replay, audit and rebuild it.
 
-Pictures are named, not held. The same words for faults serve the tables and the panel.
+Images are named, not included. The tables of commands and the panel use the same names of faults.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from typing import Any, Protocol
 
 from ..core.evidence import Evidence
 from ..core.task import Task, layout_to_json
-from .turn import Candidate, Turn
+from .turn import Turn
 
 
-class Episode(Protocol):
-    """What a record tells of the episode. `LayoutEnv` is one."""
+class RecordSource(Protocol):
+    """What a record needs to know of an episode. `LayoutEnv` has it."""
 
     task: Task
     seed: Any
     image_names: dict[bytes, str]
+    """File names by the PNG that the conversation shows."""
 
 
-def turn_record(env: Episode, turn: Turn, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The line of `turns.jsonl` for a turn of the environment's episode. `settings` are the run's, for replay."""
+def turn_record(env: RecordSource, turn: Turn, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of `turns.jsonl` for a turn of an episode. `settings` are the run's, for replay."""
     answer = None if turn.candidate is None else turn.candidate.answer
     return {
         **turn.score.to_json(),
@@ -38,7 +39,15 @@ def turn_record(env: Episode, turn: Turn, settings: Mapping[str, Any]) -> dict[s
         "changed": [] if answer is None else list(answer.changed),
         "layout": None if turn.layout is None else layout_to_json(turn.layout),
         "images": list(turn.images),
-        "samples": [_sample(candidate) for candidate in turn.samples],
+        "samples": [
+            {
+                "seed": candidate.seed,
+                "status": candidate.score.status,
+                "reward": candidate.score.reward,  # by physics alone
+                "answer": candidate.text,
+            }
+            for candidate in turn.samples
+        ],
         "conversation": [
             {
                 "role": message.role,
@@ -52,24 +61,14 @@ def turn_record(env: Episode, turn: Turn, settings: Mapping[str, Any]) -> dict[s
     }
 
 
-def _sample(candidate: Candidate) -> dict[str, Any]:
-    """What was weighed beside the answer that was taken: scored without a render."""
-    return {
-        "seed": candidate.seed,
-        "status": candidate.score.status,
-        "reward": candidate.score.reward,
-        "answer": candidate.text,
-    }
-
-
 def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
-    """Add a JSON line to a file. ASCII alone: a model's text may hold what UTF-8 cannot."""
+    """Add a JSON line to a file, in ASCII: a model's text may have lone surrogates, which UTF-8 cannot encode."""
     with open(path, "a", encoding="ascii") as file:
         file.write(json.dumps(record) + "\n")
 
 
 def fault_names(evidence: Evidence) -> list[str]:
-    """Each fault in a few words without its size, so that those of two turns can be compared."""
+    """Name each fault in a few words without its size, so that those of two turns can be compared."""
     return [
         *(f"{o.a} overlaps {o.b}" for o in evidence.overlaps),
         *(f"{o.id} outside" for o in evidence.outside),
@@ -81,7 +80,7 @@ def fault_names(evidence: Evidence) -> list[str]:
     ]
 
 
-def mended(before: Evidence, after: Evidence) -> tuple[list[str], list[str]]:
-    """Faults that are gone, and faults that are new."""
+def fault_changes(before: Evidence, after: Evidence) -> tuple[list[str], list[str]]:
+    """Name the faults of `before` that are repaired in `after`, and those that are new there."""
     old, new = fault_names(before), fault_names(after)
     return [name for name in old if name not in new], [name for name in new if name not in old]

@@ -1,8 +1,7 @@
-"""Mending as little as possible: a task in which only what a fault names may move, and what moving costs.
+"""Minimal repair of a layout: a task in which only items with a fault may move, and the cost of moving them.
 
-`episode` asks with such a task when it is told to be gentle, and scores whole layouts of the task that it was given,
-so that a mend that does harm elsewhere is seen. What rests on an item that may move goes along with it, as it would
-in a room: a lamp stays on its desk.
+`env` prompts the policy with such a task where it repairs minimally, and scores layouts of the whole task, so that a
+repair that does harm elsewhere is seen. What rests on an item moves along with it: a lamp stays on its desk.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from ..core.task import Layout, Pose, Task, wrap_degrees
 from ..prompts.answer import Answer
 
 COST_OF_A_METRE = 0.002
-"""What moving one item by a metre takes off the worth of an answer that is asked to be gentle."""
-COST_OF_A_QUARTER_TURN = 0.002
-"""The same for turning it by 90 degrees. The slightest fault among twelve items weighs ten times as much."""
+"""Reward that moving one item by a metre costs, when answers of a minimal repair are compared."""
+COST_OF_90_DEGREES = 0.002
+"""The same for rotating it by 90 degrees. The slightest fault among twelve items costs ten times as much."""
 RESTING = 0.02
 """Metres above the top of an item at which another still rests on it."""
 
 
 def faulty_items(evidence: Evidence) -> set[str]:
-    """Ids of the items that have a fault: both of an overlap, all that block an opening, the subject of a relation."""
+    """Ids of items with a fault: both of an overlap, all that block an opening, the subject of a relation."""
     single = (*evidence.outside, *evidence.unsupported, *evidence.unstable, *evidence.unreachable)
     return {
         *(item_id for overlap in evidence.overlaps for item_id in (overlap.a, overlap.b)),
@@ -36,9 +35,9 @@ def faulty_items(evidence: Evidence) -> set[str]:
 
 
 def lock_faultless_items(task: Task, layout: Layout, evidence: Evidence) -> Task:
-    """The task with every movable item that has no fault locked where the layout has it.
+    """A copy of the task with every movable item that has no fault locked at its pose in the layout.
 
-    What rests on an item with a fault is left out, and with it the relations that name it: it goes along.
+    Items that rest on one with a fault are left out, as are the relations that name them: they move along with it.
     """
     faulty = faulty_items(evidence)
     free = {item.id for item in task.movable if item.id in faulty}
@@ -56,9 +55,9 @@ def lock_faultless_items(task: Task, layout: Layout, evidence: Evidence) -> Task
 
 
 def merge_unmoved(task: Task, answer: Answer, moved: Mapping[str, Pose], standing: Layout) -> Answer:
-    """A usable answer to the task of `lock_faultless_items` as one to the whole task.
+    """Turn a usable answer to the task of `lock_faultless_items` into one to the whole task.
 
-    `moved` holds the poses that it gives; all other items stay where they stand, or are carried along.
+    `moved` are the poses that it gives; all other items keep their pose in `standing`, or are carried along.
     """
     carriers = _carriers(task, standing)
     poses = {}
@@ -73,12 +72,12 @@ def merge_unmoved(task: Task, answer: Answer, moved: Mapping[str, Pose], standin
 
 
 def effort(task: Task, before: Layout, after: Layout) -> float:
-    """The cost in reward of all that moved and turned between two layouts of the task."""
+    """The cost, in reward, of all moves and rotations between two layouts of the task."""
     cost = 0.0
     for item in task.movable:
         a, b = before.poses[item.id], after.poses[item.id]
-        turned = abs((b.yaw - a.yaw + 180.0) % 360.0 - 180.0)
-        cost += COST_OF_A_METRE * math.dist((a.x, a.y, a.z), (b.x, b.y, b.z)) + COST_OF_A_QUARTER_TURN * turned / 90.0
+        degrees = abs((b.yaw - a.yaw + 180.0) % 360.0 - 180.0)
+        cost += COST_OF_A_METRE * math.dist((a.x, a.y, a.z), (b.x, b.y, b.z)) + COST_OF_90_DEGREES * degrees / 90.0
     return cost
 
 
@@ -110,11 +109,11 @@ def _base(item_id: str, ends: Mapping[str, object] | set[str], carriers: Mapping
 
 
 def _carried(pose: Pose, before: Pose, after: Pose) -> Pose:
-    """Where a thing is after what it rests on has moved."""
+    """The pose of an item after the one that it rests on has moved from `before` to `after`."""
     if after == before:
         return pose
-    turn = math.radians(after.yaw - before.yaw)
-    c, s = math.cos(turn), math.sin(turn)
+    angle = math.radians(after.yaw - before.yaw)
+    c, s = math.cos(angle), math.sin(angle)
     dx, dy = pose.x - before.x, pose.y - before.y
     return Pose(
         after.x + dx * c - dy * s,

@@ -1,6 +1,6 @@
-"""What an episode is made of: what a policy is told, answers that were weighed, turns as they happened, the outcome.
+"""The parts of an episode: answers that were evaluated, turns, the outcome.
 
-Made by `episode`; read by the button, the commands and training.
+Made by `env`; read by the button, the commands and training.
 """
 
 from __future__ import annotations
@@ -15,34 +15,22 @@ from ..scoring.score import Score
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What a policy is told since its last answer."""
-
-    messages: Conversation
-
-    @property
-    def text(self) -> str:
-        return "\n\n".join(message.text for message in self.messages)
-
-    @property
-    def images(self) -> tuple[bytes, ...]:
-        return tuple(image for message in self.messages for image in message.images)
-
-
-@dataclass(frozen=True)
 class Candidate:
-    """An answer read and scored by physics alone; nothing has happened to the episode yet."""
+    """An answer that was read and scored by physics alone, before it is committed to the episode."""
 
     text: str
     answer: Answer
     score: Score
     seed: int | None = None
-    """The seed that the policy sampled it with, where one is known."""
+    """The seed that the policy sampled it with, where known."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn as it happened. `images` are PNG by file name; `conversation` ends with the answer."""
+    """One turn of an episode. `images` are PNG by file name; `conversation` ends with the answer.
+
+    `samples` are all candidates of the turn, `candidate` the one that was committed (none after an infra fault).
+    """
 
     number: int
     status: Literal["ok", "model_fault", "infra_fault"]
@@ -67,23 +55,23 @@ class Turn:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an episode ended: its turns, the best usable one, and what failed if a failure cut it short.
+    """The result of an episode: its turns, the best usable one, and what failed if a failure ended it.
 
-    `start` is the score of the layout that it began from, if it did. No turn that is no better than that is `best`:
-    where there is none, the layout that stands is the one to keep, and `note` says so.
+    `start_score` is that of the layout that the episode began from, if it began from one. `best` is a turn that is
+    better; where there is none, the start is the layout to keep, and `note` says so.
     """
 
     turns: tuple[Turn, ...]
     best: Turn | None
     failure: str = ""
-    start: Score | None = None
+    start_score: Score | None = None
 
     @property
     def note(self) -> str:
-        """A sentence for people about an episode that began from a layout and has found nothing better; else empty."""
-        if self.start is None or self.best is not None or self.failure:
+        """A sentence for the user where an episode began from a layout and found none better; else empty."""
+        if self.start_score is None or self.best is not None or self.failure:
             return ""
-        if not self.turns and self.start.evidence.clean:
+        if not self.turns and self.start_score.evidence.clean:
             return "Nothing is at fault: there is nothing to mend."
         if not self.turns:
             return "Everything at fault is locked: unlock an item and try again."

@@ -123,6 +123,8 @@ class Judge:
     def _ask(self, pending: dict[int, Conversation], seed: int) -> list[str]:
         try:
             replies = self.policy.answer(list(pending.values()), [seed + k for k in pending], temperature=0.0)
+        except (RecursionError, NotImplementedError):  # RuntimeErrors, but bugs
+            raise
         except RuntimeError as error:
             raise JudgeFault(f"The judge could not be asked: {error}") from error
         if len(replies) != len(pending):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.task import Layout, task_to_json
-from ..episode.env import LayoutEnv, Outcome, Progress, Turn, play, prompt_format_of
+from ..episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
 from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
@@ -105,8 +105,8 @@ class JobRunner:
                 self._stage,
                 renderer,
                 prompt_format_of(policy),
-                turns=turns,
-                pictures=policy.sees_images,
+                max_turns=turns,
+                show_images=policy.sees_images,
             )
             settings = {
                 "policy": policy.name,
@@ -127,8 +127,8 @@ class JobRunner:
                 start,
                 request["mode"] == "fix",
             ):
-                if isinstance(event, Progress):
-                    self._progress(request, event.turn, event.turns, event.phase)
+                if isinstance(event, PhaseStarted):
+                    self._progress(request, event.turn, event.max_turns, event.phase)
                 elif isinstance(event, Outcome):
                     outcome = event
                 elif event.status != "infra_fault":

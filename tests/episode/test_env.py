@@ -27,16 +27,18 @@ def stage():
         yield made
 
 
-# The Gym shape --------------------------------------------------------------------------------------------------------
+# The shape of a Gymnasium environment ---------------------------------------------------------------------------------
 
 
-def test_reset_and_step_have_the_gym_shape(stage):
+def test_reset_and_step_return_what_gymnasiums_do(stage):
     env = LayoutEnv(stage)
-    observation = env.reset(TASK, seed=3)
-    assert "bed_1" in observation.text and observation.images == ()
-    observation, reward, done, info = env.step(CROSSED)
-    assert "bed_1 overlaps desk_1" in observation.text
-    assert 0 < reward < 0.9 and not done
+    assert env.done
+    observation, info = env.reset(TASK, seed=3)
+    assert [message.role for message in observation] == ["system", "user"] and info == {}
+    assert "bed_1" in observation[1].text and observation[1].images == ()
+    observation, reward, terminated, truncated, info = env.step(CROSSED)
+    assert [message.role for message in observation] == ["user"] and "bed_1 overlaps desk_1" in observation[0].text
+    assert 0 < reward < 0.9 and (terminated, truncated) == (env.terminated, env.truncated) == (False, False)
     assert info["status"] == "ok" and info["score"]["reward"] == reward
     assert [o["a"] for o in info["score"]["evidence"]["overlaps"]] == ["bed_1"]
     assert set(info["score"]["terms"]) == {"format", "collision", "bounds", "support", "access", "relations"}
@@ -45,23 +47,23 @@ def test_reset_and_step_have_the_gym_shape(stage):
 def test_a_clean_layout_ends_the_episode_with_full_reward(stage):
     env = LayoutEnv(stage)
     env.reset(TASK)
-    observation, reward, done, info = env.step(CLEAN)
-    assert (reward, done) == (pytest.approx(1.0), True)
-    assert "Nothing is at fault" in observation.text
+    observation, reward, terminated, truncated, info = env.step(CLEAN)
+    assert (reward, terminated, truncated) == (pytest.approx(1.0), True, False)
+    assert "Nothing is at fault" in observation[0].text
     with pytest.raises(ValueError, match="call reset"):
         env.step(SAME)
 
 
 def test_an_unusable_answer_is_scored_by_its_form_and_asked_for_again(stage):
-    env = LayoutEnv(stage, turns=3)
+    env = LayoutEnv(stage, max_turns=3)
     env.reset(TASK)
-    observation, reward, done, info = env.step(NONSENSE)
-    assert (info["status"], reward, done) == ("model_fault", 0.0, False)
-    assert "could not be used" in observation.text
-    _, partly, _, info = env.step(answer(bed_1=(3, 3, 0, 0)))
+    observation, reward, terminated, truncated, info = env.step(NONSENSE)
+    assert (info["status"], reward, terminated, truncated) == ("model_fault", 0.0, False, False)
+    assert "could not be used" in observation[0].text
+    _, partly, _, _, info = env.step(answer(bed_1=(3, 3, 0, 0)))
     assert info["status"] == "model_fault" and 0 < partly < 0.1
-    _, reward, done, info = env.step(CLEAN)
-    assert info["status"] == "ok" and reward > 0.99 and done
+    _, reward, terminated, truncated, info = env.step(CLEAN)
+    assert info["status"] == "ok" and reward > 0.99 and (terminated, truncated) == (True, False)
 
 
 def test_a_later_answer_keeps_what_it_leaves_out_and_nothing_is_completed_before(stage):
@@ -76,24 +78,32 @@ def test_a_later_answer_keeps_what_it_leaves_out_and_nothing_is_completed_before
         "lamp_1": Pose(3, 2.5, 1.2),
     }
     env.reset(TASK)
-    assert env.step(PARTED)[3]["status"] == "model_fault"
+    assert env.step(PARTED)[4]["status"] == "model_fault"
 
 
 @pytest.mark.parametrize(
-    ("answers", "ends"),
+    ("answers", "terminated"),
     [
-        ((CROSSED, PARTED, LIFTED), [False, False, True]),
-        ((CROSSED, SAME), [False, True]),
-        ((CROSSED, WORSE), [False, True]),
-        ((CROSSED, CROSSED), [False, True]),  # no better
-        ((CROSSED, NONSENSE, PARTED, NONSENSE), [False, False, False, True]),  # out of turns
-        ((NONSENSE, CROSSED, PARTED, LIFTED), [False, False, False, True]),
+        ((CROSSED, PARTED, LIFTED), True),  # no fault left
+        ((CROSSED, PARTED, NONSENSE, LIFTED), True),  # the same in the last turn that there is
+        ((CROSSED, SAME), True),  # the empty list
+        ((CROSSED, WORSE), True),
+        ((CROSSED, CROSSED), True),  # no better
+        ((CROSSED, NONSENSE, PARTED, NONSENSE), False),  # out of turns
+        ((NONSENSE, NONSENSE, CROSSED, PARTED), False),
     ],
 )
-def test_an_episode_ends_when_clean_or_no_better_or_out_of_turns(stage, answers, ends):
-    env = LayoutEnv(stage, turns=4)
+def test_an_episode_terminates_when_clean_or_no_better_and_is_truncated_when_out_of_turns(stage, answers, terminated):
+    env = LayoutEnv(stage, max_turns=4)
     env.reset(TASK)
-    assert [env.step(text)[2] for text in answers] == ends
+    for completion in answers[:-1]:
+        assert env.step(completion)[2:4] == (False, False) and not env.done
+    assert env.step(answers[-1])[2:4] == (terminated, not terminated) and env.done
+    assert (env.terminated, env.truncated) == (terminated, not terminated)
+    with pytest.raises(ValueError, match="call reset"):
+        env.evaluate(SAME)
+    env.reset(TASK)
+    assert not env.done
 
 
 def test_environments_on_one_stage_do_not_disturb_each_other(stage):
@@ -103,17 +113,17 @@ def test_environments_on_one_stage_do_not_disturb_each_other(stage):
     two.reset(other)
     alone = LayoutEnv(stage)
     first = one.step(CROSSED)[1]
-    assert two.step(answer(bed_1=(2, 3, 0, 0)))[3]["status"] == "ok"
+    assert two.step(answer(bed_1=(2, 3, 0, 0)))[4]["status"] == "ok"
     second = one.step(PARTED)[1]
     alone.reset(TASK)
     assert [alone.step(CROSSED)[1], alone.step(PARTED)[1]] == [first, second]
 
 
-def test_weighing_changes_nothing(stage):
+def test_evaluating_changes_nothing(stage):
     env = LayoutEnv(stage)
     env.reset(TASK)
     before = env.conversation
-    worse, better = env.weigh(CROSSED), env.weigh(CLEAN)
+    worse, better = env.evaluate(CROSSED), env.evaluate(CLEAN)
     assert worse.score.reward < better.score.reward
     assert (env.turns, env.layout, env.conversation) == ([], None, before)
 
@@ -155,21 +165,21 @@ def test_layouts_are_what_the_env_says(stage):
 
 def test_pictures_of_the_empty_room_and_of_each_turn(stage):
     env = LayoutEnv(stage, Painter())
-    first = env.reset(TASK)
-    assert [json.loads(image) for image in first.images] == [["top", {}], ["view", {}]]
-    observation, _, _, info = env.step(CROSSED)
-    assert [json.loads(image)[0] for image in observation.images] == ["top", "view"]
-    assert "desk_1" in json.loads(observation.images[0])[1]
+    first, _ = env.reset(TASK)
+    assert [json.loads(image) for image in first[1].images] == [["top", {}], ["view", {}]]
+    observation, _, _, _, info = env.step(CROSSED)
+    assert [json.loads(image)[0] for image in observation[0].images] == ["top", "view"]
+    assert "desk_1" in json.loads(observation[0].images[0])[1]
     assert list(info["turn"].images) == ["turn_01_top.png", "turn_01_view.png"]
     assert "view" in info["score"]["terms"]
     assert set(env.image_names.values()) == {"room_top.png", "room_view.png", "turn_01_top.png", "turn_01_view.png"}
 
 
 def test_pictures_can_be_rendered_without_being_shown(stage):
-    env = LayoutEnv(stage, Painter(), pictures=False)
-    assert env.reset(TASK).images == ()
-    observation, _, _, info = env.step(CROSSED)
-    assert observation.images == () and len(info["turn"].images) == 2 and "view" in info["score"]["terms"]
+    env = LayoutEnv(stage, Painter(), show_images=False)
+    assert env.reset(TASK)[0][1].images == ()
+    observation, _, _, _, info = env.step(CROSSED)
+    assert observation[0].images == () and len(info["turn"].images) == 2 and "view" in info["score"]["terms"]
 
 
 def test_a_layout_that_stands_is_neither_measured_nor_rendered_again(stage, monkeypatch):
@@ -179,15 +189,15 @@ def test_a_layout_that_stands_is_neither_measured_nor_rendered_again(stage, monk
     env.step(CROSSED)
     taken = len(painter.calls)
     monkeypatch.setattr(env.scorer, "physics", lambda *_: pytest.fail("measured again"))
-    _, reward, done, info = env.step(SAME)
-    assert done and len(painter.calls) == taken
+    _, reward, terminated, _, info = env.step(SAME)
+    assert terminated and len(painter.calls) == taken
     assert reward == pytest.approx(env.turns[0].reward)
     assert list(info["turn"].images) == ["turn_02_top.png", "turn_02_view.png"]
 
 
 def test_the_compact_rendering_shows_its_own_small_plan(stage):
     env = LayoutEnv(stage, None, CompactFormat())
-    assert [image[:4] for image in env.reset(TASK).images] == [b"\x89PNG"]
+    assert [image[:4] for image in env.reset(TASK)[0][0].images] == [b"\x89PNG"]
 
 
 def test_a_judge_is_a_term_and_needs_pictures(stage):
@@ -198,7 +208,7 @@ def test_a_judge_is_a_term_and_needs_pictures(stage):
 
     env = LayoutEnv(stage, Painter(), judge=Mild())
     env.reset(TASK, seed=5)
-    assert env.step(CROSSED)[3]["score"]["terms"]["judge"] == 0.25
+    assert env.step(CROSSED)[4]["score"]["terms"]["judge"] == 0.25
     with pytest.raises(ValueError, match="renderer"):
         LayoutEnv(stage, judge=Mild())
 
@@ -207,20 +217,20 @@ def test_a_judge_is_a_term_and_needs_pictures(stage):
 
 
 def test_a_renderer_that_fails_once_is_asked_again(stage):
-    env = LayoutEnv(stage, Painter(failures=1), pictures=False)
+    env = LayoutEnv(stage, Painter(failures=1), show_images=False)
     env.reset(TASK)
-    assert env.step(CROSSED)[3]["status"] == "ok"
+    assert env.step(CROSSED)[4]["status"] == "ok"
 
 
 def test_a_renderer_that_keeps_failing_is_an_infra_fault_and_leaves_the_episode_as_it_was(stage):
     painter = Painter(failures=2)
-    env = LayoutEnv(stage, painter, pictures=False)
+    env = LayoutEnv(stage, painter, show_images=False)
     env.reset(TASK)
     before = env.conversation
     with pytest.raises(InfraFault, match="no OpenGL"):
         env.step(CROSSED)
     assert (env.turns, env.layout, env.conversation, env.done) == ([], None, before, False)
-    assert env.step(CROSSED)[3]["status"] == "ok"
+    assert env.step(CROSSED)[4]["status"] == "ok"
 
 
 def test_physics_that_fails_is_an_infra_fault_and_a_bug_is_a_bug(stage, monkeypatch):
@@ -263,6 +273,19 @@ def test_each_attempt_is_counted(monkeypatch):
     with pytest.raises(InfraFault, match="writing failed 2 times: OSError: full"):
         scorer.attempt("writing", failing)
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("error", [RecursionError("maximum depth"), NotImplementedError("a predicate")])
+def test_a_bug_is_neither_retried_nor_a_fault_of_the_machine(error):
+    calls = []
+
+    def failing():
+        calls.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        scorer.attempt("physics", failing)
+    assert len(calls) == 1
 
 
 def test_a_task_with_nothing_to_place_is_refused(stage):

@@ -11,8 +11,8 @@ pytest.importorskip("bpy")
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.evidence import Evidence, Outside, Overlap, RelationScore
 from metaspatial_addon.core.task import layout_from_json
-from metaspatial_addon.episode.env import LayoutEnv, Progress, play, prompt_format_of, sample_seed
-from metaspatial_addon.episode.records import append_line, mended, turn_record
+from metaspatial_addon.episode.env import LayoutEnv, PhaseStarted, play, prompt_format_of, sample_seed
+from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat
@@ -43,7 +43,7 @@ def stage():
 
 def test_play_reports_phases_turns_and_the_outcome(stage):
     events = list(play(LayoutEnv(stage, Painter()), Scripted(CROSSED, NONSENSE, PARTED), TASK))
-    told = [(e.phase, e.turn) if isinstance(e, Progress) else type(e).__name__ for e in events]
+    told = [(e.phase, e.turn) if isinstance(e, PhaseStarted) else type(e).__name__ for e in events]
     assert told == [
         ("render", 1),
         ("model", 1),
@@ -59,7 +59,7 @@ def test_play_reports_phases_turns_and_the_outcome(stage):
         "Turn",
         "Outcome",
     ]
-    assert all(e.turns == 3 for e in events if isinstance(e, Progress))
+    assert all(e.max_turns == 3 for e in events if isinstance(e, PhaseStarted))
     outcome = events[-1]
     assert [turn.status for turn in outcome.turns] == ["ok", "model_fault", "ok"]
     assert outcome.best is outcome.turns[2] and outcome.failure == ""
@@ -70,12 +70,12 @@ def test_the_result_is_the_best_turn_and_the_earliest_of_equals(stage):
     assert run(LayoutEnv(stage), Scripted(CROSSED, WORSE)).best.number == 1
     assert run(LayoutEnv(stage), Scripted(CROSSED, SAME)).best.number == 1
     assert run(LayoutEnv(stage), Scripted(CROSSED, PARTED, LIFTED)).best.number == 3
-    assert run(LayoutEnv(stage, turns=1), Scripted(NONSENSE)).best is None
+    assert run(LayoutEnv(stage, max_turns=1), Scripted(NONSENSE)).best is None
 
 
 def test_of_several_samples_the_best_by_physics_goes_on(stage):
     painter, policy = Painter(), Scripted([CROSSED, NONSENSE, WORSE, CROSSED], [SAME, PARTED, LIFTED, NONSENSE])
-    env = LayoutEnv(stage, painter, turns=2, pictures=False)
+    env = LayoutEnv(stage, painter, max_turns=2, show_images=False)
     outcome = run(env, policy, seed=4, samples=4)
     first, second = outcome.turns
     assert first.candidate.text == CROSSED and second.candidate.text == PARTED
@@ -88,7 +88,7 @@ def test_of_several_samples_the_best_by_physics_goes_on(stage):
 
 
 def test_samples_that_are_all_unusable_are_scored_by_form_alone(stage):
-    outcome = run(LayoutEnv(stage, turns=1), Scripted([NONSENSE, answer(bed_1=(3, 3, 0, 0))]), samples=2)
+    outcome = run(LayoutEnv(stage, max_turns=1), Scripted([NONSENSE, answer(bed_1=(3, 3, 0, 0))]), samples=2)
     turn = outcome.turns[0]
     assert turn.status == "model_fault" and turn.candidate.text != NONSENSE and turn.reward > 0
 
@@ -120,7 +120,7 @@ def test_closing_cancels_between_phases_and_the_environment_can_be_used_again(st
     env, policy = LayoutEnv(stage), Scripted(CROSSED, PARTED, LIFTED)
     events = play(env, policy, TASK)
     for event in events:
-        if isinstance(event, Progress) and (event.turn, event.phase) == (2, "physics"):
+        if isinstance(event, PhaseStarted) and (event.turn, event.phase) == (2, "physics"):
             break
     events.close()
     assert len(policy.asked) == 2 and len(env.turns) == 1
@@ -163,7 +163,7 @@ def test_the_record_of_a_turn_is_enough_to_replay_it(stage, tmp_path):
     for record in lines:
         assert [m["text"] for m in record["conversation"][:-1]] == [m.text for m in again.conversation]
         assert record["conversation"][-1] == {"role": "assistant", "text": record["answer"], "images": []}
-        _, reward, _, info = again.step(record["answer"])
+        _, reward, _, _, info = again.step(record["answer"])
         assert (record["reward"], record["terms"]) == (reward, info["score"]["terms"])
         assert record["evidence"] == info["score"]["evidence"]
         if record["layout"] is not None:
@@ -176,7 +176,7 @@ def test_the_record_of_a_turn_is_enough_to_replay_it(stage, tmp_path):
 
 
 def test_records_hold_any_text(stage, tmp_path):
-    env = LayoutEnv(stage, turns=1)
+    env = LayoutEnv(stage, max_turns=1)
     text = "\ud800 \x00 \u2028 ä " + answer(**{"\udfff": (1, 1, 1, 1)})
     outcome = run(env, Scripted(text))
     append_line(tmp_path / "turns.jsonl", turn_record(env, outcome.turns[0], {}))
@@ -192,11 +192,11 @@ def test_the_record_of_a_failure_says_what_failed(stage):
     assert record["answer"] is None and record["conversation"][0]["role"] == "system"
 
 
-def test_mended_compares_faults_whatever_their_size():
+def test_changes_of_faults_are_compared_whatever_their_size():
     unmet, met = RelationScore("a", "on", "b", 0.0), RelationScore("a", "on", "b", 1.0)
     before = Evidence((Overlap("a", "b", 0.2),), (Outside("a", 0.1, 0.1),), relations=(unmet,))
     after = Evidence((Overlap("a", "b", 0.1),), (Outside("c", 0.1, 0.1),), relations=(met,))
-    assert mended(before, after) == (["a outside", "a not on b"], ["c outside"])
+    assert fault_changes(before, after) == (["a outside", "a not on b"], ["c outside"])
 
 
 def test_nothing_is_left_in_blender_after_an_episode(stage):

@@ -9,8 +9,8 @@ import pytest
 from metaspatial_addon.core.evidence import Blocked, Evidence, Outside, Overlap, RelationScore, Unstable
 from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task
 from metaspatial_addon.episode.repair import (
+    COST_OF_90_DEGREES,
     COST_OF_A_METRE,
-    COST_OF_A_QUARTER_TURN,
     effort,
     faulty_items,
     lock_faultless_items,
@@ -59,20 +59,20 @@ def test_a_fault_names_its_items():
 
 
 def test_what_has_no_fault_is_locked_where_it_stands():
-    mended = lock_faultless_items(TASK, STANDING, Evidence(overlaps=(Overlap("chair", "safe", 0.1),)))
-    assert [item.id for item in mended.movable] == ["chair"]
-    assert {item.id: item.pose for item in mended.locked} == {
+    locked = lock_faultless_items(TASK, STANDING, Evidence(overlaps=(Overlap("chair", "safe", 0.1),)))
+    assert [item.id for item in locked.movable] == ["chair"]
+    assert {item.id: item.pose for item in locked.locked} == {
         **{i: pose for i, pose in STANDING.poses.items() if i != "chair"},
         "safe": Pose(5.5, 5.5),
     }
-    assert mended.relations == TASK.relations
+    assert locked.relations == TASK.relations
     assert lock_faultless_items(TASK, STANDING, Evidence()).movable == ()
 
 
-def test_what_rests_on_a_broken_item_is_not_asked_for_and_goes_along_with_it():
-    mended = lock_faultless_items(TASK, STANDING, Evidence(outside=(Outside("desk", 0.2, 0.1),)))
-    assert [(item.id, item.locked) for item in mended.items] == [("desk", False), ("chair", True), ("safe", True)]
-    assert mended.relations == (Relation("chair", "facing", "desk"),)
+def test_what_rests_on_a_faulty_item_is_not_asked_for_and_goes_along_with_it():
+    locked = lock_faultless_items(TASK, STANDING, Evidence(outside=(Outside("desk", 0.2, 0.1),)))
+    assert [(item.id, item.locked) for item in locked.items] == [("desk", False), ("chair", True), ("safe", True)]
+    assert locked.relations == (Relation("chair", "facing", "desk"),)
     answer = Answer("ok", 1.0, changed=("desk",))
     whole = merge_unmoved(TASK, answer, {"desk": Pose(4, 1, 0, 90)}, STANDING)
     poses = whole.layout.poses
@@ -82,10 +82,10 @@ def test_what_rests_on_a_broken_item_is_not_asked_for_and_goes_along_with_it():
     assert whole.changed == ("desk", "lamp", "tray", "cup")
 
 
-def test_what_rests_on_a_broken_item_and_is_broken_itself_is_asked_for():
+def test_what_rests_on_a_faulty_item_and_is_faulty_itself_is_asked_for():
     evidence = Evidence(outside=(Outside("desk", 0.2, 0.1),), overlaps=(Overlap("tray", "lamp", 0.1),))
-    mended = lock_faultless_items(TASK, STANDING, evidence)
-    assert [item.id for item in mended.movable] == ["desk", "lamp", "tray"]
+    locked = lock_faultless_items(TASK, STANDING, evidence)
+    assert [item.id for item in locked.movable] == ["desk", "lamp", "tray"]
     answered = {"desk": Pose(4, 1, 0, 90), "lamp": Pose(4, 1, 0.75), "tray": STANDING.poses["tray"]}
     poses = merge_unmoved(TASK, Answer("ok", 1.0), answered, STANDING).layout.poses
     assert poses["cup"] == STANDING.poses["cup"]  # its tray has stayed
@@ -102,7 +102,7 @@ def test_moving_costs_by_the_metre_and_turning_by_the_shorter_way():
 
     assert moved() == 0.0
     assert moved(chair=Pose(4, 7, 4, 0)) == pytest.approx(5 * COST_OF_A_METRE)
-    assert moved(chair=Pose(4, 4, 0, 270)) == pytest.approx(COST_OF_A_QUARTER_TURN)
+    assert moved(chair=Pose(4, 4, 0, 270)) == pytest.approx(COST_OF_90_DEGREES)
     assert moved(chair=Pose(4, 4, 0, 180), desk=replace(STANDING.poses["desk"], x=3)) == pytest.approx(
-        2 * COST_OF_A_QUARTER_TURN + COST_OF_A_METRE
+        2 * COST_OF_90_DEGREES + COST_OF_A_METRE
     )

@@ -14,7 +14,7 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose
-from metaspatial_addon.episode.env import LayoutEnv, Progress, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv, PhaseStarted, play, prompt_format_of
 from metaspatial_addon.episode.records import fault_names, turn_record
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts.answer import read_answer
@@ -34,11 +34,11 @@ def stage():
 
 def test_the_conversation_goes_on_as_if_the_start_had_been_the_first_answer(stage):
     begun, answered = LayoutEnv(stage, Painter()), LayoutEnv(stage, Painter())
-    observation = begun.reset(TASK, start=START)
+    observation, info = begun.reset(TASK, start=START)
     answered.reset(TASK)
     answered.step(CROSSED)
     assert [m.role for m in begun.conversation] == ["system", "user", "assistant", "user"]
-    assert observation.messages == begun.conversation
+    assert observation == begun.conversation and info == {"score": begun.start_score.to_json()}
     assert begun.conversation[3] == answered.conversation[3] and len(begun.conversation[3].images) == 2
     assert read_answer(begun.conversation[2].text, TASK).layout == START
     assert begun.start_score == answered.turns[0].score and begun.layout == START
@@ -61,7 +61,8 @@ def test_turns_count_from_one_and_are_measured_by_the_start(stage):
     outcome = run(env, Scripted(PARTED, SAME), start=START)
     assert [turn.number for turn in outcome.turns] == [1, 2] and outcome.best is outcome.turns[0]
     assert outcome.turns[0].candidate.answer.changed == ("desk_1",)
-    assert len(fault_names(outcome.start.evidence)) > len(fault_names(outcome.best.score.evidence)) and not outcome.note
+    faults = [len(fault_names(score.evidence)) for score in (outcome.start_score, outcome.best.score)]
+    assert faults[0] > faults[1] and not outcome.note
 
 
 @pytest.mark.parametrize("text", [SAME, WORSE, CROSSED])
@@ -84,7 +85,7 @@ def test_a_start_without_faults_is_gone_on_from_for_the_wish_alone(stage):
 def test_a_start_without_faults_has_nothing_to_mend_gently(stage):
     outcome = run(LayoutEnv(stage), Scripted(), start=AT_REST, minimal=True)
     assert (outcome.turns, outcome.best, outcome.failure) == ((), None, "")
-    assert outcome.start.evidence.clean and "nothing to mend" in outcome.note
+    assert outcome.start_score.evidence.clean and "nothing to mend" in outcome.note
 
 
 def test_a_start_needs_a_pose_for_all_that_may_move_and_ignores_others(stage):
@@ -101,7 +102,7 @@ def test_a_start_needs_a_pose_for_all_that_may_move_and_ignores_others(stage):
 
 def test_the_start_is_announced(stage):
     events = list(play(LayoutEnv(stage), Scripted(PARTED, SAME), TASK, start=START))
-    assert [(e.phase, e.turn) for e in events if isinstance(e, Progress)][:2] == [("physics", 1), ("model", 1)]
+    assert [(e.phase, e.turn) for e in events if isinstance(e, PhaseStarted)][:2] == [("physics", 1), ("model", 1)]
 
 
 # Gently ---------------------------------------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def test_the_start_is_announced(stage):
 def test_gently_only_what_is_at_fault_is_asked_for_and_all_is_recorded(stage):
     env, policy = LayoutEnv(stage), Scripted(answer(bed_1=(3.4, 2.9, 0, 0)))
     outcome = run(env, policy, start=NUDGED, minimal=True)
-    assert [item.id for item in env.asked.movable] == ["bed_1"]
+    assert [item.id for item in env.prompted_task.movable] == ["bed_1"]
     question, said = policy.asked[0][0][0][1].text, policy.asked[0][0][0][2].text
     assert "Locked items" in question and "desk_1" not in said and "bed_1" in said
     assert outcome.best.layout == AT_REST and outcome.best.candidate.answer.changed == ("bed_1",)
@@ -120,7 +121,7 @@ def test_gently_only_what_is_at_fault_is_asked_for_and_all_is_recorded(stage):
 
 
 def test_gently_an_answer_cannot_move_what_is_sound(stage):
-    outcome = run(LayoutEnv(stage, turns=1), Scripted(answer(desk_1=(1, 1, 0, 0))), start=NUDGED, minimal=True)
+    outcome = run(LayoutEnv(stage, max_turns=1), Scripted(answer(desk_1=(1, 1, 0, 0))), start=NUDGED, minimal=True)
     assert outcome.turns[0].status == "model_fault" and outcome.best is None
 
 
@@ -134,7 +135,7 @@ def test_gently_with_everything_at_fault_locked_says_so(stage):
     lamp = replace(TASK.item("lamp_1"), locked=True, pose=Pose(1, 1, 0.75))
     task = replace(TASK, items=(*TASK.items[:2], lamp))
     outcome = run(LayoutEnv(stage), Scripted(), task, start=AT_REST, minimal=True)
-    assert outcome.turns == () and not outcome.start.evidence.clean and "unlock" in outcome.note
+    assert outcome.turns == () and not outcome.start_score.evidence.clean and "unlock" in outcome.note
 
 
 def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
@@ -145,10 +146,10 @@ def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
         task, layout = make_task("validation", 21, index)
         spoilt, _ = spoil(task, layout, Random(index))
         outcome = run(env, policy, task, start=spoilt, minimal=True, samples=8)
-        final = outcome.start if outcome.best is None else outcome.best.score
-        before += len(fault_names(outcome.start.evidence))
+        final = outcome.start_score if outcome.best is None else outcome.best.score
+        before += len(fault_names(outcome.start_score.evidence))
         after += len(fault_names(final.evidence))
-        stays = [item.id for item in env.asked.locked if item.id in spoilt.poses]
+        stays = [item.id for item in env.prompted_task.locked if item.id in spoilt.poses]
         for turn in outcome.turns:
             assert set(turn.layout.poses) == set(spoilt.poses)
             assert all(turn.layout.poses[i] == spoilt.poses[i] for i in stays)

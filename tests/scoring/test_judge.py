@@ -94,6 +94,17 @@ def test_a_judge_that_cannot_be_reached_is_a_fault_and_no_grade():
         Judge(Unreachable()).grade(TASK, TOP, ROOM)
 
 
+def test_a_bug_of_the_policy_is_no_fault_of_the_judge():
+    policy = Scripted([])
+
+    def answer(conversations, seeds, temperature=None):
+        raise RecursionError("maximum depth")
+
+    policy.answer = answer
+    with pytest.raises(RecursionError):
+        Judge(policy).grade(TASK, TOP, ROOM)
+
+
 def test_a_missing_reply_is_a_fault():
     policy = Scripted([GOOD])
     policy.answer = lambda conversations, seeds, temperature=None: []

@@ -48,8 +48,8 @@ class SyncEnvironments:
             self._renderer if settings.render else None,
             self.prompt_format,
             weights=settings.weights,
-            turns=settings.turns,
-            pictures=settings.pictures,
+            max_turns=settings.turns,
+            show_images=settings.pictures,
         )
         self._budgets[episode] = settings.budget
         self._begun.append((episode, task))
@@ -78,29 +78,29 @@ class SyncEnvironments:
             if not budget.holds(self.prompt_format.first(task, blank)):
                 return StepResult(done=True, truncated=True)
         try:
-            observation = env.reset(task)
+            observation, _ = env.reset(task)
         except InfraFault as error:
             return StepResult(done=True, fault=str(error))
-        return StepResult(observation.messages, seconds={"render": time.perf_counter() - start})
+        return StepResult(observation, seconds={"render": time.perf_counter() - start})
 
     def _step(self, episode: int, text: str) -> StepResult:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         try:
-            candidate = env.weigh(text)
+            candidate = env.evaluate(text)
             weighed = time.perf_counter()
-            last = len(env.turns) + 1 >= env.most_turns
+            last = len(env.turns) + 1 >= env.max_turns
             truncated = not last and budget is not None and not budget.holds(self._next(env, candidate))
             if last or truncated:  # the model will see no more images of this episode
                 self._renderer.pixels = 0
-            observation, _, done, _ = env.take(candidate)
+            observation, *_ = env.commit(candidate)
         except InfraFault as error:
             return StepResult(done=True, fault=str(error))
         finally:
             self._renderer.pixels = self._pixels
         seconds = {"physics": weighed - start, "render": time.perf_counter() - weighed}
-        over = done or truncated
-        told = () if over else observation.messages
-        return StepResult(told, env.turns[-1].score, over, truncated=truncated and not done, seconds=seconds)
+        over = env.done or truncated
+        told = () if over else observation
+        return StepResult(told, env.turns[-1].score, over, truncated=truncated and not env.done, seconds=seconds)
 
     def _next(self, env: LayoutEnv, candidate: Candidate) -> Conversation:
         """The conversation after an answer, as long as it will be, with pictures that are empty."""
@@ -115,7 +115,7 @@ class SyncEnvironments:
 
     def _blank(self, env: LayoutEnv, task: Task, layout: Layout) -> tuple[bytes, ...]:
         """As many pictures as the model will be shown."""
-        if not env.pictures:
+        if not env.show_images:
             return ()
         drawn = self.prompt_format.draw_images(task, layout)
         if drawn is None and env.scorer.renderer is None:
