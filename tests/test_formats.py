@@ -99,7 +99,7 @@ def test_every_field_of_a_record_is_explained(page: str, checkout: Path, tmp_pat
     from metaspatial_addon.episode.records import turn_record
 
     with Stage() as stage:
-        env = LayoutEnv(stage, turns=1)
+        env = LayoutEnv(stage, max_turns=1)
         task = read_task(checkout / "assets" / "tasks" / "demo.json")
         env.reset(task)
         env.step("no answer")
