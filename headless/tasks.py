@@ -14,7 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli
-from headless.taskgen.make import ROOM_TYPES, SPLITS, make_task
+from headless.taskgen.make import SPLITS, make_task
+from metaspatial_addon.core.furniture import ROOM_TYPES
 from metaspatial_addon.core.task import layout_to_json, task_to_json
 
 

@@ -1,4 +1,5 @@
-"""Builds furniture.blend and blender_assets.cats.txt from catalog.json; every mesh is generated here.
+"""Builds furniture.blend and blender_assets.cats.txt from catalog.json and the table of furniture; every mesh is
+generated here.
 
     python assets/furniture/build.py          with the bpy module
     blender -b -P assets/furniture/build.py   with Blender itself
@@ -16,13 +17,15 @@ from pathlib import Path
 import bpy
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 # Bytecode beside the sources would land in the packaged library.
 sys.dont_write_bytecode = True
 
 from pieces import BUILDERS, Piece
 from pieces.palette import material
 from pieces.previews import PreviewStudio
+
+from metaspatial_addon.core.furniture import FURNITURE
 
 AUTHOR, LICENSE = "MetaSpatial", "CC0"
 # Catalog ids are derived from the room's name, so that a rebuild keeps them.
@@ -55,7 +58,7 @@ def write_catalogs(rooms: list[str], path: Path) -> None:
 
 
 def build(entry: dict) -> bpy.types.Object:
-    """The asset object of one catalog entry, in no scene yet."""
+    """The asset object of one catalog entry, together with its category's row; in no scene yet."""
     piece = Piece(entry["name"], entry["size"])
     variant = entry["name"][len(entry["category"]) + 1 :]
     BUILDERS[entry["category"]](piece, variant)
@@ -87,7 +90,8 @@ def arrange(scene: bpy.types.Scene, objects: list[bpy.types.Object], categories:
 
 def main() -> None:
     """Build, photograph and save the whole library."""
-    entries = json.loads((HERE / "catalog.json").read_text(encoding="utf-8"))["assets"]
+    catalog = json.loads((HERE / "catalog.json").read_text(encoding="utf-8"))
+    entries = [vars(FURNITURE.categories[entry["category"]]) | entry for entry in catalog["assets"]]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     studio = PreviewStudio()
     objects = [build(entry) for entry in entries]

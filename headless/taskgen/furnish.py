@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metaspatial_addon.core.furniture import FURNITURE, UNKNOWN
 from metaspatial_addon.core.task import Item, Pose, Relation
 
 from .floorplan import FRONT, UNIT, Floorplan, Solid, Wall, strips_before, units
 from .lists import carriers
-from .rules import ATTEMPTS, WALL_HEIGHTS, Attempt
 
 TUCK = 6  # how far a chair stands under its table: 15 cm
 SITTING_GAP = 16  # sofa to coffee table: 40 cm
@@ -161,7 +161,7 @@ class Furnisher:
                 return found
         return None
 
-    def beside(self, item: Item, *, of: tuple[str, ...], clear: float = 0.0) -> Placed | None:
+    def beside(self, item: Item, *, of: tuple[str, ...]) -> Placed | None:
         """At the side of a piece that stands at a wall, its back to the same wall."""
         for anchor in self._anchors(of):
             if anchor.wall is None:
@@ -171,9 +171,7 @@ class Furnisher:
             half = units(item.size[0]) // 2
             line = self._line(item, anchor.wall)
             for target in (_outward(low, -1, 2 + half), _outward(high, 1, 2 + half)):
-                found = self._settle(
-                    item, line[line[:, axis] == target], anchor.wall.yaw, wall=anchor.wall, clear=clear
-                )
+                found = self._settle(item, line[line[:, axis] == target], anchor.wall.yaw, wall=anchor.wall)
                 if found:
                     self.relations.append(Relation(item.id, "next_to", anchor.item.id))
                     return found
@@ -351,7 +349,8 @@ class Furnisher:
 
     def hang(self, item: Item, *, of: tuple[str, ...]) -> Placed | None:
         """On a wall: over a piece that stands there, or at the first free stretch at the height of its kind."""
-        height = WALL_HEIGHTS[item.category]
+        height = FURNITURE.categories[item.category].hang_at
+        assert height is not None, "the table gives a height to whatever hangs"
         spots: list[tuple[Wall, float, int, int]] = []  # wall, underside, target along it, reach
         for anchor in self._anchors(of):
             if anchor.wall is not None:
@@ -387,7 +386,7 @@ class Furnisher:
 
     def place(self, item: Item) -> bool:
         """Stand the item where its category's rules say; False if none of them finds a free place."""
-        attempts: tuple[Attempt, ...] = ATTEMPTS.get(item.category, ATTEMPTS["thing"])
+        rules = FURNITURE.categories[item.category].placement or FURNITURE.categories[UNKNOWN].placement
         if item.id in self.wishes:
-            attempts = tuple(a for a in attempts if a.method == "wall")
-        return any(getattr(self, a.method)(item, **a.settings) for a in attempts)
+            rules = tuple(rule for rule in rules if rule.method == "wall")
+        return any(getattr(self, rule.method)(item, **rule.settings) for rule in rules)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from metaspatial_addon.core.access import measure_access
+from metaspatial_addon.core.furniture import FURNITURE, ROOM_TYPES
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 
@@ -14,9 +15,7 @@ from .furnish import Furnisher
 from .lists import draw_items
 from .prompts import word_prompt
 from .rooms import draw_shell
-from .rules import ATTEMPTS
 
-ROOM_TYPES = ("bedroom", "living room", "dining room", "kitchen", "bathroom", "office", "children's room", "hallway")
 SPLITS = ("train", "validation", "test")
 LEAST_ITEMS, MOST_ITEMS = 4, 16
 LOCKED_CHANCE = 0.1
@@ -82,7 +81,8 @@ def _attempt(rng: Random, room_type: str):
 
 def _draw_wish(rng: Random, room: Room, items: list[Item]) -> dict[str, int]:
     """Half of the tasks ask for a certain wall for one piece."""
-    askable = [i for i in items if any(a.method == "wall" for a in ATTEMPTS.get(i.category, ())) and i.size[0] >= 0.8]
+    by_wall = {name for name, row in FURNITURE.categories.items() if any(r.method == "wall" for r in row.placement)}
+    askable = [item for item in items if item.category in by_wall and item.size[0] >= 0.8]
     if not askable or rng.random() < 0.5:
         return {}
     return {rng.choice(askable[:3]).id: rng.randrange(len(room.floor))}

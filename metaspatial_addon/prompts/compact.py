@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core.access import STRIP
 from ..core.conversation import Message
+from ..core.furniture import FURNITURE, ROOM_TYPES, UNKNOWN, Category
 from ..core.polygon import contains
 from ..core.task import Item, Layout, Opening, Pose, Room, Task
 from . import vocabulary as v
@@ -32,50 +33,32 @@ MOST_NOTCHES = 6
 MOST_FAULTS = 12
 WALL_OR_ROOM = re.compile(r"room|wall(_\d+)?")
 
-# Words that name a kind of furniture in a category that the vocabulary does not have, last resort first.
-HEADWORDS = {
-    "table": "side table",
-    "chair": "dining chair",
-    "lamp": "floor lamp",
-    "light": "ceiling lamp",
-    "cabinet": "sideboard",
-    "shelf": "bookcase",
-    "bed": "double bed",
-    "couch": "sofa",
-    "carpet": "rug",
-    "stool": "ottoman",
-    "closet": "wardrobe",
-    "bookshelf": "bookcase",
-    "painting": "picture",
-    "poster": "picture",
-    "television": "tv",
-    "sink": "sink unit",
-    "oven": "stove",
-    "counter": "kitchen counter",
-    "bathtub": "bathtub",
-    "flower": "potted plant",
-    "bench": "bench",
-    "drawers": "dresser",
-    "refrigerator": "fridge",
-    "bin": "trash bin",
-    "armchair": "armchair",
-    "stand": "tv stand",
-}
+HEADWORDS: dict[str, list[Category]] = {}
+"""The rows that a word means, those for narrow items first."""
+for _row in sorted((FURNITURE.categories[name] for name in v.CATEGORIES), key=lambda row: row.narrower_than):
+    for _word in _row.headwords:
+        HEADWORDS.setdefault(_word, []).append(_row)
 
 
 def known_category(item: Item) -> str:
-    """The category of the vocabulary that comes nearest to the item's own; "thing" where none does."""
+    """The category of the vocabulary that is nearest to the item's own by its words; UNKNOWN where none is.
+
+    That is a category whose name the item's category contains (the longest counts), else the one that has the last of
+    its words that is a headword.
+    """
     words = re.findall(r"[a-z]+", item.category.lower())
     text = " ".join(words)
     if text in v.CATEGORIES:
         return text
-    inside = [c for c in v.CATEGORIES if re.search(rf"\b{c}\b", text)]
-    if inside:
-        return max(inside, key=len)
+    contained = [c for c in v.CATEGORIES if re.search(rf"\b{c}\b", text)]
+    if contained:
+        return max(contained, key=len)
+    shorter_side = min(item.size[:2])
     for word in reversed(words):
-        if word in HEADWORDS:
-            return "single bed" if word == "bed" and min(item.size[:2]) < 1.25 else HEADWORDS[word]
-    return "thing"
+        for row in HEADWORDS.get(word, ()):
+            if shorter_side < row.narrower_than:
+                return row.name
+    return UNKNOWN
 
 
 def stood_extents(size: Sequence[float], yaw: float) -> tuple[float, float]:
@@ -174,7 +157,7 @@ class CompactEncoding:
         for item_id in sorted(kinds, key=lambda item_id: rank[kinds[item_id]]):
             kind = kinds[item_id]
             if counts.get(kind, 0) == v.MOST_OF_A_KIND:
-                kind = next(c for c in ("thing", *v.CATEGORIES) if counts.get(c, 0) < v.MOST_OF_A_KIND)
+                kind = next(c for c in (UNKNOWN, *v.CATEGORIES) if counts.get(c, 0) < v.MOST_OF_A_KIND)
             counts[kind] = counts.get(kind, 0) + 1
             names[item_id] = f"{v.category_token(kind)}_{counts[kind]}"
         return names
@@ -268,7 +251,7 @@ class CompactEncoding:
     def question(self) -> str:
         """The whole first message."""
         room: Room = self.task.room
-        kind = room.type if room.type in v.ROOM_TYPES else "room"
+        kind = room.type if room.type in ROOM_TYPES else "room"
         size = np.ptp(np.asarray(room.floor, float), axis=0) / self.scale
         lines = [f"{kind}:{_plan_size(size[0], size[1])} h{_height(room.height)}\n"]
         lines += [f"notch{self._moved(n)}\n" for n in notches(room.floor)]

@@ -2,7 +2,7 @@
 
 This is the picture that the embedded model sees, and training draws it by the million. One pixel is always
 the same length (8 m to 112 px), the room's bounding box starts at the lower left corner, and a room longer
-than 8 m is scaled down as a whole. Colours stand for classes of furniture (`class_of`); the white bar
+than 8 m is scaled down as a whole. Colours stand for classes of furniture (`core/furniture.py`); the white bar
 is an item's front. The annotated top view of people and larger models is `blender/rendering/annotate.py`.
 """
 
@@ -12,54 +12,14 @@ import math
 
 import numpy as np
 
+from ..core.furniture import FURNITURE
 from ..core.task import Item, Layout, Opening, Pose, Room, Task
 from .png import write_png
 
 PLAN_METRES = 8.0
 """Length that fills the picture; rooms longer than that are scaled down to fit."""
 
-CLASS_COLOURS: dict[str, tuple[int, int, int]] = {
-    "bed": (104, 128, 196),
-    "seat": (84, 164, 120),
-    "table": (196, 138, 78),
-    "storage": (146, 92, 64),
-    "light": (240, 200, 72),
-    "plant": (66, 128, 62),
-    "screen": (64, 68, 84),
-    "appliance": (150, 160, 176),
-    "bath": (92, 186, 204),
-    "covering": (214, 158, 160),
-    "decor": (178, 108, 176),
-    "other": (136, 136, 128),
-}
-_CLASS_WORDS = (
-    # The first class with a word of the category wins: a desk lamp is a light, a TV stand is storage.
-    ("covering", "rug carpet mat runner"),
-    ("light", "lamp light chandelier pendant sconce lantern spotlight candle"),
-    (
-        "storage",
-        "wardrobe cabinet shelf shelves bookcase bookshelf dresser drawer drawers nightstand sideboard chest "
-        "rack cupboard closet console stand basket box bin hamper locker hanger trunk unit vanity cart",
-    ),
-    ("plant", "plant flower flowers vase tree bush cactus"),
-    ("screen", "tv television monitor computer laptop screen speaker projector keyboard printer radio whiteboard"),
-    (
-        "appliance",
-        "fridge refrigerator freezer oven stove cooker hob dishwasher microwave washer washing dryer hood "
-        "kettle toaster coffeemaker machine heater radiator fan",
-    ),
-    ("bath", "toilet bath bathtub tub shower sink basin washbasin bidet towel"),
-    ("bed", "bed crib cot bunk mattress cradle"),
-    ("seat", "chair armchair sofa couch stool bench ottoman pouf loveseat seat recliner seater"),
-    ("table", "table desk counter island worktop workbench countertop"),
-    (
-        "decor",
-        "mirror painting picture clock curtain curtains poster frame art sculpture statue book books pillow toy "
-        "teddy cushion bowl horse",
-    ),
-)
-_WORD_CLASS = {word: name for name, words in reversed(_CLASS_WORDS) for word in words.split()}
-_RANK = {name: rank for rank, (name, _) in enumerate(_CLASS_WORDS)}
+CLASS_COLOURS = {name: row.colour for name, row in FURNITURE.classes.items()}
 
 _OUTDOORS = (58, 60, 66)
 _FLOOR = (238, 233, 222)
@@ -70,15 +30,6 @@ _WINDOW = (120, 196, 250)
 _OUTLINE = (34, 34, 38)
 _FRONT = (255, 255, 255)
 _HANGING = (120, 60, 200)
-
-
-def class_of(category: str, covering: bool = False) -> str:
-    """The class of furniture that a category's words name: a key of CLASS_COLOURS."""
-    if covering:
-        return "covering"
-    words = category.lower().replace("_", " ").replace("-", " ").split()
-    found = {_WORD_CLASS[w] for w in words if w in _WORD_CLASS}
-    return min(found, key=_RANK.__getitem__, default="other")
 
 
 def drawing_order(item: Item, pose: Pose) -> tuple[int, float]:
@@ -160,7 +111,7 @@ class _Sheet:
         if item.mount == "ceiling":
             _blend(part, outline, _HANGING)
             return
-        _blend(part, covered, CLASS_COLOURS[class_of(item.category, item.covering)])
+        _blend(part, covered, CLASS_COLOURS[FURNITURE.class_of(item.category, item.covering)])
         if not item.covering:
             _blend(part, outline, _OUTLINE)
             _blend(part, front, _FRONT)

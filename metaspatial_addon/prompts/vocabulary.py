@@ -7,87 +7,12 @@ first gives them back. The order of the list is the numbering of a trained model
 
 from __future__ import annotations
 
+from ..core.furniture import FURNITURE, ROOM_TYPES
 from ..core.task import PREDICATES
 
-# In placing order: what others depend on comes first. "thing" stands for whatever is not known.
-CATEGORIES = (
-    "double bed",
-    "single bed",
-    "bunk bed",
-    "crib",
-    "sofa",
-    "loveseat",
-    "bathtub",
-    "shower cabin",
-    "fridge",
-    "sink unit",
-    "dishwasher",
-    "stove",
-    "kitchen counter",
-    "dining table",
-    "kitchen island",
-    "play table",
-    "desk",
-    "vanity table",
-    "tv stand",
-    "nightstand",
-    "wardrobe",
-    "dresser",
-    "coffee table",
-    "armchair",
-    "toilet",
-    "washbasin",
-    "washing machine",
-    "bookcase",
-    "china cabinet",
-    "sideboard",
-    "console table",
-    "shoe rack",
-    "bench",
-    "filing cabinet",
-    "thing",
-    "office chair",
-    "dining chair",
-    "kids chair",
-    "bar stool",
-    "bar cart",
-    "side table",
-    "ottoman",
-    "toy box",
-    "rocking horse",
-    "floor mirror",
-    "laundry basket",
-    "trash bin",
-    "coat rack",
-    "umbrella stand",
-    "floor lamp",
-    "plant",
-    "rug",
-    "round rug",
-    "tv",
-    "monitor",
-    "laptop",
-    "printer",
-    "microwave",
-    "coffee machine",
-    "table lamp",
-    "vase",
-    "potted plant",
-    "books",
-    "fruit bowl",
-    "range hood",
-    "wall cabinet",
-    "bathroom cabinet",
-    "mirror",
-    "whiteboard",
-    "picture",
-    "wall shelf",
-    "clock",
-    "towel rack",
-    "ceiling lamp",
-    "pendant lamp",
-)
-ROOM_TYPES = ("bedroom", "living room", "dining room", "kitchen", "bathroom", "office", "children's room", "hallway")
+CATEGORIES = tuple(name for name, row in FURNITURE.categories.items() if row.known)
+"""The categories that have a token, in placing order. UNKNOWN stands for all the others."""
+
 SIDES = ("south", "east", "north", "west")
 MOST_OF_A_KIND = 24
 
@@ -108,7 +33,8 @@ SPECIAL = (
 )
 OPEN_ANSWER, NEXT_ITEM, CLOSE_ANSWER = '<think></think><answer>[{"id":"', ',{"id":"', "]</answer>"
 EMPTY_ANSWER = "<think></think><answer>[]</answer>"
-WORDS = (
+# Words of prompts that have a token, in the numbering of trained models.
+FURNITURE_WORDS = (
     "bed",
     "double",
     "single",
@@ -208,6 +134,8 @@ WORDS = (
     "towel",
     "ceiling",
     "pendant",
+)
+PLACE_WORDS = (
     "wall",
     "south",
     "east",
@@ -243,6 +171,7 @@ WORDS = (
     "open",
     "free",
 )
+WORDS = FURNITURE_WORDS + PLACE_WORDS
 
 
 def steps(least: float, most: float, step: float) -> list[str]:

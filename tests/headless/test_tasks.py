@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from headless.pretraining.perturb import faults
-from headless.taskgen.make import LEAST_ITEMS, MOST_ITEMS, ROOM_TYPES, SPLITS, make_task, task_seed
+from headless.taskgen.make import LEAST_ITEMS, MOST_ITEMS, SPLITS, make_task, task_seed
+from metaspatial_addon.core.furniture import ROOM_TYPES
 from metaspatial_addon.core.relations import relation_scores
-from metaspatial_addon.core.task import layout_from_json, task_from_json, task_to_json
+from metaspatial_addon.core.task import layout_from_json, layout_to_json, task_from_json, task_to_json
 
 ROOT = Path(__file__).parents[2]
 DRAWN = [make_task("validation", 21, index) for index in range(150)]
@@ -54,6 +56,20 @@ def test_the_same_seed_gives_the_same_task_and_no_split_shares_one():
     seeds = {task_seed(split, seed, index) for split in SPLITS for seed in range(3) for index in range(50)}
     assert len(seeds) == len(SPLITS) * 3 * 50
     assert make_task("train", 3, 5)[0].room != make_task("test", 3, 5)[0].room
+
+
+@pytest.mark.parametrize(
+    ("split", "digest"),
+    [
+        ("train", "5f058dc571968fe071359b0772a51482bddd6d0b0efd5630dc73c60a7ab8ee9d"),
+        ("validation", "a8608fdfad9c5d13c121d33541a6984611b4b019cf84f7bf80c59bf88b2613a4"),
+        ("test", "9f2ac44dd60b809745d2eb84e6bb52c9b2ed78bb354654f69bced93b727c6623"),
+    ],
+)
+def test_the_first_tasks_of_each_split_are_those_of_earlier_versions(split, digest):
+    pairs = [make_task(split, 1, index) for index in range(50)]
+    text = json.dumps([[task_to_json(task), layout_to_json(layout)] for task, layout in pairs], ensure_ascii=False)
+    assert hashlib.sha256(text.encode()).hexdigest() == digest
 
 
 def run_tasks(*arguments: str) -> subprocess.CompletedProcess:

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from metaspatial_addon.core.furniture import FURNITURE
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Room, Task
-from metaspatial_addon.prompts.plan import CLASS_COLOURS, class_of, compact_top_view
+from metaspatial_addon.prompts.plan import CLASS_COLOURS, compact_top_view
 from metaspatial_addon.prompts.png import read_png
 
 ROOM = Room(
@@ -75,7 +76,7 @@ def test_coverings_lie_below_and_ceiling_items_are_outlines():
     ],
 )
 def test_classes(category, kind):
-    assert class_of(category) == kind
+    assert FURNITURE.class_of(category) == kind
 
 
 def test_items_far_outside_and_of_no_place_do_no_harm():

@@ -1,4 +1,8 @@
-"""The furniture library: `catalog.json` says what there is, `furniture.blend` holds one mesh for each asset."""
+"""The furniture library: `catalog.json` lists its assets, `furniture.blend` holds one mesh for each.
+
+What all assets of a category share (mount, covering, rooms, words) is in the table of `core/furniture.py`; an entry of
+the catalog may have its own.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,12 @@ from typing import Any
 import bpy
 
 from ...core.errors import InputError
+from ...core.furniture import FURNITURE, UNKNOWN
 from ...core.task import MOUNTS, read_json
 from ..meshes import remove_blocks, scratch_scene
 
 CATALOG_SCHEMA = "metaspatial.catalog/1"
-FURNITURE = Path(__file__).parents[3] / "assets" / "furniture"
+LIBRARY_FOLDER = Path(__file__).parents[3] / "assets" / "furniture"
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,22 @@ def _read_asset(source: Path, field: str, raw: Any) -> Asset:
     size = raw["size"]
     if not isinstance(size, list) or len(size) != 3 or not all(isinstance(s, (int, float)) and s > 0 for s in size):
         raise InputError(source, f"{field}.size", "three positive metres", size)
-    if raw.get("mount", "floor") not in MOUNTS:
-        raise InputError(source, f"{field}.mount", f"one of {', '.join(MOUNTS)}", raw["mount"])
+    for key in ("name", "category"):
+        if not isinstance(raw[key], str):
+            raise InputError(source, f"{field}.{key}", "a text", raw[key])
+    row = FURNITURE.categories.get(raw["category"], FURNITURE.categories[UNKNOWN])
+    mount = raw.get("mount", row.mount)
+    if mount not in MOUNTS:
+        raise InputError(source, f"{field}.mount", f"one of {', '.join(MOUNTS)}", mount)
     return Asset(
         raw["name"],
         raw["category"],
         (float(size[0]), float(size[1]), float(size[2])),
-        raw.get("mount", "floor"),
-        raw.get("covering", False),
+        mount,
+        raw.get("covering", row.covering),
         raw.get("carries", False),
-        tuple(raw.get("rooms", ())),
-        tuple(raw.get("words", ())),
+        tuple(raw.get("rooms", row.rooms)),
+        tuple(raw.get("words", row.words)),
         raw.get("weight", 1.0),
     )
 
@@ -65,7 +75,7 @@ def _read_asset(source: Path, field: str, raw: Any) -> Asset:
 class AssetLibrary:
     """The assets of a folder, by name. Its meshes are read when one is first asked for, and kept."""
 
-    def __init__(self, root: str | Path = FURNITURE):
+    def __init__(self, root: str | Path = LIBRARY_FOLDER):
         """Raises InputError when the catalog is missing or malformed."""
         self.root = Path(root)
         catalog = self.root / "catalog.json"

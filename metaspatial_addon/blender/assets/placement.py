@@ -13,7 +13,7 @@ import numpy as np
 
 from ..meshes import scratch_scene
 from ..turns.turn_collections import world_matrix
-from .library import FURNITURE, AssetLibrary
+from .library import LIBRARY_FOLDER, AssetLibrary
 
 _APART = 0.3
 """Metres between two assets, and between two rows."""
@@ -60,7 +60,7 @@ def append_assets(picks: Sequence[Pick], unit: float) -> tuple[list[tuple[bpy.ty
 
 def _load(file: str, picks: Iterable[Pick]) -> Mapping[tuple[str, bool], bpy.types.ID]:
     """The data-blocks of picks from one file, by name and whether they are collections: those that could be had."""
-    path = file or str(FURNITURE / "furniture.blend")
+    path = file or str(LIBRARY_FOLDER / "furniture.blend")
     names = dict.fromkeys((pick.name, pick.is_collection) for pick in picks)
     with scratch_scene() as (_, kept):
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from .library import FURNITURE, Asset, AssetLibrary, name_words
+from .library import LIBRARY_FOLDER, Asset, AssetLibrary, name_words
 from .words import AssetWords, Wish, split_words, usual_items
 
 OURS = "MetaSpatial"
@@ -83,7 +83,7 @@ def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[
         folder = Path(library["folder"])
         if not library["folder"] or not folder.is_dir():
             _log.warning("The folder of the asset library %s is missing", library["name"])
-        elif folder.resolve() != FURNITURE.resolve():
+        elif folder.resolve() != LIBRARY_FOLDER.resolve():
             files += [(library["name"], path) for path in sorted(folder.rglob("*.blend")) if path.is_file()]
     found = []
     for number, (name, path) in enumerate(files):

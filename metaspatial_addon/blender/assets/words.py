@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...prompts.vocabulary import MOST_OF_A_KIND, ROOM_TYPES
+from ...core.furniture import FURNITURE
+from ...prompts.vocabulary import MOST_OF_A_KIND
 from .library import Asset
 
 
@@ -20,16 +21,6 @@ def _any_of(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_ROOM_WORDS = {
-    "bedroom": "master bedroom, guest room, sleeping room",
-    "living room": "lounge, sitting room, family room, drawing room",
-    "dining room": "dining area, dining hall",
-    "kitchen": "kitchenette",
-    "bathroom": "washroom, restroom, shower room",
-    "office": "study, home office, study room, workspace, workroom",
-    "children's room": "kids room, kid's room, child's room, children's bedroom, kids bedroom, nursery, playroom",
-    "hallway": "hall, corridor, entrance, entrance hall, entryway, entry, foyer",
-}
 _NUMBERS = {
     word: number
     for number, words in {
@@ -61,8 +52,6 @@ _LONGEST = 4
 """Words of the longest phrase."""
 _FAR = 5
 """Words before a noun among which its number is looked for."""
-_SETS = {"dining chair": 4, "nightstand": 2, "bar stool": 2, "kids chair": 2}
-"""How many of a kind a room usually has, where it is not one."""
 _GENERIC = 3
 """Categories that must end in a word for it to stand for any of them, as "lamp" and "table" do."""
 
@@ -119,7 +108,7 @@ class AssetWords:
         self._rooms: dict[str, tuple[str, ...]] = {asset.category: asset.rooms for asset in reversed(assets)}
         self._phrases: dict[str, _Phrase] = {}
         self._room_names = {
-            _key(split_words(name)): room for room in ROOM_TYPES for name in (room, *_ROOM_WORDS[room].split(", "))
+            _key(split_words(name)): room.name for room in FURNITURE.rooms.values() for name in (room.name, *room.words)
         }
         categories = list(dict.fromkeys(asset.category for asset in assets))
         meanings: dict[str, dict[str, None]] = {category: {category: None} for category in categories}
@@ -163,7 +152,7 @@ class AssetWords:
         for mention in mentions:
             number, known_already, traits = _qualities(words, before, mention)
             category = self._meaning(mention.phrase, room, sure if number is None else set())
-            usual = _SETS.get(category, 2) if mention.phrase.plural else 1
+            usual = max(2, _usual_count(category)) if mention.phrase.plural else 1
             if _is_refused(words, mention, before) or number == 0:
                 refused.add(category)
             else:
@@ -243,7 +232,13 @@ def usual_items(assets: Iterable[Asset], room: str, most: int = 8) -> list[Wish]
         names = {asset.category, *asset.words}
         if len(chosen) < most and not any(names & {other.category, *other.words} for other in chosen):
             chosen.append(asset)
-    return [Wish(a.category, _SETS.get(a.category, 1), _key(split_words(a.category))) for a in chosen]
+    return [Wish(a.category, _usual_count(a.category), _key(split_words(a.category))) for a in chosen]
+
+
+def _usual_count(category: str) -> int:
+    """How many of a category a room usually has."""
+    row = FURNITURE.categories.get(category)
+    return row.usual_count if row is not None else 1
 
 
 def _qualities(words: Sequence[str], after: int, mention: _Mention) -> tuple[int | None, bool, set[str]]:

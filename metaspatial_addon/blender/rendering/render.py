@@ -14,9 +14,9 @@ import bpy
 import numpy as np
 
 from ...core.evidence import ViewMeasure
+from ...core.furniture import FURNITURE
 from ...core.polygon import contains, wall
 from ...core.task import Layout, Room, Task
-from ...prompts.plan import class_of
 from ...prompts.png import write_png
 from ..physics.room import THICKNESS
 from ..physics.stage import Stage
@@ -118,7 +118,8 @@ class Renderer:
             overrides[obj] = [render_scene.wall_override(slot.material) for slot in obj.material_slots]
         for body in stage.placed:
             if not any(body.object.data.materials):
-                overrides[body.object] = [render_scene.box_material(class_of(body.item.category, body.item.covering))]
+                furniture_class = FURNITURE.class_of(body.item.category, body.item.covering)
+                overrides[body.object] = [render_scene.box_material(furniture_class)]
         with _material_overrides(overrides), render_scene.linked([stage.room.floor, *shown]):
             return render_scene.render(self.engine, pixels, self._samples(pixels))
 

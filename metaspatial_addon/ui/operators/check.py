@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.types import Context, Operator, WindowManager
 
-from ...blender.assets.library import FURNITURE, AssetLibrary
+from ...blender.assets.library import LIBRARY_FOLDER, AssetLibrary
 from ...core.errors import InputError
 from ..state import job, preferences
 from ..state.identifiers import Operators
@@ -91,7 +91,7 @@ def _check_furniture() -> tuple[str, str]:
     """Whether our own furniture is there and can be read."""
     try:
         count = len(AssetLibrary().assets)
-        with bpy.data.libraries.load(str(FURNITURE / "furniture.blend")) as (held, _):
+        with bpy.data.libraries.load(str(LIBRARY_FOLDER / "furniture.blend")) as (held, _):
             found = len(held.meshes)
     except (InputError, OSError) as error:
         return "FAILED", f"cannot be read, so install the add-on again ({error})"

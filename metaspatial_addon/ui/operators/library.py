@@ -11,7 +11,7 @@ import numpy as np
 from bpy.types import Operator
 from mathutils import Vector
 
-from ...blender.assets.library import FURNITURE
+from ...blender.assets.library import LIBRARY_FOLDER
 from ...blender.assets.placement import Pick, append_assets, mounts, stand_in_rows
 from ...blender.assets.search import OURS
 from ..overlay.room_rectangle import room_rectangle, units_per_metre, world_corners
@@ -156,14 +156,14 @@ class METASPATIAL_OT_add_library(Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.preferences.filepaths.asset_libraries.new(name=OURS, directory=str(FURNITURE))
+        context.preferences.filepaths.asset_libraries.new(name=OURS, directory=str(LIBRARY_FOLDER))
         context.preferences.is_dirty = True
         return {"FINISHED"}
 
 
 def has_our_library(preferences: bpy.types.Preferences) -> bool:
     """Whether our furniture is one of the artist's asset libraries."""
-    return any(Path(entry["folder"]).resolve() == FURNITURE.resolve() for entry in library_folders(preferences))
+    return any(Path(entry["folder"]).resolve() == LIBRARY_FOLDER.resolve() for entry in library_folders(preferences))
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -21,7 +21,7 @@ from bpy.props import (
 from bpy.types import Collection, Context, Object, PropertyGroup, Scene, WindowManager
 
 from ...blender.turns import turn_visibility, turns
-from ...prompts.vocabulary import ROOM_TYPES
+from ...core.furniture import ROOM_TYPES
 from . import turn_cache
 from .identifiers import LARGEST_SEED
 

@@ -15,11 +15,13 @@ from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 from mathutils.geometry import convex_hull_2d
 
+from metaspatial_addon.core.furniture import FURNITURE
+
 LIBRARY = Path(__file__).parents[3] / "assets" / "furniture"
 PROCTHOR = Path(__file__).parents[3].parent / "shared" / "data" / "procthor" / "asset_sizes.json"
-ENTRIES = json.loads((LIBRARY / "catalog.json").read_text(encoding="utf-8"))["assets"]
+CATALOG = json.loads((LIBRARY / "catalog.json").read_text(encoding="utf-8"))["assets"]
+ENTRIES = [vars(FURNITURE.categories[entry["category"]]) | entry for entry in CATALOG]
 BY_NAME = {entry["name"]: entry for entry in ENTRIES}
-ROOMS = {"bedroom", "living room", "dining room", "kitchen", "bathroom", "office", "children's room", "hallway"}
 TABLES = {"dining table": 0.62, "desk": 0.62, "vanity table": 0.62, "play table": 0.45}
 CHAIRS = {"dining chair": 0.48, "office chair": 0.48, "kids chair": 0.32}
 # The classes of ProcTHOR that hold the same kinds of things as our categories.
@@ -137,8 +139,7 @@ def test_catalog_is_well_formed() -> None:
     assert len({entry["category"] for entry in ENTRIES}) >= 60
     for entry in ENTRIES:
         assert entry["name"].startswith(entry["category"].replace(" ", "_") + "_")
-        assert entry["mount"] in {"floor", "surface", "wall", "ceiling"}
-        assert entry["rooms"] and set(entry["rooms"]) <= ROOMS
+        assert entry["rooms"]
         assert entry["words"] and entry["weight"] > 0
         steps = (0.05, 0.05, 0.01) if entry["mount"] == "floor" else (0.01, 0.01, 0.01)
         for length, step in zip(entry["size"], steps, strict=True):
@@ -146,6 +147,13 @@ def test_catalog_is_well_formed() -> None:
         if entry["mount"] == "ceiling":
             assert entry["size"][2] <= 0.8
         assert not entry["covering"] or entry["size"][2] <= 0.02
+
+
+def test_sizes_lie_within_those_of_the_table() -> None:
+    for entry in CATALOG:
+        row = FURNITURE.categories[entry["category"]]
+        for length, (least, most) in zip(entry["size"], (row.width, row.depth, row.height), strict=True):
+            assert least <= length <= most, entry["name"]
 
 
 def test_every_asset_is_in_the_file(assets: dict[str, Asset]) -> None:

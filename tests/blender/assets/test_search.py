@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaspatial_addon.blender.assets.library import FURNITURE, AssetLibrary
+from metaspatial_addon.blender.assets.library import LIBRARY_FOLDER, AssetLibrary
 from metaspatial_addon.blender.assets.search import OURS, find_assets
 from metaspatial_addon.blender.assets.words import AssetWords, usual_items
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.prompts.vocabulary import ROOM_TYPES
+from metaspatial_addon.core.furniture import ROOM_TYPES
 
 CATALOG = AssetLibrary().assets
 WORDS = AssetWords(CATALOG.values())
@@ -194,7 +194,7 @@ def test_libraries_are_read_with_their_folders_and_files_that_cannot_be_are_skip
     (tmp_path / "Studio" / "notes.blend").write_text("no .blend at all")
     (tmp_path / "Studio" / "folder.blend").mkdir()
     with caplog.at_level(logging.WARNING):
-        told = found("a red armchair", tmp_path / "Studio", tmp_path / "missing", FURNITURE)
+        told = found("a red armchair", tmp_path / "Studio", tmp_path / "missing", LIBRARY_FOLDER)
     assert [entry["name"] for entry in told] == ["Armchair Red"]
     text = caplog.text
     assert "broken.blend" in text and "notes.blend" in text and "missing" in text

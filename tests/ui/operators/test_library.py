@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from metaspatial_addon.blender.assets.library import FURNITURE, AssetLibrary
+from metaspatial_addon.blender.assets.library import LIBRARY_FOLDER, AssetLibrary
 from metaspatial_addon.blender.assets.placement import stand_in_rows
 from metaspatial_addon.blender.assets.search import find_assets
 from metaspatial_addon.blender.meshes import data_blocks
@@ -180,7 +180,7 @@ def test_our_furniture_becomes_an_asset_library_on_a_click_and_once(scene) -> No
     libraries = bpy.context.preferences.filepaths.asset_libraries
     before = len(libraries)
     assert bpy.ops.metaspatial.add_library() == {"FINISHED"}
-    assert len(libraries) == before + 1 and Path(libraries[-1].path).resolve() == FURNITURE.resolve()
+    assert len(libraries) == before + 1 and Path(libraries[-1].path).resolve() == LIBRARY_FOLDER.resolve()
     assert not bpy.ops.metaspatial.add_library.poll()
     libraries.remove(libraries[-1])
 
