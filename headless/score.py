@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal, TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli
+from headless import cli, judge
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import (
     Layout,
@@ -40,7 +40,7 @@ PROGRESS_EVERY = 2.0
 
 def main(argv: list[str]) -> None:
     args = _parse(argv)
-    weights = read_weights(args.weights)
+    weights, grader = read_weights(args.weights), judge.judge_of(args, renders=not args.no_render)
     pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
     with cli.output(args.out) as out:
         from metaspatial_addon.blender.physics.stage import Stage
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
 
             renderer = Renderer(args.engine)
         with Stage() as stage:
-            scored, failed = _score_all(Scorer(stage, renderer, weights=weights), pairs, out)
+            scored, failed = _score_all(Scorer(stage, renderer, grader, weights), pairs, out)
     if failed:
         raise cli.CommandError(f"{failed} of {scored} could not be measured: their status is infra_fault")
 
@@ -67,24 +67,27 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--no-render", action="store_true", help="leave out the view term")
     parser.add_argument("--engine", choices=cli.ENGINES, default="auto", help="that takes the pictures")
-    parser.add_argument("--weights", metavar="W.json", help='a file as {"collision": 0.4}, or the preset "paper"')
+    parser.add_argument(
+        "--weights",
+        metavar="default|paper|W.json",
+        default="default",
+        help='of the terms: a preset ("paper" is the formula of arXiv 2503.18470), or a file as {"collision": 0.4}',
+    )
+    judge.add_arguments(parser)
     parser.add_argument("--out", metavar="FILE", help="where scores go, a line each (default: stdout)")
     args = parser.parse_args(argv)
     if (args.task is None) == (args.pairs is None):
         parser.error("--task goes with --layout or --answer, and not with --pairs")
     for name in ("task", "layout", "answer", "pairs", "weights"):
-        if _same_file(getattr(args, name), args.out):
+        files = [getattr(args, name), args.out]
+        if all(path and os.path.exists(path) for path in files) and os.path.samefile(*files):
             parser.error(f"--out would overwrite the file of --{name}: name another file")
     return args
 
 
-def _same_file(one: str | None, other: str | None) -> bool:
-    return bool(one and other) and os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
-
-
-def read_weights(source: str | None) -> Weights | Literal["paper"]:
-    """The weights of a JSON file, on top of the defaults; the preset `paper` as its name. Raises InputError."""
-    if source is None:
+def read_weights(source: str) -> Weights | Literal["paper"]:
+    """The weights of a preset, or of a JSON file on top of the defaults. Raises InputError."""
+    if source == "default":
         return DEFAULT
     if source == "paper":
         return "paper"
@@ -184,14 +187,18 @@ def _score_all(scorer: Scorer, pairs: Iterator[Pair], out: TextIO) -> tuple[int,
 
 
 def score(scorer: Scorer, task: Task, answer: Answer) -> Score:
-    """The score of an answer; with the view term where the scorer has a renderer. Raises InfraFault, InputError."""
+    """The score of an answer, with the view term where the scorer has a renderer. Raises InfraFault, InputError."""
     if answer.layout is None:
         return scorer.score_unusable(task, answer.grade)
     scorer.open(task)
     evidence = scorer.physics(task, answer.layout)
-    if scorer.renderer is None:
-        return scorer.score(task, answer.grade, evidence)
-    return scorer.score(task, answer.grade, replace(evidence, view=scorer.measure_view(task, answer.layout)))
+    judge_grade = None
+    if scorer.judge is not None:
+        renders = scorer.render(task, answer.layout)
+        evidence, judge_grade = replace(evidence, view=renders.view), renders.judge_grade
+    elif scorer.renderer is not None:
+        evidence = replace(evidence, view=scorer.measure_view(task, answer.layout))
+    return scorer.score(task, answer.grade, evidence, judge_grade)
 
 
 if __name__ == "__main__":

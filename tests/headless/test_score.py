@@ -137,7 +137,7 @@ def test_what_cannot_be_measured_has_no_reward_and_is_told_at_the_end(files, tmp
 
 
 def test_weights_of_a_file_and_the_preset(files, tmp_path):
-    assert score.read_weights(None) is DEFAULT
+    assert score.read_weights("default") is DEFAULT
     assert score.read_weights(files("w.json", {"collision": 3})) == Weights(collision=3)
     argv = ["--task", files("task.json", TASK), "--answer", files("answer.txt", text(CLEAN)), "--weights", "paper"]
     assert scores(argv, tmp_path)[0]["reward"] == pytest.approx(0.5)
