@@ -17,7 +17,9 @@ from headless import cli
 def main(arguments: list[str]) -> None:
     parser = cli.parser("pretrain.py", "Pretrain the embedded model on rooms drawn at random")
     parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the file")
+    parser.add_argument(
+        "--set", action="append", default=[], type=cli.text, metavar="KEY=VALUE", help="change a key of the file"
+    )
     parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and metrics")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     options = parser.parse_args(arguments)

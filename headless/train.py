@@ -17,7 +17,9 @@ from headless import cli
 def main(arguments: list[str]) -> None:
     parser = cli.parser("train.py", "Train a model by multi-turn GRPO inside headless Blender")
     parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the file")
+    parser.add_argument(
+        "--set", action="append", default=[], type=cli.text, metavar="KEY=VALUE", help="change a key of the file"
+    )
     parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and figures")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     parser.add_argument("--check", action="store_true", help="try one episode and one backward pass, and stop")
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> None:
         config = read_config(options.config, options.set)
         if config.rendering == "full":
             import peft  # noqa: F401 (asked for before anything is loaded)
-        if config.rendering == "full" or config.show_every:
+        if config.rendering == "full" or config.gallery_every:
             import PIL  # noqa: F401
         if options.ray:
             import ray  # noqa: F401

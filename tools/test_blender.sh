@@ -46,7 +46,7 @@ if [ "$suite" = trixie ]; then
     fetch --no-deps "$(.venv/bin/python tools/requirement.py accelerate)"
     in_blender env PYTHONPATH="/metaspatial/$out/packages" blender -b --factory-startup --python-use-system-env \
         --python-exit-code 1 -P headless/train.py -- --config headless/configs/tiny.toml --run "$out/run" --workers 1 \
-        --set steps=1 --set rollout.tasks=1 --set rollout.group=2 --set show_every=0
+        --set steps=1 --set rollout.tasks_per_step=1 --set rollout.num_generations=2 --set gallery_every=0
     [ -s "$out/run/checkpoint-000001/model.safetensors" ] || { echo "train.py wrote no checkpoint" >&2; exit 1; }
 fi
 echo "generate.py works in $(in_blender blender --version | head -n 1)"

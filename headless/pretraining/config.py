@@ -1,80 +1,80 @@
-"""Configuration of a pretraining run: TOML read into a flat dataclass."""
+"""Configuration of a pretraining run: its keys, their bounds, and what settings exclude each other.
+
+docs/training.md describes every key with its unit and where it comes from.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from headless.config import Check, bounded, read_toml
 from metaspatial_addon.core.errors import InputError
 
 from .model import ModelShape
+
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
     """`shape` is the model's; the rest is the run's.
 
-    `start`: a model folder to go on from, "" for fresh weights; `pictures`: teach with the small top views;
-    `own`: a file of the model's own mistakes, from which the share `own_share` of the mending lessons comes.
+    `start`: a model folder to go on from, "" for fresh weights; `pictures`: train with the small top views;
+    `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
+    examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out.
     """
 
-    seed: int = 1
-    steps: int = 10_000
+    seed: int = bounded(1, at_most=LARGEST_SEED)
+    steps: int = bounded(10_000, at_least=1)
     warmup_steps: int = 100
     decay_steps: int = 3_000
-    batch: int = 16
-    learning_rate: float = 2e-3
-    mending: float = 0.35
-    own: str = ""
-    own_share: float = 0.5
+    batch: int = bounded(16, at_least=1)
+    learning_rate: float = bounded(2e-3, above=0)
+    repair_fraction: float = bounded(0.35, at_most=1)
+    dagger_file: str = ""
+    dagger_fraction: float = bounded(0.5, at_most=1)
     pictures: bool = False
     start: str = ""
     bf16: bool = True
-    threads: int = 1
-    log_every: int = 50
-    save_every: int = 500
+    threads: int = bounded(1, at_least=1)
+    log_every: int = bounded(50, at_least=1)
+    save_every: int = bounded(500, at_least=1)
     shape: ModelShape = field(default_factory=ModelShape)
 
 
-def read_config(path: str, changes: list[str] | None = None) -> PretrainConfig:
-    """The configuration of a TOML file with `key=value` changes on top. Raises InputError naming the key."""
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        for change in changes or []:
-            key, _, value = change.partition("=")
-            table = data
-            *parents, last = key.strip().split(".")
-            for parent in parents:
-                table = table.setdefault(parent, {})
-            table[last] = tomllib.loads(f"value = {value}")["value"]
-    except OSError as error:
-        raise InputError(path, "", f"a readable file ({error.strerror})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(path, "", f"TOML ({error})") from error
-    sizes = data.pop("shape", {})
-    if not isinstance(sizes, dict):
-        raise InputError(path, "shape", "a table", sizes)
-    config = _filled(PretrainConfig(), data, path, "")
-    config = replace(config, shape=_filled(ModelShape(), sizes, path, "shape."))
-    shape = config.shape
-    if config.own and config.pictures:
-        raise InputError(path, "own", "no file where pictures are taught: its lessons have none", config.own)
-    if shape.hidden % shape.heads or shape.heads % shape.key_value_heads:
-        raise InputError(path, "shape.heads", "a divisor of hidden and a multiple of key_value_heads", shape.heads)
+RENAMED = {"mending": "repair_fraction", "own": "dagger_file", "own_share": "dagger_fraction"}
+"""Keys of former versions, and their names today."""
+
+CHECKS = (
+    Check(
+        lambda c: not (c.dagger_file and c.pictures),
+        "dagger_file",
+        "no file where pictures are trained with: its examples have none",
+    ),
+    Check(
+        lambda c: not c.shape.hidden % (2 * c.shape.heads),
+        "shape.heads",
+        "a divisor of shape.hidden ({c.shape.hidden}) that leaves an even size of a head",
+    ),
+    Check(
+        lambda c: not c.shape.heads % c.shape.key_value_heads,
+        "shape.key_value_heads",
+        "a divisor of shape.heads ({c.shape.heads})",
+    ),
+    Check(
+        lambda c: not c.shape.vision_hidden % (4 * c.shape.vision_heads),
+        "shape.vision_heads",
+        "a divisor of shape.vision_hidden ({c.shape.vision_hidden}) that leaves a multiple of 4 as the size of a head",
+    ),
+)
+"""What settings must fulfil together; the first that does not hold is reported."""
+
+
+def read_config(path: str, changes: Sequence[str] = ()) -> PretrainConfig:
+    """The configuration of a TOML file with `key=value` changes on top. Raises InputError that names the key."""
+    config = read_toml(PretrainConfig, path, changes, RENAMED, CHECKS)
+    if config.start and not (Path(config.start) / "config.json").is_file():
+        raise InputError(path, "start", "a model's folder, with its config.json", config.start)
     return config
-
-
-def _filled(default: Any, data: dict[str, Any], source: str, prefix: str) -> Any:
-    known = {f.name: getattr(default, f.name) for f in fields(default) if f.name != "shape"}
-    for key, value in data.items():
-        if key not in known:
-            raise InputError(source, prefix + key, f"one of {', '.join(known)}")
-        wanted = type(known[key])
-        whole_for_float = wanted is float and type(value) is int
-        if type(value) is not wanted and not whole_for_float:
-            raise InputError(source, prefix + key, f"a value of type {wanted.__name__}", value)
-        if wanted in (int, float) and value < 0:
-            raise InputError(source, prefix + key, "a number that is not negative", value)
-    return replace(default, **data)

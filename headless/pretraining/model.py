@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headless.config import bounded
 from metaspatial_addon.prompts import vocabulary as v
 
 
@@ -11,14 +12,14 @@ from metaspatial_addon.prompts import vocabulary as v
 class ModelShape:
     """Sizes of the text decoder and of the vision tower."""
 
-    hidden: int = 192
-    layers: int = 6
-    heads: int = 6
-    key_value_heads: int = 2
-    feed_forward: int = 512
-    vision_hidden: int = 64
-    vision_layers: int = 2
-    vision_heads: int = 4
+    hidden: int = bounded(192, at_least=8)
+    layers: int = bounded(6, at_least=1)
+    heads: int = bounded(6, at_least=1)
+    key_value_heads: int = bounded(2, at_least=1)
+    feed_forward: int = bounded(512, at_least=1)
+    vision_hidden: int = bounded(64, at_least=4)
+    vision_layers: int = bounded(2, at_least=1)
+    vision_heads: int = bounded(4, at_least=1)
 
     @property
     def head_dim(self) -> int:

@@ -11,7 +11,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.tensorboard import SummaryWriter
 
+from headless.config import write_config
 from metaspatial_addon.policy.builtin.vision import FRAMES, MERGE, PATCH, PLACEHOLDER, SIDE, token_positions
 from metaspatial_addon.prompts import vocabulary as v
 
@@ -49,8 +49,10 @@ class ExampleBatches(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
         size = config.batch * POOL
-        own = read_lessons(config.own) if config.own else []
-        stream = lessons(config.seed, self.start * size, config.mending, config.pictures, own, config.own_share)
+        own = read_lessons(config.dagger_file) if config.dagger_file else []
+        stream = lessons(
+            config.seed, self.start * size, config.repair_fraction, config.pictures, own, config.dagger_fraction
+        )
         pool = self.start
         while True:
             drawn = sorted((next(stream) for _ in range(size)), key=lambda lesson: len(lesson.ids))
@@ -134,7 +136,7 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     tuned = optimisers(model, config)
     step = _load(folder, model, tuned) if resume else 0
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
+    write_config(config, folder / "config.toml")
     batches = iter(DataLoader(ExampleBatches(config, step // POOL), batch_size=None, num_workers=1, prefetch_factor=32))
     for _ in range(step % POOL):
         next(batches)

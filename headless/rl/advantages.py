@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-Credit = Literal["turn", "episode"]
+AdvantageLevel = Literal["turn", "episode"]
 
 STEADY = 1e-4
 """Added to a deviation that is divided by, as in TRL and DeepSeekMath."""
@@ -40,31 +40,31 @@ def turn_advantages(
     returns: torch.Tensor,
     played: torch.Tensor,
     groups: torch.Tensor,
-    credit: Credit = "turn",
+    level: AdvantageLevel = "turn",
     divide_by_deviation: bool = True,
 ) -> torch.Tensor:
     """A_k = R_k less its baseline, the mean of the group's R_k at the same turn; (B, T), 0 for what was not played.
 
-    Episodes that were over before turn k have no part in its baseline. With `credit` "episode" every turn gets the
+    Episodes that were over before turn k have no part in its baseline. With `level` "episode" every turn gets the
     advantage of R_1, the outcome of the whole episode. `divide_by_deviation` divides by the group's unbiased standard
     deviation at that turn plus `STEADY` (GRPO, arXiv 2402.03300; Dr. GRPO, arXiv 2503.20783, does not).
     """
-    above, deviations = _standing(returns, played, groups, credit)
+    above, deviations = _standing(returns, played, groups, level)
     return (above / (deviations + STEADY) if divide_by_deviation else above) * played
 
 
 def turn_deviations(
-    returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, credit: Credit = "turn"
+    returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, level: AdvantageLevel = "turn"
 ) -> torch.Tensor:
     """What `turn_advantages` divides by, (B, T)."""
-    return _standing(returns, played, groups, credit)[1] + STEADY
+    return _standing(returns, played, groups, level)[1] + STEADY
 
 
 def _standing(
-    returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, credit: Credit
+    returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, level: AdvantageLevel
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """How far each return is above its baseline, and the deviation of those that are in the baseline; (B, T) both."""
-    if credit == "episode":
+    if level == "episode":
         returns = returns[:, :1].expand_as(returns)
         played_in_baseline = played[:, :1].expand_as(played)
     else:

@@ -33,7 +33,9 @@ def check(config: TrainConfig) -> None:
             episode = Episode(task, 0, (config.seed, 0))
             play(actor, environments, [episode], *settings_of(config, 0, actor), clock)
             if episode.fault or not episode.scores:
-                raise cli.CommandError(f"the episode has no result: {episode.fault or 'rollout.context is too short'}")
+                raise cli.CommandError(
+                    f"the episode has no result: {episode.fault or 'rollout.max_sequence_tokens is too short'}"
+                )
             trajectory = episode.trajectory
             row = Row(trajectory, torch.ones(rollout.turns), np.zeros(len(trajectory), np.float32))
             with clock("update"):
@@ -42,7 +44,7 @@ def check(config: TrainConfig) -> None:
     seconds = clock.seconds
     # Sampling is shared by the whole batch, which takes little longer than one episode; the rest is by episode.
     each = seconds["physics"] + seconds["render"] + seconds["update"]
-    step = seconds["prefill"] + seconds["decode"] + each * rollout.tasks * rollout.group
+    step = seconds["prefill"] + seconds["decode"] + each * rollout.tasks_per_step * rollout.num_generations
     cli.progress(
         f"{count / 1e6:.1f} M weights learn; an episode of {len(episode.scores)} turns has {len(trajectory)} tokens, "
         f"of which {int(trajectory.chosen().sum())} are chosen; reward {episode.scores[-1].reward:.3f}, gradient "

@@ -44,7 +44,7 @@ def save(folder: Path, trainer: Trainer, progress: Progress) -> None:
     if main:
         shutil.rmtree(beside, ignore_errors=True)
     state = trainer.optimiser.state_dict()
-    if trainer.config.learner.shard:
+    if trainer.config.learner.fsdp:
         state = get_optimizer_state_dict(trainer.learning, trainer.optimiser, options=WHOLE)
     trainer.actor.save(beside, main)
     if not main:
@@ -72,7 +72,7 @@ def read_progress(checkpoint: Path) -> Progress:
 def load_optimiser(checkpoint: Path, trainer: Trainer) -> None:
     """Put the optimiser back as it was; the actor's own `load` does so with the weights."""
     state = torch.load(checkpoint / OPTIMISER, weights_only=True)
-    if trainer.config.learner.shard:
+    if trainer.config.learner.fsdp:
         set_optimizer_state_dict(trainer.learning, trainer.optimiser, state, options=WHOLE)
     else:
         trainer.optimiser.load_state_dict(state)

@@ -14,11 +14,12 @@ from accelerate.utils import KwargsHandler
 from tqdm import tqdm
 
 from headless import cli
+from headless.config import write_config
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
 from . import checkpoint
-from .config import TrainConfig, write_config
+from .config import TrainConfig
 from .envs.pool import Pool
 from .envs.pool_worker import WorkerConfig
 from .envs.process import ProcessWorker
@@ -87,7 +88,7 @@ def _take_steps(
             checkpoint.save(folder, trainer, progress)
             rewards = []
         if showing is not None and trainer.records is not None:
-            if config.show_every and (number == 0 or (number + 1) % config.show_every == 0):
+            if config.gallery_every and (number == 0 or (number + 1) % config.gallery_every == 0):
                 showing.begin(number + 1, trainer.records.group)
             showing.look()
 
@@ -102,12 +103,12 @@ def open_accelerator(config: TrainConfig) -> Accelerator:
         # knows nothing of what torchrun started.
         handlers.append(InitProcessGroupKwargs(backend="gloo" if on_cpu else "nccl", timeout=LONGEST_WAIT))
     accelerator = Accelerator(cpu=on_cpu, kwargs_handlers=handlers)
-    if config.learner.shard and accelerator.num_processes == 1:
-        raise cli.CommandError("learner.shard: there is one process to spread a model over: start several by torchrun")
-    if config.rollout.tasks % accelerator.num_processes:
+    if config.learner.fsdp and accelerator.num_processes == 1:
+        raise cli.CommandError("learner.fsdp: there is one process to spread a model over: start several by torchrun")
+    if config.rollout.tasks_per_step % accelerator.num_processes:
         raise cli.CommandError(
-            f"rollout.tasks: expected a multiple of the {accelerator.num_processes} processes, "
-            f"got {config.rollout.tasks}"
+            f"rollout.tasks_per_step: expected a multiple of the {accelerator.num_processes} processes, "
+            f"got {config.rollout.tasks_per_step}"
         )
     return accelerator
 

@@ -24,7 +24,7 @@ from .learner import Learning, Microbatch, Row, logprobs_of
 from .logs import metrics
 from .logs.clock import Clock
 from .logs.records import TurnLog
-from .losses import DIVIDES_BY_DEVIATION, BatchSize, Tokens, policy_loss
+from .losses import BatchSize, Tokens, policy_loss
 from .policies.base import TrainablePolicy
 from .rollout import Episode, Sampling, play
 from .sharding import gathered, shard, whole
@@ -48,7 +48,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.learning: torch.nn.Module = Learning(self.actor)
-        if self.config.learner.shard:
+        if self.config.learner.fsdp:
             shard(self.learning, self.actor.device, self.ranks)
         else:
             self.learning = self.accelerator.prepare(self.learning)
@@ -109,12 +109,12 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
     # What each turn is worth: its discounted return over the group's mean at the same turn, (B, T).
     played = Played.of(episodes, config.rollout.turns)
     returns = discounted_returns(played.rewards, config.credit.discount)
-    credit, divides = config.credit.credit, DIVIDES_BY_DEVIATION[config.loss.kind]
+    credit, divides = config.credit.advantage_level, config.loss.scales_rewards
     advantages = turn_advantages(returns, played.played, played.groups, credit, divides)
 
     # What the coordinates of each item are worth beyond that, by the item's own faults.
     scale = turn_deviations(returns, played.played, played.groups, credit) if divides else torch.ones_like(returns)
-    beyond = token_advantages(actor, episodes, config.credit.fault_penalty, scale.numpy())
+    beyond = token_advantages(actor, episodes, config.credit.item_penalty, scale.numpy())
     rows = [Row(episode.trajectory, advantages[k], beyond[k]) for k, episode in enumerate(episodes)]
 
     # Learn: the whole batch, microbatch by microbatch, `passes` times.
@@ -147,10 +147,10 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
 def settings_of(config: TrainConfig, number: int, actor: TrainablePolicy) -> tuple[EpisodeSettings, Sampling]:
     """How the episodes of a step are played and sampled."""
     rollout, reward = config.rollout, config.reward
-    budget = actor.budget(rollout.context - rollout.answer_tokens, rollout.pixels)
+    budget = actor.budget(rollout.max_sequence_tokens - rollout.max_completion_tokens, rollout.pixels)
     return (
         EpisodeSettings(rollout.turns, reward.weights_at(number), reward.render, rollout.pictures, budget),
-        Sampling(rollout.temperature, rollout.answer_tokens, rollout.context),
+        Sampling(rollout.temperature, rollout.max_completion_tokens, rollout.max_sequence_tokens),
     )
 
 
@@ -165,14 +165,16 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
     settings, sampling = settings_of(config, number, trainer.actor)
     kept: list[Episode] = []
     faults = met = flat_met = 0
-    for attempt in range(rollout.resample + 1):
-        missing = rollout.tasks - len({episode.group for episode in kept})
+    for attempt in range(rollout.max_resamples + 1):
+        missing = rollout.tasks_per_step - len({episode.group for episode in kept})
         if not missing:
             break
         flight = []
         for drawn in range(trainer.drawn + trainer.rank, trainer.drawn + missing, trainer.ranks):
             task, _ = make_task("train", config.seed, drawn)
-            flight += [Episode(task, drawn, (config.seed, number, drawn, member)) for member in range(rollout.group)]
+            flight += [
+                Episode(task, drawn, (config.seed, number, drawn, member)) for member in range(rollout.num_generations)
+            ]
         trainer.drawn += missing
         with torch.no_grad(), whole(trainer.learning):
             trainer.learning(play, trainer.environments, flight, settings, sampling, clock)
@@ -190,13 +192,13 @@ def gather(trainer: Trainer, number: int, clock: Clock) -> tuple[list[Episode], 
             discounted_returns(played.rewards, config.credit.discount), played.played, played.groups
         )
         met, flat_met = met + missing, flat_met + len(flat)
-        last = attempt == rollout.resample
+        last = attempt == rollout.max_resamples
         kept += [episode for episode in healthy if last or episode.group not in flat]
     if len(kept) < trainer.ranks:
         raise RuntimeError(
             f"step {number + 1}: {len(kept)} episodes have a result, and each of {trainer.ranks} processes needs one: "
-            f"{faults} failed, and any others began with more tokens than rollout.context ({rollout.context}) has room "
-            "for beside rollout.answer_tokens"
+            f"{faults} failed, and any others began with more tokens than rollout.max_sequence_tokens "
+            f"({rollout.max_sequence_tokens}) has room for beside rollout.max_completion_tokens"
         )
     return kept, faults, flat_met / met
 
@@ -222,7 +224,7 @@ def learn(trainer: Trainer, rows: list[Row], number: int) -> tuple[metrics.Token
     packed += packed[-1:] * (max(gather_object([own])) - own)
     start: list[torch.Tensor] = []  # (b, L) log-probabilities at the weights of the first pass, which played
     reference: list[torch.Tensor | None] = []  # (b, L)
-    for once in range(learner.passes):
+    for once in range(learner.num_iterations):
         tally = metrics.TokenTally(size.tokens)
         for k, batch in enumerate(packed):
             waits = nullcontext() if k == len(packed) - 1 else trainer.accelerator.no_sync(trainer.learning)
@@ -244,7 +246,7 @@ def learn(trainer: Trainer, rows: list[Row], number: int) -> tuple[metrics.Token
             tally.kl += watched.kl
             tally.entropy += entropy.sum().item()
             tally.add_gap((start[k] - batch.sampler)[batch.mask])
-        norm = gathered(torch.nn.utils.clip_grad_norm_(trainer.parameters(), learner.gradient_norm)).item()
+        norm = gathered(torch.nn.utils.clip_grad_norm_(trainer.parameters(), learner.max_grad_norm)).item()
         if not math.isfinite(norm):
             raise RuntimeError(f"step {number + 1}: the gradient is {norm}; the last checkpoint is whole")
         trainer.optimiser.step()
@@ -255,7 +257,7 @@ def learn(trainer: Trainer, rows: list[Row], number: int) -> tuple[metrics.Token
 @torch.no_grad()
 def reference_logprobs(trainer: Trainer, batch: Microbatch) -> torch.Tensor | None:
     """Log-probabilities (b, L) of the model that the run began with, None where no KL is asked for."""
-    if not trainer.config.loss.kl:
+    if not trainer.config.loss.beta:
         return None
     with trainer.actor.reference() as reference:
         call = trainer.learning if reference is trainer.actor else Learning(reference)
@@ -266,5 +268,5 @@ def learning_rate(config: TrainConfig, number: int) -> float:
     """Warm-up, a plateau, and a linear fall to 0 over the last `decay` share of all steps."""
     learner = config.learner
     rise = (number + 1) / max(learner.warmup_steps, 1)
-    fall = (config.steps - number) / max(config.steps * learner.decay, 1)
+    fall = (config.steps - number) / max(config.steps * learner.lr_decay_fraction, 1)
     return learner.learning_rate * min(rise, 1.0, fall)

@@ -31,7 +31,7 @@ warmup_steps = 2
 decay_steps = 2
 batch = 2
 learning_rate = 1e-2
-mending = 0.5
+repair_fraction = 0.5
 log_every = 1
 save_every = 3
 
@@ -183,14 +183,33 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
         ('pictures="yes"', "pictures: expected a value of type bool, got 'yes'"),
         ("pictures=1", "pictures: expected a value of type bool, got 1"),
         ("batch=2.5", "batch: expected a value of type int, got 2.5"),
-        ("steps=-1", "steps: expected a number that is not negative, got -1"),
+        ("steps=-1", "steps: expected a number of at least 1, got -1"),
+        ("batch=0", "batch: expected a number of at least 1, got 0"),
+        ("save_every=0", "save_every: expected a number of at least 1, got 0"),
+        ("log_every=0", "log_every: expected a number of at least 1, got 0"),
+        ("learning_rate=0", "learning_rate: expected a number above 0, got 0"),
+        ("learning_rate=nan", "learning_rate: expected a finite number, got nan"),
+        ("repair_fraction=1.5", "repair_fraction: expected a number of at least 0 and of at most 1, got 1.5"),
+        ("seed.x=1", "seed.x: expected seed to be a table"),
+        ("start=runs/nowhere", "start: expected a model's folder, with its config.json, got 'runs/nowhere'"),
+        ("dagger_file=own.npz", "dagger_file: expected no file where pictures are trained with"),
         ("shape.width=3", "shape.width: expected one of hidden"),
         ("shape.heads=5", "shape.heads: expected a divisor"),
-        ("steps=ten", "expected TOML"),
+        ("shape.heads=0", "shape.heads: expected a number of at least 1"),
+        ("shape.key_value_heads=3", "shape.key_value_heads: expected a divisor"),
+        ("shape.vision_heads=5", "shape.vision_heads: expected a divisor"),
+        ("steps=ten", "steps: expected a value of type int, got 'ten'"),
+        ("steps", "--set: steps: expected key=value"),
+        ("mending=0.5", "mending: expected its new name, repair_fraction"),
+        ("own=own.npz", "own: expected its new name, dagger_file"),
+        ("own_share=0.5", "own_share: expected its new name, dagger_fraction"),
     ],
 )
 def test_a_wrong_configuration_is_one_clear_error(config, tmp_path, change, message):
-    with pytest.raises(InputError, match="tiny.toml") as caught:
-        pretrain.main(["--config", str(config), "--run", str(tmp_path / "run"), "--set", change])
+    with pytest.raises(InputError) as caught:
+        pretrain.main(
+            ["--config", str(config), "--run", str(tmp_path / "run"), "--set", "pictures=true", "--set", change]
+        )
+    assert str(caught.value).startswith((str(config), "--set: "))
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()

@@ -79,10 +79,10 @@ class ChatPolicy:
         self._sayable = np.array([k for k in known if k not in kept_out])
         control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._control = re.compile("|".join(map(re.escape, control)) or r"(?!)")
-        self.recompute = lora.recompute
+        self.recompute = lora.gradient_checkpointing
         adapters = peft.LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=LANGUAGE_LAYERS)
         self.model = peft.get_peft_model(base, adapters).eval()
-        if lora.recompute:
+        if lora.gradient_checkpointing:
             base.activation_checkpointing_enable({"use_reentrant": False})
         self.base = base
 

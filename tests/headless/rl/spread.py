@@ -17,7 +17,7 @@ from torch.distributed.tensor import DTensor
 from headless.rl import checkpoint
 from headless.rl.config import LearnerConfig, LoraConfig, RolloutConfig, TrainConfig
 from headless.rl.envs.base import StepResult
-from headless.rl.losses import LossSettings
+from headless.rl.losses import LossConfig
 from headless.rl.policies.chat import ChatPolicy
 from headless.rl.run import open_accelerator
 from headless.rl.training_step import Trainer, train_step
@@ -66,10 +66,10 @@ def main(model: str, folder: Path, steps: int, shard: bool) -> None:
         model,
         "full",
         steps=steps,
-        rollout=RolloutConfig(tasks=2, group=5, turns=2, pictures=False, answer_tokens=16),
-        loss=LossSettings("dapo", kl=0.05),
-        lora=LoraConfig(rank=4, recompute=True),
-        learner=LearnerConfig(1e-2, warmup_steps=1, passes=2, microbatch_tokens=1, shard=shard),
+        rollout=RolloutConfig(tasks_per_step=2, num_generations=5, turns=2, pictures=False, max_completion_tokens=16),
+        loss=LossConfig("dapo", beta=0.05),
+        lora=LoraConfig(rank=4, gradient_checkpointing=True),
+        learner=LearnerConfig(1e-2, warmup_steps=1, num_iterations=2, microbatch_tokens=1, fsdp=shard),
     )
     accelerator = open_accelerator(config)
     torch.manual_seed(config.seed)

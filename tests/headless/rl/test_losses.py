@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from headless.rl.losses import LOSSES, BatchSize, LossSettings, Tokens, k3, policy_loss
+from headless.rl.losses import BatchSize, LossConfig, LossType, Tokens, k3, policy_loss
 
 ROWS, LENGTH = 4, 7
 
@@ -40,7 +41,7 @@ def batch_of(made: Tokens) -> BatchSize:
     return BatchSize(len(made.mask), int(made.mask.sum()))
 
 
-def by_hand(made: Tokens, settings: LossSettings) -> float:
+def by_hand(made: Tokens, settings: LossConfig) -> float:
     """The same loss, one number at a time."""
     total = 0.0
     for b in range(ROWS):
@@ -51,28 +52,30 @@ def by_hand(made: Tokens, settings: LossSettings) -> float:
                 x[b, t].item() for x in (made.new, made.old, made.sampler, made.reference, made.advantages)
             )
             ratio = math.exp(new - old)
-            if settings.kind == "gspo":
+            if settings.loss_type == "gspo":
                 ratio = math.exp(sum((made.new[b, u] - made.old[b, u]).item() for u in own) / len(own))
-            low, high = 1 - settings.clip_low, 1 + settings.clip_high
+            low, high = 1 - settings.epsilon, 1 + settings.epsilon_high
             one = -min(ratio * advantage, min(max(ratio, low), high) * advantage)
             if abs(old - sampler) > settings.gap_threshold:
                 one *= min(math.exp(old - sampler), settings.importance_cap)
             distance = math.exp(reference - new) - (reference - new) - 1
-            row += one + settings.kl * distance * (ratio if settings.kl_with_ratio else 1)
-        if settings.kind in ("grpo", "gspo"):
+            row += one + settings.beta * distance * (ratio if settings.use_bias_correction_kl else 1)
+        if settings.loss_type in ("grpo", "gspo"):
             total += row / max(len(own), 1) / ROWS
-        elif settings.kind == "dr_grpo":
-            total += row / (ROWS * settings.longest)
+        elif settings.loss_type == "dr_grpo":
+            total += row / (ROWS * settings.max_completion_length)
         else:
             total += row / float(made.mask.sum())
     return total
 
 
-@pytest.mark.parametrize("kind", LOSSES)
-@pytest.mark.parametrize("kl, kl_with_ratio", [(0.0, True), (0.3, True), (0.3, False)])
-@pytest.mark.parametrize("clip_high", [0.2, 0.28])
-def test_the_loss_is_the_one_worked_out_by_hand(kind, kl, kl_with_ratio, clip_high):
-    settings = LossSettings(kind, 0.2, clip_high, kl, kl_with_ratio, longest=20, gap_threshold=0.1)
+@pytest.mark.parametrize("kind", get_args(LossType))
+@pytest.mark.parametrize("kl, use_bias_correction_kl", [(0.0, True), (0.3, True), (0.3, False)])
+@pytest.mark.parametrize("epsilon_high", [0.2, 0.28])
+def test_the_loss_is_the_one_worked_out_by_hand(kind, kl, use_bias_correction_kl, epsilon_high):
+    settings = LossConfig(
+        kind, 0.2, epsilon_high, kl, use_bias_correction_kl, max_completion_length=20, gap_threshold=0.1
+    )
     for seed in range(5):
         made = tokens(seed)
         loss, watched = policy_loss(made, settings, batch_of(made))
@@ -80,9 +83,9 @@ def test_the_loss_is_the_one_worked_out_by_hand(kind, kl, kl_with_ratio, clip_hi
         assert watched.kl == pytest.approx((k3(made.new, made.reference) * made.mask).sum().item())
 
 
-@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("kind", get_args(LossType))
 def test_microbatches_add_up_to_the_batch(kind):
-    settings = LossSettings(kind, kl=0.1)
+    settings = LossConfig(kind, beta=0.1)
     made = tokens()
     whole, watched = policy_loss(made, settings, batch_of(made))
     parts = []
@@ -94,14 +97,14 @@ def test_microbatches_add_up_to_the_batch(kind):
     assert sum(w.clipped_high for _, w in parts) == watched.clipped_high
 
 
-@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("kind", get_args(LossType))
 def test_a_step_against_the_gradient_makes_what_was_good_likelier(kind):
     """On the policy that sampled, before any clip: the gradient of a token's log-probability has -A's sign."""
     made = tokens(sampler=None, reference=None)
     if kind == "gspo":  # its ratio is the row's, so its gradient is of the row's sum
         made = replace(made, advantages=made.advantages[:, :1].expand(-1, LENGTH))
     made = replace(made, old=made.new.detach())
-    loss, watched = policy_loss(made, LossSettings(kind), batch_of(made))
+    loss, watched = policy_loss(made, LossConfig(kind), batch_of(made))
     loss.backward()
     own = made.mask.bool()
     assert (made.new.grad[own].sign() == -made.advantages[own].sign()).all()
@@ -109,10 +112,10 @@ def test_a_step_against_the_gradient_makes_what_was_good_likelier(kind):
     assert watched.clipped_low == watched.clipped_high == 0
 
 
-@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("kind", get_args(LossType))
 def test_what_others_wrote_changes_nothing(kind):
     made = tokens()
-    settings = LossSettings(kind, kl=0.2)
+    settings = LossConfig(kind, beta=0.2)
     loss, watched = policy_loss(made, settings, batch_of(made))
     other = {name: torch.where(made.mask.bool(), value, value - 0.7) for name, value in vars(made).items()}
     again, watched_again = policy_loss(Tokens(**(other | {"mask": made.mask})), settings, batch_of(made))
@@ -129,7 +132,7 @@ def test_beyond_the_clip_there_is_no_gradient_where_it_would_go_on():
     )
     for high, free in ((0.2, [True, False, False, True, False, True]), (0.28, [True, False, False, True, True, True])):
         made.new.grad = None
-        loss, watched = policy_loss(made, LossSettings("dapo", 0.2, high), BatchSize(1, 6))
+        loss, watched = policy_loss(made, LossConfig("dapo", 0.2, high), BatchSize(1, 6))
         loss.backward()
         assert (made.new.grad[0] != 0).tolist() == free
         assert (watched.clipped_low, watched.clipped_high) == (1, free[:4:2].count(False) + (not free[4]))
@@ -148,7 +151,7 @@ def test_only_gaps_beyond_the_threshold_are_corrected_up_to_the_cap():
         mask = torch.zeros(1, 6, dtype=torch.float64)
         mask[0, t] = 1
         made = Tokens(old.clone().requires_grad_(), old, mask, torch.ones(1, 6), sampler=old - gaps)
-        loss, _ = policy_loss(made, LossSettings("dapo"), BatchSize(1, 1))
+        loss, _ = policy_loss(made, LossConfig("dapo"), BatchSize(1, 1))
         assert loss.item() == pytest.approx(-expected)
 
 
@@ -157,7 +160,7 @@ def test_all_losses_agree_where_they_must():
     made = tokens(mask=torch.ones(ROWS, LENGTH, dtype=torch.float64))
     one = Tokens(**{name: value[:1] for name, value in vars(made).items()})
     losses = [
-        policy_loss(one, LossSettings(kind, longest=LENGTH), BatchSize(1, LENGTH))[0].item()
+        policy_loss(one, LossConfig(kind, max_completion_length=LENGTH), BatchSize(1, LENGTH))[0].item()
         for kind in ("grpo", "dapo", "dr_grpo")
     ]
     for a, b in itertools.pairwise(losses):

@@ -23,14 +23,14 @@ ROOT = Path(__file__).parents[3]
 SMALL = (
     "steps=3",
     "save_every=1",
-    "show_every=0",
-    "rollout.tasks=2",
-    "rollout.group=2",
+    "gallery_every=0",
+    "rollout.tasks_per_step=2",
+    "rollout.num_generations=2",
     "rollout.turns=2",
     "learner.learning_rate=1e-3",
     "learner.warmup_steps=1",
-    "learner.decay=0",
-    "loss.kl=0.01",
+    "learner.lr_decay_fraction=0",
+    "loss.beta=0.01",
 )
 
 TRAIN = str(ROOT / "headless/train.py")
@@ -81,9 +81,9 @@ def test_two_processes_learn_what_one_learns(small_model, tmp_path):
 
 
 def test_a_number_of_tasks_that_cannot_be_shared_is_refused(small_model, tmp_path):
-    done = torchrun(2, TRAIN, *arguments(small_model, tmp_path / "run", "rollout.tasks=3"))
+    done = torchrun(2, TRAIN, *arguments(small_model, tmp_path / "run", "rollout.tasks_per_step=3"))
     assert done.returncode != 0
-    assert "rollout.tasks: expected a multiple of the 2 processes, got 3" in done.stderr
+    assert "rollout.tasks_per_step: expected a multiple of the 2 processes, got 3" in done.stderr
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
@@ -113,5 +113,5 @@ def test_a_pretrained_model_in_two_processes_learns_what_it_learns_in_one(how, t
 def test_one_process_has_nobody_to_spread_a_model_over(tmp_path):
     model = build("qwen2_5_vl", tmp_path / "model")
     config = ["--config", str(ROOT / "headless/configs/qwen2_5_vl_3b_lora.toml"), "--run", str(tmp_path / "run")]
-    with pytest.raises(cli.CommandError, match="learner.shard: there is one process"):
-        train.main([*config, "--set", f"model={model}", "--set", "learner.shard=true"])
+    with pytest.raises(cli.CommandError, match="learner.fsdp: there is one process"):
+        train.main([*config, "--set", f"model={model}", "--set", "learner.fsdp=true"])

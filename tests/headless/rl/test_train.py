@@ -25,13 +25,13 @@ SMALL = (
     "steps=5",
     "save_every=1",
     "keep=9",
-    "rollout.tasks=1",
-    "rollout.group=2",
+    "rollout.tasks_per_step=1",
+    "rollout.num_generations=2",
     "rollout.turns=2",
     "learner.learning_rate=1e-3",
     "learner.warmup_steps=2",
-    "learner.decay=0",
-    "show_every=0",
+    "learner.lr_decay_fraction=0",
+    "gallery_every=0",
 )
 
 
@@ -91,7 +91,7 @@ def test_a_run_leaves_figures_a_configuration_and_a_model_that_answers(run):
     assert all(phase > 0 for phase in phases) and sum(phases) <= whole["seconds/step"]
     assert whole["memory_mb"] > 100 and "seconds/waiting" in whole
     assert whole["trajectories_per_second"] > 0 and whole["tokens_per_second"] > 0
-    assert list(run.glob("events.out.tfevents.*")) and "group = 2" in (run / "config.toml").read_text()
+    assert list(run.glob("events.out.tfevents.*")) and "num_generations = 2" in (run / "config.toml").read_text()
     assert [path.name[-2:] for path in checkpoints(run)] == ["01", "02", "03", "04", "05"]
     assert BuiltinPolicy(checkpoints(run)[-1]).sees_images
     earlier = (checkpoints(run)[0] / "model.safetensors").read_bytes()
@@ -165,7 +165,7 @@ def test_the_newest_checkpoints_and_the_best_are_kept(run, small_model, tmp_path
 def test_groups_are_shown_in_pictures_and_scenes(small_model, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train.main(arguments(small_model, tmp_path, "--set", "show_every=2", "--set", "steps=3"))
+    train.main(arguments(small_model, tmp_path, "--set", "gallery_every=2", "--set", "steps=3"))
     shown = tmp_path / "shown"
     assert sorted(path.name for path in shown.iterdir()) == ["step_000001", "step_000002"]
     for folder in shown.iterdir():
@@ -223,13 +223,13 @@ def test_configurations_of_pretrained_models_step_on_a_small_model_of_their_clas
         f"model={model}",
         "steps=1",
         "save_every=1",
-        "rollout.tasks=1",
-        "rollout.group=2",
+        "rollout.tasks_per_step=1",
+        "rollout.num_generations=2",
         "rollout.turns=2",
         "rollout.pixels=96",
-        "rollout.answer_tokens=24",
+        "rollout.max_completion_tokens=24",
         "learner.warmup_steps=1",
-        "show_every=0",
+        "gallery_every=0",
     )
     sets = [option for change in changes for option in ("--set", change)]
     folder = tmp_path / "run"

@@ -19,13 +19,13 @@ from headless.rl import learner, training_step
 from headless.rl.config import CreditConfig, LearnerConfig, RolloutConfig, TrainConfig
 from headless.rl.data import Trajectory
 from headless.rl.logs.clock import Clock
-from headless.rl.losses import LossSettings
+from headless.rl.losses import LossConfig
 from headless.rl.policies.compact import CompactPolicy
 from headless.rl.token_credit import token_advantages
 from headless.rl.training_step import Trainer, gather, learning_rate, train_step
 from metaspatial_addon.prompts import vocabulary as v
 
-FREE = RolloutConfig(tasks=2, group=4, turns=2)
+FREE = RolloutConfig(tasks_per_step=2, num_generations=4, turns=2)
 
 
 def worth(task, answer, turn) -> float:
@@ -61,9 +61,9 @@ def learn_both_turns(folder, steps=45) -> tuple[float, float]:
     """Mean rewards of turns 1 and 2 over the last five steps."""
     made = trainer(
         folder,
-        rollout=RolloutConfig(tasks=2, group=8, turns=2, pictures=False),
+        rollout=RolloutConfig(tasks_per_step=2, num_generations=8, turns=2, pictures=False),
         credit=CreditConfig(discount=0.0),
-        loss=LossSettings("dapo"),
+        loss=LossConfig("dapo"),
         learner=LearnerConfig(learning_rate=1e-2, warmup_steps=1),
     )
     figures = [train_step(made, number) for number in range(steps)][-5:]
@@ -120,7 +120,7 @@ def gradient(made: Trainer) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "dapo", "gspo"])
 def test_the_size_of_microbatches_changes_nothing(small_model, kind):
-    options = {"loss": LossSettings(kind, kl=0.1), "rollout": FREE}
+    options = {"loss": LossConfig(kind, beta=0.1), "rollout": FREE}
     found = [
         gradient(trainer(small_model, learner=LearnerConfig(microbatch_tokens=most), **options)) for most in (1, 9999)
     ]
@@ -129,14 +129,16 @@ def test_the_size_of_microbatches_changes_nothing(small_model, kind):
 
 
 def test_the_first_step_is_on_the_policy_and_near_the_reference(small_model):
-    figures = train_step(trainer(small_model, loss=LossSettings(kl=0.1)), 0)
+    figures = train_step(trainer(small_model, loss=LossConfig(beta=0.1)), 0)
     assert figures["clip/low"] == figures["clip/high"] == 0
     assert figures["kl"] == pytest.approx(0, abs=1e-6) and figures["logprob_gap/max"] < 2e-5
     assert figures["reward/turn_1"] > 0 and figures["tokens/chosen"] > 0 and figures["memory_mb"] >= 0
 
 
 def test_further_passes_and_steps_leave_the_policy_and_the_reference(small_model):
-    made = trainer(small_model, loss=LossSettings(kl=0.1), learner=LearnerConfig(1e-2, warmup_steps=1, passes=3))
+    made = trainer(
+        small_model, loss=LossConfig(beta=0.1), learner=LearnerConfig(1e-2, warmup_steps=1, num_iterations=3)
+    )
     figures = train_step(made, 0)
     assert figures["clip/low"] + figures["clip/high"] > 0 and figures["kl"] > 1e-4
     assert figures["logprob_gap/max"] < 2e-5  # of the weights that sampled
@@ -175,7 +177,7 @@ def test_groups_without_variance_are_played_again_with_other_tasks(small_model):
     episodes, _, flat = gather(plain, 0, Clock())
     assert flat == 0.5 and {e.group for e in episodes} == {0, 1} and plain.drawn == 2
     seen.clear()
-    again = trainer(small_model, PaperEnvironments(only_some), rollout=replace(FREE, resample=3))
+    again = trainer(small_model, PaperEnvironments(only_some), rollout=replace(FREE, max_resamples=3))
     episodes, _, flat = gather(again, 0, Clock())
     assert {e.group for e in episodes} == {1, 3} and again.drawn == 4 and flat == 0.5
 
@@ -245,7 +247,7 @@ def said_poses(episode):
 
 
 def test_the_rate_rises_stays_and_falls():
-    config = TrainConfig(steps=10, learner=LearnerConfig(1.0, warmup_steps=4, decay=0.2))
+    config = TrainConfig(steps=10, learner=LearnerConfig(1.0, warmup_steps=4, lr_decay_fraction=0.2))
     rates = [learning_rate(config, number) for number in range(10)]
     assert rates == [0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 0.5]
     assert learning_rate(TrainConfig(learner=LearnerConfig(1.0, warmup_steps=0)), 149) == 1.0

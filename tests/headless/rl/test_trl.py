@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
@@ -18,7 +19,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import nanstd
 
 from headless.rl.advantages import turn_advantages
-from headless.rl.losses import LOSSES, BatchSize, LossSettings, Tokens, policy_loss
+from headless.rl.losses import BatchSize, LossConfig, LossType, Tokens, policy_loss
 
 pytestmark = pytest.mark.slow
 ROWS, LENGTH, LONGEST, MICROBATCHES = 4, 9, 33, 2
@@ -37,19 +38,19 @@ class Accelerator:
         return value
 
 
-def trainer(new: torch.Tensor, settings: LossSettings, corrected: bool) -> SimpleNamespace:
+def trainer(new: torch.Tensor, settings: LossConfig, corrected: bool) -> SimpleNamespace:
     """A GRPOTrainer as far as its `_compute_loss` looks, whose model says `new`."""
-    level = "sequence" if settings.kind == "gspo" else "token"
+    level = "sequence" if settings.loss_type == "gspo" else "token"
     return SimpleNamespace(
         model=SimpleNamespace(training=True),
         args=SimpleNamespace(
-            delta=None, use_bias_correction_kl=settings.kl_with_ratio, steps_per_generation=MICROBATCHES
+            delta=None, use_bias_correction_kl=settings.use_bias_correction_kl, steps_per_generation=MICROBATCHES
         ),
-        loss_type="grpo" if settings.kind == "gspo" else settings.kind,
+        loss_type="grpo" if settings.loss_type == "gspo" else settings.loss_type,
         importance_sampling_level=level,
-        epsilon_low=settings.clip_low,
-        epsilon_high=settings.clip_high,
-        beta=settings.kl,
+        epsilon_low=settings.epsilon,
+        epsilon_high=settings.epsilon_high,
+        beta=settings.beta,
         top_entropy_quantile=1.0,
         off_policy_mask_threshold=None,
         use_vllm=corrected,
@@ -81,14 +82,25 @@ def drawn(seed: int, *, by_token: bool, on_policy: bool) -> Tokens:
 
 
 GRID = list(
-    itertools.product(LOSSES, (0.2, 0.28), (0.0, 0.04), (True, False), (True, False), (True, False), (True, False))
+    itertools.product(
+        get_args(LossType), (0.2, 0.28), (0.0, 0.04), (True, False), (True, False), (True, False), (True, False)
+    )
 )
 
 
-@pytest.mark.parametrize("kind, clip_high, kl, kl_with_ratio, corrected, by_token, on_policy", GRID)
-def test_loss_and_gradient_are_those_of_trl(kind, clip_high, kl, kl_with_ratio, corrected, by_token, on_policy):
-    settings = LossSettings(
-        kind, 0.2, clip_high, kl, kl_with_ratio, longest=LONGEST, gap_threshold=0.0, importance_cap=2.0
+@pytest.mark.parametrize("kind, epsilon_high, kl, use_bias_correction_kl, corrected, by_token, on_policy", GRID)
+def test_loss_and_gradient_are_those_of_trl(
+    kind, epsilon_high, kl, use_bias_correction_kl, corrected, by_token, on_policy
+):
+    settings = LossConfig(
+        kind,
+        0.2,
+        epsilon_high,
+        kl,
+        use_bias_correction_kl,
+        max_completion_length=LONGEST,
+        gap_threshold=0.0,
+        importance_cap=2.0,
     )
     for seed in range(3):
         made = drawn(seed, by_token=by_token, on_policy=on_policy)
@@ -118,7 +130,7 @@ def test_loss_and_gradient_are_those_of_trl(kind, clip_high, kl, kl_with_ratio, 
         assert (gradients[0] - gradients[1]).abs().max() < 1e-6
 
 
-def trl_inputs(part: Tokens, settings: LossSettings, batch: BatchSize) -> dict:
+def trl_inputs(part: Tokens, settings: LossConfig, batch: BatchSize) -> dict:
     """The microbatch as TRL holds it. Whole answers are the "completion", other's words in them its tool mask."""
     nothing = torch.zeros(ROWS, 0, dtype=torch.long)
     inputs = {

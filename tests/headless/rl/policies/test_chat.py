@@ -20,7 +20,7 @@ from safetensors import safe_open
 from headless.rl.config import LoraConfig
 from headless.rl.data import Trajectory
 from headless.rl.learner import Microbatch, Row, logprobs_of
-from headless.rl.losses import BatchSize, LossSettings, Tokens, policy_loss
+from headless.rl.losses import BatchSize, LossConfig, Tokens, policy_loss
 from headless.rl.policies.chat import ChatPolicy, Unconstrained, merge
 from headless.rl.sampler import Sampler
 from metaspatial_addon.core.conversation import Message
@@ -142,7 +142,7 @@ def test_only_adapters_of_language_layers_learn(actor):
 def loss_of(actor, batch):
     new, entropy = logprobs_of(actor, batch, 1.0)
     tokens = Tokens(new, new.detach(), batch.mask, batch.advantages)
-    return policy_loss(tokens, LossSettings(), BatchSize(len(batch.ids), int(batch.mask.sum())))
+    return policy_loss(tokens, LossConfig(), BatchSize(len(batch.ids), int(batch.mask.sum())))
 
 
 def test_the_reference_is_the_model_without_adapters(actor, folder):
@@ -182,7 +182,7 @@ def test_recomputed_activations_give_the_same_gradients(folder, actor, tmp_path)
     gradients = []
     batch = microbatch(actor, episode(actor))
     for recompute in (False, True):
-        made = ChatPolicy(folder, LoraConfig(rank=4, alpha=8.0, recompute=recompute))
+        made = ChatPolicy(folder, LoraConfig(rank=4, alpha=8.0, gradient_checkpointing=recompute))
         made.load(tmp_path)
         runs = []
         made.base.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_, runs=runs: runs.append(1))
