@@ -17,7 +17,7 @@ from ..core.conversation import Conversation, Message
 from ..core.errors import InputError
 from ..core.evidence import Evidence
 from ..core.task import Layout, Pose, Task
-from ..policy.base import Policy, PolicyError
+from ..policy.base import OnProgress, Policy, PolicyError
 from ..prompts.answer import USABLE
 from ..prompts.compact import CompactFormat
 from ..prompts.full import FullFormat, PromptFormat
@@ -325,6 +325,7 @@ def play(
     meshes: Mapping[str, bpy.types.Mesh] | None = None,
     start: Layout | None = None,
     minimal: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[PhaseStarted | Turn | Outcome]:
     """Play an episode: yield `PhaseStarted` before each phase, a `Turn` after each turn, the `Outcome` at the end.
 
@@ -334,6 +335,8 @@ def play(
 
     With `start` the policy repairs an existing layout; with `minimal` it moves only items that have a fault there,
     and of nearly equal answers the one that moves least is taken.
+
+    `on_progress` is handed to the policy, and called after each answer that physics has scored.
     """
     if samples < 1:
         raise ValueError(f"samples: expected at least 1, got {samples}")
@@ -355,13 +358,17 @@ def play(
             yield PhaseStarted(number, env.max_turns, "model")
             seeds = [sample_seed(task.id, seed, number, k) for k in range(samples)]
             with env.timed("model"):
-                replies = policy.answer([env.conversation] * samples, seeds, temperature)
+                replies = policy.answer([env.conversation] * samples, seeds, temperature, on_progress)
             yield PhaseStarted(number, env.max_turns, "physics")
-            candidates = tuple(env.evaluate(reply.text, s) for reply, s in zip(replies, seeds, strict=True))
+            candidates = []
+            for reply, s in zip(replies, seeds, strict=True):
+                candidates.append(env.evaluate(reply.text, s))
+                if on_progress is not None:
+                    on_progress()
             best = max(candidates, key=rank)
             if env.scorer.renderer is not None and best.answer.layout is not None:
                 yield PhaseStarted(number, env.max_turns, "render")
-            env.commit(best, candidates)
+            env.commit(best, tuple(candidates))
             yield env.turns[-1]
     except (PolicyError, InfraFault) as error:
         score = Score.infra(task)

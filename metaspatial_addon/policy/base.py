@@ -1,15 +1,18 @@
-"""What every policy offers: conversations with images in, replies out.
+"""The interface of all policies: conversations with images in, replies out.
 
-`episode` asks through this interface alone, so the embedded model, a server and a local model are interchangeable.
+`episode` uses this interface alone, so the embedded model, a server and a local model are interchangeable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..core.conversation import Conversation
+
+OnProgress = Callable[[], None]
+"""Called while a policy works, see `Policy.answer`."""
 
 
 class PolicyError(RuntimeError):
@@ -21,24 +24,22 @@ class PolicyError(RuntimeError):
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of a policy.
+    """One completion.
 
     `token_ids` and `logprobs` (natural logarithm, at the temperature sampled with) belong to the sampled tokens, the
-    closing end-of-turn token included; None where the policy does not know them. `finish` is "length" when the answer
-    was cut off at the policy's limit.
+    closing end-of-turn token included; None where the policy does not know them.
     """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
-    finish: Literal["stop", "length"] = "stop"
 
 
 class Policy(Protocol):
-    """Whoever answers conversations.
+    """A model, wherever it runs.
 
-    `name` goes into records; `rendering` says which form of the conversation it reads; with `sees_images` False the
-    caller need not render pictures for it.
+    `name` goes into records; `rendering` is the form of the conversation that it reads; with `sees_images` False the
+    caller need not render images for it.
     """
 
     name: str
@@ -46,10 +47,17 @@ class Policy(Protocol):
     sees_images: bool
 
     def answer(
-        self, conversations: Sequence[Conversation], seeds: Sequence[int], temperature: float | None = None
+        self,
+        conversations: Sequence[Conversation],
+        seeds: Sequence[int],
+        temperature: float | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Reply]:
         """One reply for each conversation, in order, sampled with its own seed.
 
-        `temperature` None means the policy's own default, 0 means greedy. Raises `PolicyError`.
+        `temperature` None means the policy's own default, 0 means greedy. `on_progress` is called in the calling
+        thread again and again, usually several times a second, for as long as the policy is at work: a caller that
+        hears nothing for long may take the process as hung. A PolicyError that it raises cancels the answer.
+        Raises PolicyError.
         """
         ...

@@ -7,10 +7,13 @@ Standard library only, so that it runs in a stock Blender. Every way in which a 
 from __future__ import annotations
 
 import base64
-import email.utils
+import collections
+import contextlib
+import functools
 import http.client
 import json
 import os
+import queue
 import random
 import socket
 import ssl
@@ -18,19 +21,22 @@ import threading
 import time
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..core.conversation import Conversation, Message
-from .base import PolicyError, Reply
+from .base import OnProgress, PolicyError, Reply
+from .connections import InFlight, Request, build_opener, retry_after_seconds
+
+T = TypeVar("T")
 
 KEY_VARIABLE = "METASPATIAL_API_KEY"
+BACK_OFF = 1.0  # seconds before the second try; doubles with each further one
 LONGEST_PAUSE = 60.0  # seconds; a server that asks for more is reported rather than waited for
 LARGEST_REPLY = 32 * 2**20  # bytes
 LONGEST_QUOTE = 50  # characters of a server's words that an error repeats, so that it fits a panel
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_POLL = 0.2  # seconds between looks at requests in flight
+_TO_END = 0.5  # seconds in which threads end whose connections were shut down
 
 
 class _TryAgain(Exception):
@@ -41,32 +47,14 @@ class _TryAgain(Exception):
         self.message, self.pause = message, pause
 
 
-class _SameServer(urllib.request.HTTPRedirectHandler):
-    """Follows redirects on one server and refuses all others, so that neither key nor pictures go elsewhere."""
-
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-        upgraded = (_server(old), _server(new)) == (("http", old.hostname, 80), ("https", old.hostname, 443))
-        if _server(old) != _server(new) and not upgraded:
-            raise PolicyError(
-                f"{old.netloc} sends requests on to another server, {new.hostname}. Nothing was sent there. "
-                "If you trust it, enter its address as the URL."
-            )
-        # The standard handler turns a POST into a GET; a chat request has to stay what it is.
-        return urllib.request.Request(newurl, data=req.data, headers=dict(req.header_items()), method=req.get_method())
-
-    def http_error_308(self, req, fp, code, msg, headers):
-        return self.http_error_302(req, fp, code, msg, headers)
-
-
 class EndpointPolicy:
     """Chat completions over HTTP.
 
     `url` is the server's base address ("http://localhost:8000/v1"); `key` defaults to the environment variable
-    METASPATIAL_API_KEY and may be absent. `timeout` (seconds) holds for each request, `tries` counts the first one,
-    `back_off` (seconds) doubles with each further try. `cancelled` is asked before each try, from threads of this
-    class, and must not touch bpy. With `logprobs` the server is asked for log-probabilities. Raises `PolicyError` on
-    an address or a key that cannot be used.
+    METASPATIAL_API_KEY and may be absent. `timeout` (seconds) holds for each request as a whole, `tries` counts the
+    first one, and pauses between tries double from `BACK_OFF` seconds on. At most `parallel` requests run at a time,
+    each in a thread; all of them have ended when a method returns or raises. Raises PolicyError for an address or a
+    key that cannot be used.
     """
 
     rendering: Literal["full", "compact"] = "full"
@@ -81,49 +69,40 @@ class EndpointPolicy:
         max_new_tokens: int = 4096,
         timeout: float = 180.0,
         tries: int = 4,
-        back_off: float = 1.0,
         parallel: int = 4,
-        logprobs: bool = False,
-        cancelled: Callable[[], bool] = lambda: False,
     ):
         self._base, self._query, self.host = _address(url)
         self._key = _checked_key(key if key is not None else os.environ.get(KEY_VARIABLE, ""))
         self.model, self.name = model, f"endpoint:{model}@{self.host}"
-        self.sees_images, self.max_new_tokens, self.logprobs = sees_images, max_new_tokens, logprobs
-        self.timeout, self.tries, self.back_off, self.parallel = timeout, tries, back_off, parallel
-        self._cancelled = cancelled
+        self.sees_images, self.max_new_tokens = sees_images, max_new_tokens
+        self.timeout, self.tries, self.parallel = timeout, tries, parallel
         self._limit_field = "max_tokens"
-        proxies: dict[str, str] | None = {} if urllib.parse.urlsplit(self._base).hostname in LOOPBACK else None
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler(proxies),
-            urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-            _SameServer(),
-        )
+        self._opener = build_opener(self._base)
 
     def answer(
-        self, conversations: Sequence[Conversation], seeds: Sequence[int], temperature: float | None = None
+        self,
+        conversations: Sequence[Conversation],
+        seeds: Sequence[int],
+        temperature: float | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Reply]:
-        """One reply for each conversation, up to `parallel` requests at a time.
+        """See `Policy.answer`. `temperature` None leaves it to the server.
 
-        `temperature` None leaves it to the server. The first failure that retries do not mend ends the whole batch.
+        The first failure that retries do not overcome ends the whole batch, without waiting for other requests.
         """
-        jobs = list(zip(conversations, seeds, strict=True))
-        if not jobs:
-            return []
-        stop = threading.Event()
-        with ThreadPoolExecutor(min(self.parallel, len(jobs)), thread_name_prefix="endpoint") as pool:
-            futures = [pool.submit(self._one, conversation, seed, temperature, stop) for conversation, seed in jobs]
-            failed = [future for future in wait(futures, return_when=FIRST_EXCEPTION).done if future.exception()]
-            if failed:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-        if failed:
-            failed[0].result()
-        return [future.result() for future in futures]
+
+        def complete(conversation: Conversation, seed: int, in_flight: InFlight) -> Reply:
+            body = {**self._chat(conversation), "seed": int(seed)}
+            if temperature is not None:
+                body["temperature"] = float(temperature)
+            return self._reply(self._request("POST", "/chat/completions", body, in_flight, random.Random(int(seed))))
+
+        pairs = zip(conversations, seeds, strict=True)
+        return self._run([functools.partial(complete, *pair) for pair in pairs], on_progress)
 
     def list_models(self) -> list[str]:
-        """Names of the models that the server offers, sorted: what Test Connection asks. Raises `PolicyError`."""
-        listed = self._request("GET", "/models", None, random.Random(0), threading.Event())
+        """Names of the models that the server offers, sorted: what Test Connection asks. Raises PolicyError."""
+        [listed] = self._run([functools.partial(self._request, "GET", "/models", None)])
         entries = listed.get("data") if isinstance(listed, dict) else listed
         if not isinstance(entries, list):
             raise PolicyError(
@@ -132,80 +111,111 @@ class EndpointPolicy:
         return sorted(str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry)
 
     def prompt_tokens(self, conversation: Conversation) -> int | None:
-        """How many tokens the server counts in a conversation that the model has answered, pictures included where
-        they reached it; None where it does not say. Raises `PolicyError`."""
-        body = {"model": self.model, "messages": [self._message(message) for message in conversation]}
-        answer = self._request("POST", "/chat/completions", body, random.Random(0), threading.Event())
+        """How many tokens the server counts in a conversation that the model has answered, images included where
+        they reached it; None where it does not say. Raises PolicyError."""
+        [answer] = self._run([functools.partial(self._request, "POST", "/chat/completions", self._chat(conversation))])
         self._reply(answer)
         usage = answer.get("usage")
         count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         return count if isinstance(count, int) else None
 
-    def _one(self, conversation: Conversation, seed: int, temperature: float | None, stop: threading.Event) -> Reply:
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [self._message(message) for message in conversation],
-            "seed": int(seed),
-        }
-        if temperature is not None:
-            body["temperature"] = float(temperature)
-        if self.logprobs:
-            body["logprobs"] = True
-        return self._reply(self._request("POST", "/chat/completions", body, random.Random(int(seed)), stop))
+    def _run(self, calls: Sequence[Callable[[InFlight], T]], on_progress: OnProgress | None = None) -> list[T]:
+        """Results of the calls, in order. The first exception of one, or of `on_progress`, breaks off all others.
+
+        Threads are daemons: one that the system keeps in a name look-up does not keep the process.
+        """
+        in_flight, waiting = InFlight(), collections.deque(enumerate(calls))
+        finished: queue.SimpleQueue[tuple[int, T | None, Exception | None]] = queue.SimpleQueue()
+
+        def work() -> None:
+            while not in_flight.closed.is_set():
+                try:
+                    index, call = waiting.popleft()
+                except IndexError:
+                    return
+                try:
+                    finished.put((index, call(in_flight), None))
+                except Exception as error:
+                    finished.put((index, None, error))
+
+        count = min(self.parallel, len(calls))
+        threads = [threading.Thread(target=work, name="endpoint", daemon=True) for _ in range(count)]
+        results: dict[int, Any] = {}
+        try:
+            for thread in threads:
+                thread.start()
+            while len(results) < len(calls):
+                with contextlib.suppress(queue.Empty):
+                    index, results[index], error = finished.get(timeout=_POLL)
+                    if error is not None:
+                        raise error
+                if in_flight.overdue:
+                    raise self._unreachable(TimeoutError())
+                if on_progress is not None:
+                    on_progress()
+        finally:
+            in_flight.close()
+            until = time.monotonic() + _TO_END
+            for thread in threads:
+                thread.join(max(until - time.monotonic(), 0.0))
+        return [results[index] for index in range(len(calls))]
+
+    def _chat(self, conversation: Conversation) -> dict[str, Any]:
+        return {"model": self.model, "messages": [self._message(message) for message in conversation]}
 
     def _message(self, message: Message) -> dict[str, Any]:
         if not message.images or not self.sees_images:
             return {"role": message.role, "content": message.text}
         urls = [f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}" for png in message.images]
-        pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-        return {"role": message.role, "content": [*pictures, {"type": "text", "text": message.text}]}
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        return {"role": message.role, "content": [*images, {"type": "text", "text": message.text}]}
 
     def _request(
-        self, method: str, path: str, body: dict[str, Any] | None, jitter: random.Random, stop: threading.Event
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        in_flight: InFlight,
+        jitter: random.Random | None = None,
     ) -> Any:
-        """Parsed JSON of the server's answer, after as many tries as are allowed."""
+        """Parsed JSON of the server's answer, after as many tries as are allowed. `jitter` shortens the pauses."""
         for attempt in range(1, self.tries + 1):
-            if self._cancelled() or stop.is_set():
-                raise PolicyError(f"The request to {self.host} was cancelled.")
             try:
-                return self._once(method, path, body)
+                with in_flight.deadline(self.timeout):
+                    return self._once(method, path, body, in_flight)
             except _TryAgain as failure:
                 if attempt == self.tries:
                     raise PolicyError(failure.message + f" Tried {attempt} times." * (attempt > 1)) from None
                 pause = failure.pause
                 if pause is None:
-                    pause = min(LONGEST_PAUSE, self.back_off * 2 ** (attempt - 1)) * jitter.uniform(0.5, 1.0)
+                    share = (jitter or random.Random(0)).uniform(0.5, 1.0)
+                    pause = min(LONGEST_PAUSE, BACK_OFF * 2 ** (attempt - 1)) * share
                 elif pause > LONGEST_PAUSE:
                     raise PolicyError(
                         f"{failure.message} It asks to wait {pause:.0f} seconds: try again then."
                     ) from None
-            until = time.monotonic() + pause
-            while not self._cancelled() and (left := until - time.monotonic()) > 0:
-                if stop.wait(min(left, 0.1)):
-                    break
+            if in_flight.closed.wait(pause):
+                raise PolicyError(f"The request to {self.host} was cancelled.")
         raise PolicyError(f"No request was sent to {self.host}: `tries` must be at least 1.")
 
-    def _once(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        """One request. Raises `_TryAgain` for what may pass and `PolicyError` for what will not."""
+    def _once(self, method: str, path: str, body: dict[str, Any] | None, in_flight: InFlight) -> Any:
+        """One request. Raises `_TryAgain` for what may pass and PolicyError for what will not."""
         limit_field = self._limit_field
         payload = None if body is None else json.dumps({**body, limit_field: self.max_new_tokens}).encode("utf-8")
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "MetaSpatial"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        request = urllib.request.Request(
-            self._base + path + self._query,
-            data=payload,
-            headers=headers,
-            method=method,
-        )
+        url = self._base + path + self._query
+        request = Request(url, in_flight, data=payload, headers=headers, method=method)
         try:
             with self._opener.open(request, timeout=self.timeout) as response:
                 return self._json(self._read(response))
         except urllib.error.HTTPError as error:
-            words = self._words(error)
+            with error:
+                words = self._words(error)
             if error.code == 400 and "max_completion_tokens" in words and limit_field == "max_tokens":
                 self._limit_field = "max_completion_tokens"  # what OpenAI's newer models call the same limit
-                return self._once(method, path, body)
+                return self._once(method, path, body, in_flight)
             raise self._refusal(error.code, words, error.headers.get("Retry-After")) from None
         except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a host name no DNS can hold
             # urllib wraps what fails before the request is out in a URLError, and lets the rest through as it is.
@@ -213,13 +223,11 @@ class EndpointPolicy:
             raise self._unreachable(reason) from None
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
-        """The whole body. The socket's own timeout starts anew with every piece, hence the clock."""
-        until, pieces, size = time.monotonic() + self.timeout, [], 0
+        """The whole body, up to LARGEST_REPLY."""
+        pieces, size = [], 0
         while piece := response.read1(65536):
             pieces.append(piece)
             size += len(piece)
-            if time.monotonic() > until:
-                raise TimeoutError
             if size > LARGEST_REPLY:
                 raise PolicyError(f"{self.host} sent more than {LARGEST_REPLY >> 20} MB. Check the URL.")
         if response.length:  # bytes that were announced and never came
@@ -246,14 +254,12 @@ class EndpointPolicy:
                 content = "".join(part.get("text") or "" for part in content)
             if not isinstance(content, str):
                 raise TypeError
-            listed = (choice.get("logprobs") or {}).get("content") or []
-            logprobs = tuple(float(token["logprob"]) for token in listed) or None
-        except (LookupError, TypeError, AttributeError, ValueError):
+        except (LookupError, TypeError, AttributeError):
             raise PolicyError(
                 f"The reply of {self.host} holds no answer ({self._quote(json.dumps(answer))}). "
                 "Check that the URL is an OpenAI-compatible server's and that the model can chat."
             ) from None
-        return Reply(content, logprobs=logprobs, finish="length" if choice.get("finish_reason") == "length" else "stop")
+        return Reply(content)
 
     def _refusal(self, status: int, words: str, retry_after: str | None) -> Exception:
         """The error for an HTTP status other than 200; `words` is what the server said about it."""
@@ -273,10 +279,13 @@ class EndpointPolicy:
                 "Check the name and the URL, which usually ends in /v1."
             )
         if status == 429:
-            return _TryAgain(f"{self.host} is busy or your quota is used up (HTTP 429).{said}", _pause(retry_after))
+            return _TryAgain(
+                f"{self.host} is busy or your quota is used up (HTTP 429).{said}", retry_after_seconds(retry_after)
+            )
         if status >= 500 or status == 408:
             return _TryAgain(
-                f"{self.host} failed (HTTP {status}).{said} Look at the server's own log.", _pause(retry_after)
+                f"{self.host} failed (HTTP {status}).{said} Look at the server's own log.",
+                retry_after_seconds(retry_after),
             )
         if status == 413:
             return PolicyError(f"The request is too large for {self.host} (HTTP 413).{said} Send smaller pictures.")
@@ -363,21 +372,3 @@ def _checked_key(key: str) -> str:
     if not all("!" <= character <= "~" for character in key):
         raise PolicyError("The API key has blanks or unusual characters in it. Copy it again from where it was issued.")
     return key
-
-
-def _server(parts: urllib.parse.SplitResult) -> tuple[str, str | None, int]:
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _pause(retry_after: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for (a number or a date), None without a readable one."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -10,13 +10,13 @@ import importlib
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from ..core.conversation import Conversation, Message
-from .base import PolicyError, Reply
+from .base import OnProgress, PolicyError, Reply
 
 PACKAGES = '"torch==2.13.0" "transformers>=5.23,<5.24" "peft>=0.21.2,<0.22" "pillow>=11"'
 DEFAULT_TEMPERATURE = 0.7
@@ -29,11 +29,11 @@ class LocalPolicy:
 
     `model` is a folder or a hub id, `adapter` a folder or hub id of a peft adapter, `device` a torch device (the GPU
     where there is one by default). Weights keep the type that they are stored in. At most `batch_size` conversations
-    run at once. The temperature is 0.7 by default; at 0 the likeliest token is taken. `cancelled` is asked at every
-    token. Raises `PolicyError` when the model cannot be loaded.
+    run at once. The temperature is 0.7 by default; at 0 the likeliest token is taken. Raises PolicyError when the
+    model cannot be loaded.
 
     Log-probabilities are those of the distribution sampled from: at the temperature (at 1 when greedy), without the
-    placeholder tokens of pictures and videos, which are never sampled.
+    placeholder tokens of images and videos, which are never sampled.
     """
 
     rendering: Literal["full", "compact"] = "full"
@@ -47,10 +47,9 @@ class LocalPolicy:
         device: str | None = None,
         max_new_tokens: int = 4096,
         batch_size: int = 8,
-        cancelled: Callable[[], bool] = lambda: False,
     ):
         self.name = f"local:{_short(model)}" + (f"+{_short(adapter)}" if adapter else "")
-        self.max_new_tokens, self.batch_size, self._cancelled = max_new_tokens, batch_size, cancelled
+        self.max_new_tokens, self.batch_size = max_new_tokens, batch_size
         with _explained(f"The model {model} cannot be loaded", "Check that its folder or hub name is complete."):
             for package in ("torch", "transformers", "PIL"):  # lacking one, the others fail later and less clearly
                 importlib.import_module(package)
@@ -69,9 +68,13 @@ class LocalPolicy:
         self._control_tokens = re.compile("|".join(map(re.escape, control)) or r"(?!)")
 
     def answer(
-        self, conversations: Sequence[Conversation], seeds: Sequence[int], temperature: float | None = None
+        self,
+        conversations: Sequence[Conversation],
+        seeds: Sequence[int],
+        temperature: float | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Reply]:
-        """One reply for each conversation, with token ids and log-probabilities.
+        """See `Policy.answer`. `on_progress` is called after each layer of the model, for each token.
 
         A conversation's reply depends on its own seed alone, whatever it is batched with, as far as the last digits of
         the model's arithmetic allow.
@@ -81,7 +84,10 @@ class LocalPolicy:
             raise PolicyError(f"The temperature must not be negative, and it is {temperature:g}.")
         jobs = list(zip(conversations, seeds, strict=True))
         replies: list[Reply] = []
-        with _explained("The model could not answer", "Try again with fewer turns, or with another model."):
+        with (
+            _explained("The model could not answer", "Try again with fewer turns, or with another model."),
+            _after_each_layer(self.model, on_progress),
+        ):
             for start in range(0, len(jobs), self.batch_size):
                 batch = jobs[start : start + self.batch_size]
                 inputs = self.inputs([conversation for conversation, _ in batch])
@@ -122,21 +128,14 @@ class LocalPolicy:
     def sample(self, inputs: Any, seeds: Sequence[int], temperature: float) -> list[Reply]:
         """Replies to prepared `inputs` (B rows), one seed a row."""
         import torch
-        from transformers import LogitsProcessorList, StoppingCriteriaList
+        from transformers import LogitsProcessorList
 
         sampler = _Sampler(seeds, temperature, self.placeholder_ids, self.max_new_tokens, self.model.device)
-
-        def stop(input_ids: torch.Tensor, scores: object) -> torch.Tensor:  # (B, T) -> (B,)
-            if self._cancelled():
-                raise PolicyError("The local model was cancelled.")
-            return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-
         with torch.inference_mode():
             self.model.generate(
                 **inputs,
                 generation_config=self._generation_config(),
                 logits_processor=LogitsProcessorList([sampler]),
-                stopping_criteria=StoppingCriteriaList([stop]),
             )
         return [self._reply(ids, logprobs) for ids, logprobs in zip(*sampler.rows(), strict=True)]
 
@@ -181,9 +180,8 @@ class LocalPolicy:
         """The reply of one row, cut after its first end token."""
         length = next((k + 1 for k, token in enumerate(ids) if token in self.end_ids), len(ids))
         ids, logprobs = ids[:length], logprobs[:length]
-        ended = bool(ids) and ids[-1] in self.end_ids
         text = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Reply(text, tuple(ids), tuple(logprobs), "stop" if ended else "length")
+        return Reply(text, tuple(ids), tuple(logprobs))
 
 
 class _Sampler:
@@ -314,6 +312,24 @@ def _placeholder_ids(model: Any, processor: Any) -> set[int]:
     names = [f"{kind}_{ending}" for kind in kinds for ending in ("id", "index")]
     found = {getattr(source, name, None) for source in (model.config, processor) for name in names}
     return {token for token in found if isinstance(token, int)}
+
+
+@contextmanager
+def _after_each_layer(model: Any, call: OnProgress | None) -> Iterator[None]:
+    """Inside, `call` is called after each layer (an entry of a ModuleList) of the model: reading a long prompt is one
+    forward pass, which may take minutes on a CPU."""
+    import torch
+
+    if call is None:
+        yield
+        return
+    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
+    handles = [layer.register_forward_hook(lambda *_: call()) for layers in lists for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[dict[str, Any]], None]
 
+ALIVE_EVERY = 1.0
+"""Seconds between two `alive` messages, at least."""
+
 _OF_SCENE = re.compile(r"^(start of )?(task )?scene(\.blend)?: ")
 
 
@@ -44,6 +48,7 @@ class JobRunner:
         self._wanted: Mapping[str, Any] | None = None
         self._model: Policy | None = None
         self._renderers: dict[str, Renderer] = {}
+        self._alive_sent = 0.0
 
     @cached_property
     def _stage(self) -> Stage:
@@ -126,6 +131,7 @@ class JobRunner:
                 snapshot.meshes,
                 start,
                 request["mode"] == "fix",
+                lambda: self._report_alive(request),
             ):
                 if isinstance(event, PhaseStarted):
                     self._progress(request, event.turn, event.max_turns, event.phase)
@@ -187,6 +193,13 @@ class JobRunner:
                 "done": done,
             }
         )
+
+    def _report_alive(self, request: Mapping[str, Any]) -> None:
+        """Send `alive`, at most once in ALIVE_EVERY seconds."""
+        now = time.monotonic()
+        if now - self._alive_sent >= ALIVE_EVERY:
+            self._alive_sent = now
+            self._say({"type": "alive", "job": request["job"]})
 
     def _policy(self, wanted: Mapping[str, Any]) -> Policy:
         """The policy of a request; the last one is kept, and no other, since models are large."""

@@ -161,6 +161,14 @@ class ProgressMessage(TypedDict):
     done: float | None
 
 
+class Alive(TypedDict):
+    """The job goes on. Sent about once a second while a model answers and its answers are scored, which may take
+    minutes: a window that hears nothing for long may take the worker as hung and end it."""
+
+    type: Literal["alive"]
+    job: int
+
+
 class TaskMessage(TypedDict):
     """What the scene was read as. `frame`: from the room's frame, metres, into the scene's world (16 numbers, row by
     row). `notes`: by item id, why it stays where it is. `objects`: by item id, names of its

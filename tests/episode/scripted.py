@@ -47,7 +47,7 @@ class Scripted:
         self.turns = [[turn] if isinstance(turn, str) else turn for turn in turns]
         self.asked = []
 
-    def answer(self, conversations, seeds, temperature=None):
+    def answer(self, conversations, seeds, temperature=None, on_progress=None):
         self.asked.append((conversations, list(seeds), temperature))
         texts = self.turns[len(self.asked) - 1]
         if isinstance(texts, Exception):

@@ -67,7 +67,7 @@ class Fixed:
     def __init__(self, failing: bool = False):
         self.failing, self.asked = failing, 0
 
-    def answer(self, conversations, seeds, temperature=None):
+    def answer(self, conversations, seeds, temperature=None, on_progress=None):
         assert all(conversation[-1].images for conversation in conversations)
         self.asked += 1
         if self.failing and self.asked % 2:

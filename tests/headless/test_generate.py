@@ -324,7 +324,7 @@ def test_a_model_taught_with_pictures_sees_them_without_a_renderer(task, tmp_pat
     class Sighted:
         name, rendering, sees_images = "sighted", "compact", True
 
-        def answer(self, conversations, seeds, temperature=None):
+        def answer(self, conversations, seeds, temperature=None, on_progress=None):
             assert all(conversation[-1].images for conversation in conversations)
             return [Reply("?") for _ in conversations]
 

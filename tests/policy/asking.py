@@ -14,7 +14,7 @@ HELLO = (Message("user", "hello"),)
 
 
 def ask(server: ScriptedServer, *, model: str = "some-model", **options: object) -> Reply:
-    options = {"back_off": 0.01, "timeout": 5.0, **options}
+    options = {"timeout": 5.0, **options}
     return EndpointPolicy(server.url, model, **options).answer([HELLO], [1])[0]  # type: ignore[arg-type]
 
 

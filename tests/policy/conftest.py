@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from metaspatial_addon.policy import endpoint
 from tests.policy.servers import ScriptedServer, Step
 from tests.policy.serving import ModelServer, serve
 
@@ -49,6 +50,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedServer]]:
     """start(*steps) -> a running scripted server."""
     monkeypatch.delenv("METASPATIAL_API_KEY", raising=False)
+    monkeypatch.setattr(endpoint, "BACK_OFF", 0.01)
     servers = []
 
     def run(*steps: Step) -> ScriptedServer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import threading
 
 import pytest
@@ -12,6 +13,7 @@ from metaspatial_addon.policy.base import PolicyError, Reply
 from metaspatial_addon.policy.endpoint import EndpointPolicy
 from tests.policy.asking import HELLO, KEY, ask
 from tests.policy.servers import Handler, chat, send
+from tests.worker.waiting import wait_until
 
 # --- what is sent
 
@@ -37,10 +39,10 @@ def test_request_holds_conversation_picture_seed_and_settings(start, png):
     assert (kind, base64.b64decode(data)) == ("data:image/png;base64", picture)
 
 
-def test_temperature_and_log_probabilities_are_left_out_unless_asked_for(start):
+def test_the_temperature_is_left_out_unless_one_is_given(start):
     server = start(chat("x"))
     ask(server)
-    assert not {"temperature", "logprobs"} & set(server.seen[0][3])
+    assert "temperature" not in server.seen[0][3]
 
 
 def test_a_policy_that_sees_no_images_sends_none(start, png):
@@ -93,13 +95,6 @@ def test_common_spellings_of_the_address_mean_the_same(start, ending):
 # --- what comes back
 
 
-def test_cut_off_answers_and_log_probabilities_are_reported(start):
-    tokens = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1}]
-    server = start(chat("ab", finish_reason="length", logprobs={"content": tokens}))
-    assert ask(server, logprobs=True) == Reply("ab", logprobs=(-0.5, -1.0), finish="length")
-    assert server.seen[0][3]["logprobs"] is True
-
-
 @pytest.mark.parametrize("content, text", [(None, ""), ([{"type": "text", "text": "a"}, {"text": "b"}], "ab")])
 def test_empty_answers_and_answers_in_parts_are_read(start, content, text):
     assert ask(start(chat(content))).text == text
@@ -127,6 +122,18 @@ def test_conversations_run_in_parallel_and_keep_their_order(start):
     assert sorted(seen[3]["seed"] for seen in server.seen) == [1, 2, 3]
 
 
+def test_progress_is_reported_in_the_calling_thread_while_the_server_thinks(start):
+    reports: list[str] = []
+
+    def think(handler: Handler) -> None:
+        wait_until(lambda: len(reports) > 2)
+        chat("x")(handler)
+
+    policy = EndpointPolicy(start(think).url, "m", parallel=1)
+    policy.answer([HELLO], [1], on_progress=lambda: reports.append(threading.current_thread().name))
+    assert set(reports) == {threading.current_thread().name}
+
+
 def test_no_conversations_need_no_server():
     assert EndpointPolicy("http://localhost:1/v1", "m").answer([], []) == []
 
@@ -148,6 +155,13 @@ class Counting(EndpointPolicy):
     def _reply(self, answer):
         self.prompt_tokens = answer["usage"]["prompt_tokens"]
         return super()._reply(answer)
+
+
+def replace_limit(policy: Counting, tokens: int) -> Counting:
+    """The policy with another limit of new tokens."""
+    limited = copy.copy(policy)
+    limited.max_new_tokens = tokens
+    return limited
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +187,12 @@ def test_the_seed_arrives(real):
 
 
 def test_limits_and_models_of_the_real_server(real):
-    assert real.answer([HELLO], [0], 0.0)[0].finish == "length"
+    short, long = (replace_limit(real, tokens).answer([HELLO], [0], 0.0)[0].text for tokens in (3, 12))
+    assert long.startswith(short) and len(short) < len(long)
     assert real.list_models() == []  # it lists the hub's cache, which is empty here
 
 
 def test_a_model_that_the_real_server_does_not_have(transformers_server):
-    policy = EndpointPolicy(transformers_server.url, "no/such-model", tries=2, back_off=0.01)
+    policy = EndpointPolicy(transformers_server.url, "no/such-model", tries=2)
     with pytest.raises(PolicyError, match=policy.host):
         policy.answer([HELLO], [0])

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
 
+from metaspatial_addon.policy import endpoint
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.endpoint import EndpointPolicy
 from tests.policy.asking import HELLO, KEY, ask, failure
 from tests.policy.servers import Handler, chat, send
+
+
+def endpoint_threads() -> list[threading.Thread]:
+    """Threads that requests left running."""
+    return [thread for thread in threading.enumerate() if thread.name == "endpoint"]
+
 
 # --- what passes: tried again
 
@@ -66,14 +74,16 @@ def test_a_reply_that_breaks_off_is_tried_again_and_then_reported(start, step):
     assert ("broke off" in text or "cut off" in text) and len(server.seen) == 2
 
 
-def test_pauses_double(start):
+def test_pauses_double(start, monkeypatch):
     times: list[float] = []
 
     def fail(handler: Handler) -> None:
         times.append(time.monotonic())
         send(500)(handler)
 
-    failure(start(fail), tries=4, back_off=0.1)
+    server = start(fail)
+    monkeypatch.setattr(endpoint, "BACK_OFF", 0.1)
+    failure(server, tries=4)
     gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
     # The jitter takes off at most a half.
     assert len(gaps) == 3 and all(gap >= 0.05 * 2**k for k, gap in enumerate(gaps))
@@ -117,7 +127,7 @@ def test_a_reply_that_is_no_json(start, page):
 @pytest.mark.parametrize(
     "body",
     [{}, [], 5, None, {"choices": []}, {"choices": [{"text": "old"}]}, {"choices": [{"message": {"content": 5}}]}]
-    + [{"error": "out of credit"}, {"choices": [{"message": {"content": "x"}, "logprobs": [1]}]}],
+    + [{"error": "out of credit"}],
 )
 def test_a_reply_without_an_answer(start, body):
     assert "holds no answer" in failure(start(send(200, body)))
@@ -186,10 +196,56 @@ def test_a_redirect_that_goes_in_circles_or_nowhere_ends(start):
     assert "cannot be reached" in failure(start(send(307, Location="http://127.0.0.1:port/")))
 
 
-def test_cancelling_ends_the_tries(start):
-    server = start(send(500))
-    text = failure(server, tries=10, back_off=30.0, cancelled=lambda: bool(server.seen))
-    assert "cancelled" in text and len(server.seen) == 1
+def dripping_headers(handler: Handler) -> None:
+    handler.send_response(200)
+    for number in range(60):
+        handler.send_header(f"X-Drip-{number}", "x")
+        handler.flush_headers()
+        time.sleep(0.1)
+
+
+def test_the_timeout_holds_for_headers_that_never_end(start):
+    began = time.monotonic()
+    assert "did not answer within 0.5 seconds" in failure(start(dripping_headers), timeout=0.5)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("step", [send(500), silent])
+def test_an_error_raised_by_on_progress_cancels_tries_and_requests(start, step, monkeypatch):
+    server = start(step)
+    monkeypatch.setattr(endpoint, "BACK_OFF", 30.0)
+
+    def cancel() -> None:
+        if server.seen:
+            raise PolicyError("Cancelled.")
+
+    began = time.monotonic()
+    with pytest.raises(PolicyError, match="^Cancelled.$"):
+        EndpointPolicy(server.url, "m").answer([HELLO], [1], on_progress=cancel)
+    assert time.monotonic() - began < 3 and len(server.seen) == 1
+    assert not endpoint_threads()
+
+
+def test_a_refusal_ends_the_batch_while_another_request_hangs(start):
+    """Its connection is closed, so that the server stops working on it, and no thread stays behind."""
+    hanging, closed = threading.Event(), threading.Event()
+
+    def hang(handler: Handler) -> None:
+        hanging.set()
+        if handler.rfile.read(1) == b"":  # the end of the stream: the client has closed it
+            closed.set()
+
+    def refuse(handler: Handler) -> None:
+        assert hanging.wait(10)
+        refused.append(time.monotonic())
+        send(401)(handler)
+
+    refused: list[float] = []
+    server = start(hang, refuse)
+    with pytest.raises(PolicyError, match="wants an API key"):
+        EndpointPolicy(server.url, "m", parallel=2).answer([HELLO] * 2, [1, 2])
+    assert time.monotonic() - refused[0] < 1
+    assert closed.wait(5) and not endpoint_threads()
 
 
 def test_one_failure_ends_the_batch(start):

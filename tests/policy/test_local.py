@@ -145,8 +145,8 @@ def test_an_answer_ends_with_its_end_token(policy, conversations):
         (reply,) = policy.answer(conversations[:1], [1], 1.0)
     finally:
         handle.remove()
-    assert (reply.text, reply.token_ids, reply.finish) == ("", (policy.tokenizer.eos_token_id,), "stop")
-    assert policy.answer(conversations[:1], [1], 0.0)[0].finish == "length"
+    assert (reply.text, reply.token_ids) == ("", (policy.tokenizer.eos_token_id,))
+    assert len(policy.answer(conversations[:1], [1], 0.0)[0].token_ids) == TOKENS
 
 
 def test_control_tokens_in_a_prompt_stay_out_of_the_model(policy, png):
@@ -314,17 +314,28 @@ def test_a_negative_temperature(loaded, conversations):
         loaded("qwen2_5_vl").answer(conversations[:1], [1], -1.0)
 
 
-def test_cancelling(small_model, conversations):
-    asked: list[int] = []
+def test_progress_is_reported_while_the_prompt_is_read_and_for_each_token(policy, conversations, monkeypatch):
+    reports = {}
+    for tokens in (1, 5):
+        monkeypatch.setattr(policy, "max_new_tokens", tokens)
+        reports[tokens] = []
+        policy.answer(conversations[:1], [1], 0.0, lambda count=reports[tokens]: count.append(1))
+    assert len(reports[1]) > 1 and len(reports[5]) >= len(reports[1]) + 4
 
-    def cancelled() -> bool:
-        asked.append(1)
-        return len(asked) > 3
 
-    policy = LocalPolicy(small_model("qwen2_5_vl"), device="cpu", max_new_tokens=1000, cancelled=cancelled)
-    with pytest.raises(PolicyError, match="cancelled"):
-        policy.answer(conversations[:1], [1])
-    assert len(asked) == 4
+def test_an_error_raised_by_on_progress_cancels(loaded, conversations):
+    calls: list[int] = []
+
+    def cancel() -> None:
+        calls.append(1)
+        if len(calls) > 3:
+            raise PolicyError("Cancelled.")
+
+    policy = loaded("qwen2_5_vl")
+    with pytest.raises(PolicyError, match="^Cancelled.$"):
+        policy.answer(conversations[:1], [1], on_progress=cancel)
+    policy.answer(conversations[:1], [1])
+    assert len(calls) == 4, "nothing is reported after the answer has ended"
 
 
 def test_a_policy_is_named_after_a_hub_id_or_a_folder_without_its_path(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ class Scripted:
     sees_images: bool = True
     asked: list = field(default_factory=list)
 
-    def answer(self, conversations, seeds, temperature=None):
+    def answer(self, conversations, seeds, temperature=None, on_progress=None):
         self.asked.append((list(conversations), list(seeds), temperature))
         return [Reply(self.texts.pop(0)) for _ in conversations]
 
@@ -38,7 +38,7 @@ class Scripted:
 class Unreachable:
     sees_images = True
 
-    def answer(self, conversations, seeds, temperature=None):
+    def answer(self, conversations, seeds, temperature=None, on_progress=None):
         raise RuntimeError("http://localhost:1: connection refused")
 
 

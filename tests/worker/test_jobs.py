@@ -123,3 +123,21 @@ def test_assets_are_found(workshop, said):
     workshop.answer({"type": "assets", "job": 4, "prompt": "a double bed", "libraries": []})
     assert said[-1]["type"] == "assets" and said[-1]["job"] == 4
     assert any(found["category"] == "double bed" for found in said[-1]["found"])
+
+
+def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(workshop, said, tmp_path, monkeypatch):
+    class Slow(type(models.open_policy({"kind": "builtin"}))):
+        def answer(self, conversations, seeds, temperature=None, on_progress=None):
+            for now in (10.0, 10.2, 10.9, 11.1, 11.2, 12.3):
+                monkeypatch.setattr(jobs.time, "monotonic", lambda now=now: now)
+                on_progress()
+            monkeypatch.undo()
+            return super().answer(conversations, seeds, temperature)
+
+    monkeypatch.setattr(models, "open_policy", lambda wanted: Slow())
+    workshop.answer(layout_request(job_folder(tmp_path / "job"), turns=1, samples=1, pictures=32))
+    kinds = [message["type"] for message in said]
+    assert kinds.count("alive") >= 3 and said[-1]["type"] == "done"
+    phases = [message.get("phase", message["type"]) for message in said]
+    alive = [k for k, phase in enumerate(phases) if phase == "alive"]
+    assert phases.index("model") < alive[0] and alive[2] < phases.index("physics")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.task import Layout, layout_from_json, task_to_json, write_json
 from metaspatial_addon.episode.env import Outcome
-from metaspatial_addon.policy.base import Reply
+from metaspatial_addon.policy.base import OnProgress, Reply
 from metaspatial_addon.prompts.full import fault_lines
 
 from .records import Recorded
@@ -42,7 +42,11 @@ class RecordedPolicy:
         self._answers = recorded.answers
 
     def answer(
-        self, conversations: Sequence[Conversation], seeds: Sequence[int], temperature: float | None = None
+        self,
+        conversations: Sequence[Conversation],
+        seeds: Sequence[int],
+        temperature: float | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Reply]:
         given = [sum(message.role == "assistant" for message in conversation) for conversation in conversations]
         return [Reply(self._answers[turn]) for turn in given]

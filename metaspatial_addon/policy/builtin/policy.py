@@ -16,7 +16,7 @@ import numpy as np
 from ...core.conversation import Conversation
 from ...core.task import read_json
 from ...prompts import vocabulary as v
-from ..base import PolicyError, Reply
+from ..base import OnProgress, PolicyError, Reply
 from .decoder import Cache, Decoder, DecoderConfig
 from .grammar import AnswerGrammar, grammar_for
 from .safetensors import read_safetensors
@@ -80,7 +80,11 @@ class BuiltinPolicy:
             )
 
     def answer(
-        self, conversations: Sequence[Conversation], seeds: Sequence[int], temperature: float | None = None
+        self,
+        conversations: Sequence[Conversation],
+        seeds: Sequence[int],
+        temperature: float | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Reply]:
         """See `Policy.answer`. A conversation that is asked several times is read once."""
         heat = DEFAULT_TEMPERATURE if temperature is None else temperature
@@ -101,7 +105,7 @@ class BuiltinPolicy:
         outputs, cache = self._read(unique, max(grammar_length(g) for g in grammars))
         rows = np.array([unique.index(prompt) for prompt in prompts])
         writer = _Writer(self.decoder, grammars, [np.random.default_rng(seed) for seed in seeds], heat)
-        return writer.write(outputs[rows], cache.repeated(rows))
+        return writer.write(outputs[rows], cache.repeated(rows), on_progress)
 
     def _read(self, prompts: list[Prompt], room: int) -> tuple[np.ndarray, Cache]:
         """Prefill: the output after the last token of each prompt (B, H), and a cache with `room` tokens to spare."""
@@ -141,10 +145,12 @@ class _Writer:
         self.ids: list[list[int]] = [[] for _ in grammars]
         self.logprobs: list[list[float]] = [[] for _ in grammars]
 
-    def write(self, outputs: np.ndarray, cache: Cache) -> list[Reply]:
+    def write(self, outputs: np.ndarray, cache: Cache, on_progress: OnProgress | None = None) -> list[Reply]:
         """`outputs` (B, H) after the prompts that fill `cache`."""
         rows = np.arange(len(self.grammars))
         while len(rows):
+            if on_progress is not None:
+                on_progress()
             logits = self.decoder.logits(outputs)
             fed = [self._advance(row, logits[k]) for k, row in enumerate(rows)]
             going = np.array([k for k, row in enumerate(rows) if not self.grammars[row].done], int)

@@ -41,8 +41,8 @@ BUDGET = 0.015
 """Seconds that a tick goes on taking further steps. A step takes a few milliseconds as a rule."""
 
 SILENCE = {"model": 330.0, "assets": 330.0, "check": 330.0}
-"""Seconds without a message after which a worker counts as hung, by phase; LONGEST for the others. A server may think
-for as long as its own time limits allow."""
+"""Seconds without a message after which a worker counts as hung, by phase; LONGEST for the others. While a model
+answers, for however long, the worker says `alive` every second; while it is loaded, nothing can be said."""
 LONGEST = 180.0
 
 _BUSY, _CALM = 0.05, 1.0  # seconds between ticks, with and without a job
