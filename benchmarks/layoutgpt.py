@@ -17,6 +17,7 @@ from common import ROOT
 from metaspatial_addon.blender.physics.measure import measure
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task, wrap_degrees
+from metaspatial_addon.scoring.terms import counts
 
 DATA = ROOT.parent / "shared" / "data" / "layoutgpt"
 FILES = {
@@ -44,11 +45,11 @@ def score_file(name: str) -> Shares:
         for record in records:
             task, layout = _read(record)
             evidence = measure(stage, task, layout, simulate=False)
-            in_overlap = {i for o in evidence.overlaps for i in (o.a, o.b)}
+            faulty = counts(task, evidence)
             items += len(task.items)
-            colliding += len(in_overlap)
-            outside += len(evidence.outside)
-            free += not in_overlap and not evidence.outside
+            colliding += faulty["colliding"]
+            outside += faulty["outside"]
+            free += not faulty["colliding"] and not faulty["outside"]
     return Shares(len(records), items, colliding / items, outside / items, free / len(records))
 
 

@@ -26,7 +26,7 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
 from metaspatial_addon.episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
-from metaspatial_addon.episode.records import append_line, fault_changes, fault_names, turn_record
+from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.weights import DEFAULT
 
@@ -338,7 +338,7 @@ def _write_sheet(path: Path, outcome: Outcome) -> None:
     from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 
     seen = [turn for turn in outcome.turns if turn.images]
-    faults = [len(fault_names(turn.score.evidence)) for turn in seen]
+    faults = [len(turn.score.evidence.faults()) for turn in seen]
     captions = [f"Turn {t.number}: reward {t.reward:.2f}, faults: {n}" for t, n in zip(seen, faults, strict=True)]
     contact_sheet([list(turn.images.values())[:2] for turn in seen], path, captions)
 
@@ -353,7 +353,7 @@ def table(outcome: Outcome) -> str:
             problems = turn.candidate.answer.problems if turn.candidate is not None else (turn.failure,)
             faults, told = "-", " ".join(problems)
         else:
-            faults = str(len(fault_names(evidence)))
+            faults = str(len(evidence.faults()))
             told = "-" if before is None else _difference(before, evidence)
             before = evidence
         star = "*" if turn is outcome.best else " "

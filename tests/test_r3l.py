@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaspatial_addon.core.evidence import RelationScore
+from metaspatial_addon.core.faults import RelationScore
 from metaspatial_addon.core.geometry import OrientedBox
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import task_from_json, task_to_json

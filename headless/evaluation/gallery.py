@@ -17,7 +17,6 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.core.task import Layout, Task
-from metaspatial_addon.episode.records import fault_names
 from metaspatial_addon.episode.scorer import InfraFault, Scorer, attempt
 
 from .runner import PROGRESS_EVERY, Result
@@ -117,7 +116,7 @@ def take_pictures(stage: Stage, results: Sequence[Result], failures: Sequence[Fa
 
 def caption(result: Result) -> str:
     """One line over the pictures of a layout, in letters that every font has."""
-    faults = "; ".join(fault_names(result.score.evidence)) or "no fault"
+    faults = "; ".join(fault.name for fault in result.score.evidence.faults()) or "no fault"
     told = textwrap.shorten(f"{result.task.id}, {result.score.reward:.3f}: {faults}", CAPTION, placeholder=" ...")
     return told.encode("ascii", "replace").decode()
 

@@ -12,21 +12,25 @@ from typing import Literal
 import numpy as np
 
 from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, hard_counts
 from metaspatial_addon.core.task import Task
 from metaspatial_addon.scoring.paper import colliding_share, violating_share
 from metaspatial_addon.scoring.score import Score
+
+COLLIDING = "colliding"
+"""The hard count that is taken apart by depth."""
+DEPTHS = {"colliding_1cm": 0.01, "colliding_5cm": 0.05, "colliding_10cm": 0.10}
+"""Metres of overlap above which an item counts as colliding."""
+ITEM_COUNTS = {name: label for name, label in hard_counts().items() if name != COLLIDING}
+"""The other hard counts of a score and what tables call them."""
 
 COUNTS = (
     "tasks",
     "usable",
     "clean",
     "items",
-    "colliding_1cm",
-    "colliding_5cm",
-    "colliding_10cm",
-    "outside",
-    "unsupported",
-    "unstable",
+    *DEPTHS,
+    *ITEM_COUNTS,
     "openings",
     "blocked",
     "relations",
@@ -41,9 +45,6 @@ COUNTS = (
     "seconds",
 )
 """Names of the numbers that one layout adds to the sums; see `counts_of`."""
-
-DEPTHS = {"colliding_1cm": 0.01, "colliding_5cm": 0.05, "colliding_10cm": 0.10}
-"""Metres of overlap above which an item counts as colliding."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,16 @@ class Measure:
         return f"{self.label} %" if self.percent else self.label
 
 
-MEASURES = (
+FAULT_MEASURES = (
     Measure("usable", "usable answers", "usable", "tasks", "more"),
     Measure("clean", "rooms without any fault", "clean", "tasks", "more"),
     Measure("colliding_1cm", "items colliding by 1 cm", "colliding_1cm", "items", "less"),
     Measure("colliding_5cm", "colliding by 5 cm", "colliding_5cm", "items", "less"),
     Measure("colliding_10cm", "colliding by 10 cm", "colliding_10cm", "items", "less"),
-    Measure("outside", "items outside", "outside", "items", "less"),
-    Measure("unsupported", "unsupported", "unsupported", "items", "less"),
-    Measure("unstable", "unstable", "unstable", "items", "less"),
+    *(Measure(name, label, name, "items", "less") for name, label in ITEM_COUNTS.items()),
     Measure("blocked", "blocked openings", "blocked", "openings", "less"),
+)
+WORTH_MEASURES = (
     Measure("relations", "relations satisfied", "satisfied", "relations", "more"),
     Measure("view", "view", "view", "viewed", "more", percent=False),
     Measure("reward", "reward", "reward", "tasks", "more", percent=False),
@@ -94,6 +95,9 @@ MEASURES = (
     Measure("cons", "paper's Cons", "cons", "tasks", "less"),
     Measure("seconds", "seconds a turn", "seconds", "turns", "less", percent=False),
 )
+MEASURES = (*FAULT_MEASURES, *WORTH_MEASURES)
+CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked", "relations", "usable")
+"""Names of the measures that a report draws by turn."""
 
 
 def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> np.ndarray:
@@ -108,10 +112,10 @@ def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> n
     found |= {"turns": len(turn_seconds), "seconds": sum(turn_seconds)}
     if score.status == "ok":
         evidence = score.evidence
-        found |= {name: float(score.counts[name]) for name in ("items", "outside", "unsupported", "unstable")}
+        found |= {name: float(score.counts[name]) for name in ("items", *ITEM_COUNTS)}
         found |= {name: len(_colliding(evidence, depth)) for name, depth in DEPTHS.items()}
         found |= {"usable": 1, "clean": evidence.clean}
-        found |= {"openings": len(task.room.openings), "blocked": len(evidence.blocked)}
+        found |= {"openings": len(task.room.openings), "blocked": len(evidence.of_kind(Blocked))}
         found |= {"relations": len(evidence.relations)}
         found |= {"satisfied": len(evidence.relations) - len(evidence.unsatisfied)}
         found |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
@@ -122,4 +126,5 @@ def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> n
 
 def _colliding(evidence: Evidence, depth: float) -> set[str]:
     """Ids of the items with an overlap deeper than `depth` metres."""
-    return {item for o in evidence.overlaps if o.depth > depth for item in (o.a, o.b)}
+    deep = [fault for fault in evidence.faults() if fault.count == COLLIDING and (fault.metres or 0.0) > depth]
+    return {item_id for fault in deep for item_id in fault.items}

@@ -7,31 +7,15 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from metaspatial_addon.episode.records import fault_names
-
 from .baselines import BASELINES
 from .bootstrap import Interval
 from .chart import COLOURS, Line, line_chart
 from .gallery import Failure, Gallery
-from .metrics import MEASURES, Measure
+from .metrics import CURVES, FAULT_MEASURES, MEASURES, WORTH_MEASURES, Measure
 from .results import Row, Versus
 from .runner import DEFAULT, best_row, rows_of, turn_row
 
-CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked", "relations", "usable")
-TABLES = {
-    "Faults": (
-        "usable",
-        "clean",
-        "colliding_1cm",
-        "colliding_5cm",
-        "colliding_10cm",
-        "outside",
-        "unsupported",
-        "unstable",
-        "blocked",
-    ),
-    "Worth": ("relations", "view", "reward", "format", "coll", "cons", "seconds"),
-}
+TABLES = {"Faults": FAULT_MEASURES, "Worth": WORTH_MEASURES}
 NAMED = {measure.name: measure for measure in MEASURES}
 
 EXPLAINED = """Below each value its 95 % bootstrap interval over tasks; one without width says that all tasks agree, not
@@ -98,8 +82,8 @@ class Report:
             "<h2>Measures</h2>",
             f'<p class="note">{EXPLAINED}</p>',
         ]
-        for title, names in TABLES.items():
-            parts += [f"<h3>{title}</h3>", self._table([NAMED[name] for name in names])]
+        for title, measures in TABLES.items():
+            parts += [f"<h3>{title}</h3>", self._table(measures)]
         return "\n".join(parts)
 
     def _table(self, measures: Sequence[Measure]) -> str:
@@ -213,7 +197,7 @@ class Report:
 
     def _failure(self, failure: Failure) -> str:
         result, score = failure.worst, failure.worst.score
-        told = fault_names(score.evidence)
+        told = [fault.name for fault in score.evidence.faults()]
         if score.status != "ok":
             problems = () if result.turn.candidate is None else result.turn.candidate.answer.problems
             told = ["no usable answer", *problems]

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from headless import cli
 from headless.config import write_config
+from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
@@ -173,7 +174,7 @@ def progress_line(step: int, steps: int, figures: dict[str, float], seconds: flo
     """One line for whoever watches; `seconds` is a step's mean."""
     turns = [value for name, value in figures.items() if name.startswith("reward/turn_")]
     phases = ", ".join(f"{phase} {figures[f'seconds/{phase}']:.1f}" for phase in PHASES)
-    faults = "  ".join(f"{count} {figures[f'faulty/{count}/turn_1']:.1%}" for count in metrics.COUNTS)
+    faults = "  ".join(f"{count} {figures[f'faulty/{count}/turn_1']:.1%}" for count in hard_counts())
     left = seconds * (steps - step) / 60
     return (
         f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {faults}  "

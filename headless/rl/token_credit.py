@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metaspatial_addon.core.faults import Outside
 from metaspatial_addon.scoring.score import Score
 
-from .logs.metrics import at_fault
 from .policies.base import TrainablePolicy
 from .rollout import Episode
 
@@ -85,7 +85,8 @@ def _change(episode: Episode, key: _Key) -> float:
 
 
 def _faults(score: Score, item: str) -> float:
-    evidence = score.evidence
-    outside = any(found.id == item for found in evidence.outside)
-    fails = any(relation.subject == item for relation in evidence.unsatisfied)
-    return (item in at_fault(evidence)) + OUTSIDE * outside + RELATION * fails
+    faults = [fault for fault in score.evidence.faults() if item in fault.items]
+    physical = any(fault.physical for fault in faults)
+    outside = any(isinstance(fault, Outside) for fault in faults)
+    unmet = any(not fault.physical for fault in faults)
+    return physical + OUTSIDE * outside + RELATION * unmet

@@ -71,7 +71,7 @@ def _attempt(rng: Random, room_type: str):
     trial = Task("trial", "", shell.room, tuple(items), tuple(furnisher.relations))
     layout = Layout("trial", poses)
     access = measure_access(trial, layout)
-    if access.blocked or access.unreachable:
+    if access.faults:
         return None
     holding = [r for r, s in zip(trial.relations, relation_scores(trial, layout), strict=True) if s.score > 0.95]
     wish = next((r for r in holding if r.subject in wishes and r.predicate == "against"), None)

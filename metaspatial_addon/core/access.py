@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .evidence import Blocked, Unreachable
+from .faults import Blocked, Fault, Unreachable
 from .geometry import OrientedBox, Point, shared_area
 from .polygon import Wall, signed_area, wall
 from .task import Item, Layout, Opening, Room, Task
@@ -52,6 +52,10 @@ class Access:
     blocked: tuple[Blocked, ...]
     unreachable: tuple[Unreachable, ...]
     walkable: float
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return (*self.blocked, *self.unreachable)
 
 
 def keep_free(room: Room, opening: Opening) -> np.ndarray:

@@ -45,7 +45,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .evidence import RelationScore
+from .faults import RelationScore
 from .geometry import OrientedBox, Point, distance_to_footprint, gap
 from .polygon import Wall, contains, distance_to_edges, distance_to_wall, signed_area, wall
 from .task import Layout, Relation, Room, Task

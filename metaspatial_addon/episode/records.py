@@ -67,20 +67,7 @@ def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None
         file.write(json.dumps(record) + "\n")
 
 
-def fault_names(evidence: Evidence) -> list[str]:
-    """Name each fault in a few words without its size, so that those of two turns can be compared."""
-    return [
-        *(f"{o.a} overlaps {o.b}" for o in evidence.overlaps),
-        *(f"{o.id} outside" for o in evidence.outside),
-        *(f"{u.id} unsupported" for u in evidence.unsupported),
-        *(f"{u.id} unstable" for u in evidence.unstable),
-        *(f"{b.opening} blocked" for b in evidence.blocked),
-        *(f"{u.id} unreachable" for u in evidence.unreachable),
-        *(f"{r.subject} not {r.predicate} {r.object}" for r in evidence.unsatisfied),
-    ]
-
-
 def fault_changes(before: Evidence, after: Evidence) -> tuple[list[str], list[str]]:
     """Name the faults of `before` that are repaired in `after`, and those that are new there."""
-    old, new = fault_names(before), fault_names(after)
+    old, new = ([fault.name for fault in evidence.faults()] for evidence in (before, after))
     return [name for name in old if name not in new], [name for name in new if name not in old]

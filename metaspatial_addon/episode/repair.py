@@ -23,23 +23,12 @@ RESTING = 0.02
 """Metres above the top of an item at which another still rests on it."""
 
 
-def faulty_items(evidence: Evidence) -> set[str]:
-    """Ids of items with a fault: both of an overlap, all that block an opening, the subject of a relation."""
-    single = (*evidence.outside, *evidence.unsupported, *evidence.unstable, *evidence.unreachable)
-    return {
-        *(item_id for overlap in evidence.overlaps for item_id in (overlap.a, overlap.b)),
-        *(fault.id for fault in single),
-        *(item_id for blocked in evidence.blocked for item_id in blocked.by),
-        *(relation.subject for relation in evidence.unsatisfied),
-    }
-
-
 def lock_faultless_items(task: Task, layout: Layout, evidence: Evidence) -> Task:
     """A copy of the task with every movable item that has no fault locked at its pose in the layout.
 
     Items that rest on one with a fault are left out, as are the relations that name them: they move along with it.
     """
-    faulty = faulty_items(evidence)
+    faulty = evidence.faulty_items()
     free = {item.id for item in task.movable if item.id in faulty}
     carriers = _carriers(task, layout)
     items = []

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core.access import STRIP
 from ..core.conversation import Message
+from ..core.faults import faults_from_json
 from ..core.furniture import FURNITURE, ROOM_TYPES, UNKNOWN, Category
 from ..core.polygon import contains
 from ..core.task import Item, Layout, Opening, Pose, Room, Task
@@ -31,7 +32,7 @@ SWING_MARGIN = 0.05
 MOST_WORDS = 12
 MOST_NOTCHES = 6
 MOST_FAULTS = 12
-WALL_OR_ROOM = re.compile(r"room|wall(_\d+)?")
+WALL = re.compile(r"wall_\d+")
 
 HEADWORDS: dict[str, list[Category]] = {}
 """The rows that a word means, those for narrow items first."""
@@ -213,14 +214,11 @@ class CompactEncoding:
             return f"{'east' if outward[0] > 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
         return f"{'north' if outward[1] > 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
 
-    def _tells(self, target: str) -> bool:
-        """Whether the object of a relation has words: walls and the room do, items that are not told do not."""
-        return target in self.names or WALL_OR_ROOM.fullmatch(target) is not None
-
-    def _target(self, target: str) -> str:
+    def target_name(self, target: str) -> str | None:
+        """The words for the object of a relation: a wall, the room or an item; None for an item without a name."""
         if target in ("room", "wall"):
             return target
-        return self.names[target] if target in self.names else self._wall_words(int(target[5:]))
+        return self._wall_words(int(target[5:])) if WALL.fullmatch(target) else self.names.get(target)
 
     def _item_line(self, item: Item) -> str:
         parts = [self.names[item.id]]
@@ -237,8 +235,8 @@ class CompactEncoding:
             width, depth = stood_extents(item.size, item.pose.yaw)
             parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
         for relation in self.task.relations:
-            if relation.subject == item.id and self._tells(relation.object):
-                parts.append(f" >{relation.predicate} {self._target(relation.object)}")
+            if relation.subject == item.id and (target := self.target_name(relation.object)):
+                parts.append(f" >{relation.predicate} {target}")
         parts.append(_plan_size(width / self.scale, depth / self.scale))
         parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
         return "".join(parts)
@@ -282,36 +280,18 @@ class CompactEncoding:
         return v.OPEN_ANSWER + v.NEXT_ITEM.join(entries) + v.CLOSE_ANSWER
 
     def report(self, evidence: dict) -> str:
-        """The fault lines of an evidence object, in the model's names, about the items that it was told of.
-
-        Where an item stands in one that it was not told of there is no room for it: it is said to be outside.
-        """
-        names, kinds = self.names, {opening.id: opening.kind for opening in self.task.room.openings}
-
-        def told(kind: str) -> list[tuple[str, dict]]:
-            return [(names[fault["id"]], fault) for fault in evidence[kind] if fault["id"] in names]
-
-        lines = []
-        for o in evidence["overlaps"]:
-            crossing = [names[i] for i in (o["a"], o["b"]) if i in names]
-            if len(crossing) == 2:
-                lines.append(f"{crossing[0]} overlaps {crossing[1]}{_amount(o['depth'])}")
-            elif crossing:
-                lines.append(f"{crossing[0]} outside{_amount(o['depth'])}")
-        lines += [f"{name} outside{_amount(o['distance'])}" for name, o in told("outside")]
-        lines += [f"{name} floats{_amount(u['gap'])}" for name, u in told("unsupported")]
-        lines += [f"{name} falls\n" for name, _ in told("unstable")]
-        blocking = [(i, kinds[b["opening"]]) for b in evidence["blocked"] for i in b["by"] if i in names]
-        lines += [f"{names[i]} blocks {kind}\n" for i, kind in blocking]
-        lines += [f"{name} unreachable\n" for name, _ in told("unreachable")]
-        for r in evidence["relations"]:
-            if r["subject"] in names and self._tells(r["object"]):
-                lines.append(f"{names[r['subject']]} not >{r['predicate']} {self._target(r['object'])}\n")
+        """The fault lines of an evidence object, about the items that the conversation names."""
+        lines = [line for fault in faults_from_json(evidence) for line in fault.compact_lines(self)]
         return "".join(lines[:MOST_FAULTS]) or "no faults\n"
 
+    def item_name(self, item_id: str) -> str | None:
+        return self.names.get(item_id)
 
-def _amount(value: float) -> str:
-    return f" m{_near(max(value, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
+    def opening_kind(self, opening_id: str) -> str:
+        return {opening.id: opening.kind for opening in self.task.room.openings}[opening_id]
+
+    def amount(self, metres: float) -> str:
+        return f" m{_near(max(metres, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
 
 
 class CompactFormat:

@@ -7,13 +7,14 @@ model. Texts depend on their arguments alone, byte for byte, so that a record ca
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..core.conversation import Message
-from ..core.evidence import Evidence
+from ..core.faults import faults_from_json
 from ..core.polygon import wall
-from ..core.task import Item, Layout, Opening, Pose, Relation, Room, Task, pose_to_json
+from ..core.relation_words import relation_sentence
+from ..core.task import Item, Layout, Opening, Pose, Room, Task, pose_to_json
 from .answer import Answer, read_answer
 from .prompt_items import prompt_items
 
@@ -57,24 +58,6 @@ _MOUNTS = {
     "surface": "stands on top of another item",
     "wall": "hangs on a wall, its back against it",
     "ceiling": "hangs from the ceiling",
-}
-_WISHES = {
-    "next_to": "{s} is next to {o} (at most 0.5 m between them)",
-    "near": "{s} is near {o} (0.5 to 1.5 m between them)",
-    "across": "{s} is across from {o} (1.5 to 4 m between them)",
-    "far": "{s} is far from {o} (more than 4 m between them)",
-    "against": "{s} has its back against {o}",
-    "corner": "{s} stands in a corner of the room, its back corner at two walls",
-    "facing": "{s} faces {o} (its front towards it, within 30 degrees)",
-    "left_of": "{s} is on the left of {o}, as seen by someone who looks at the front of {o}",
-    "right_of": "{s} is on the right of {o}, as seen by someone who looks at the front of {o}",
-    "in_front_of": "{s} is in front of {o}",
-    "behind": "{s} is behind {o}",
-    "on": "{s} rests on top of {o}",
-    "under": "{s} is under {o}",
-    "inside": "{s} is inside {o}",
-    "around": "{s} stands around {o} and faces it (evenly, if there are several)",
-    "centred": "{s} is centred in {o}",
 }
 
 
@@ -132,7 +115,7 @@ class FullFormat:
             if len(told) < len(task.locked):
                 lines.append(f"- and {len(task.locked) - len(told)} more, which are not listed")
         if task.relations:
-            lines += ["Wishes to be met:", *(f"- {_wish(relation)}" for relation in task.relations)]
+            lines += ["Wishes to be met:", *(f"- {relation_sentence(relation)}" for relation in task.relations)]
         lines += _image_lines(images, "the room as it is now")
         return Message("system", SYSTEM), Message("user", "\n".join(lines), tuple(images))
 
@@ -141,7 +124,7 @@ class FullFormat:
         lines: list[str] = []
         if self._text:
             terms = ", ".join(f"{name} {value:.2f}" for name, value in score["terms"].items() if value is not None)
-            faults = fault_lines(score["evidence"])
+            faults = [fault.sentence() for fault in faults_from_json(score["evidence"])]
             lines += ["The layout now:", *_placement_lines(task, layout)]
             lines += [f"Score: {score['reward']:.2f} ({terms}; each 1 at best)."]
             lines += ["Faults:", *(f"- {line}" for line in faults)] if faults else ["Nothing is at fault."]
@@ -163,38 +146,6 @@ class FullFormat:
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
         return read_answer(text, task, previous)
-
-
-def fault_lines(evidence: Evidence | Mapping[str, Any]) -> list[str]:
-    """One line for each fault, as "bed_1 overlaps desk_1 by 0.23 m"; also read by people.
-
-    Takes evidence or the `evidence` object of a score.
-    """
-    found = evidence.to_json() if isinstance(evidence, Evidence) else evidence
-    return [
-        *(f"{o['a']} overlaps {o['b']} by {o['depth']:.2f} m" for o in found["overlaps"]),
-        *(_outside_line(o) for o in found["outside"]),
-        *(f"{u['id']} is {u['gap']:.2f} m away from what should carry it" for u in found["unsupported"]),
-        *(
-            f"{u['id']} does not stay: it moves by {u['drift']:.2f} m and tilts by {u['tilt']:.0f} degrees"
-            for u in found["unstable"]
-        ),
-        *(
-            f"{b['opening']} is blocked by {_listing(b['by'])} ({b['share']:.0%} of its space)"
-            for b in found["blocked"]
-        ),
-        *(f"{u['id']} cannot be reached on foot" for u in found["unreachable"]),
-        *(f"not met: {_wish(Relation(r['subject'], r['predicate'], r['object']))}" for r in found["relations"]),
-    ]
-
-
-def _outside_line(outside: Mapping[str, Any]) -> str:
-    line = f"{outside['id']} reaches {outside['distance']:.2f} m out of the room"
-    return f"{line} ({outside['share']:.0%} of its footprint)" if outside["share"] >= 0.005 else line
-
-
-def _listing(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "items"
 
 
 def _words(text: str) -> str:
@@ -236,13 +187,6 @@ def _item_line(item: Item) -> str:
 
 def _pose_words(pose: Pose) -> str:
     return f"x {_metres(pose.x)}, y {_metres(pose.y)}, z {_metres(pose.z)}, yaw {_metres(pose.yaw)}"
-
-
-def _wish(relation: Relation) -> str:
-    other = {"wall": "a wall", "room": "the room"}.get(relation.object, relation.object)
-    if relation.predicate == "centred" and other != "the room":
-        return f"{relation.subject} is centred along {other}"
-    return _WISHES[relation.predicate].format(s=relation.subject, o=other)
 
 
 def _placement_lines(task: Task, layout: Layout) -> list[str]:

@@ -7,6 +7,7 @@ first gives them back. The order of the list is the numbering of a trained model
 
 from __future__ import annotations
 
+from ..core.faults import COMPACT_TOKENS
 from ..core.furniture import FURNITURE, ROOM_TYPES
 from ..core.task import PREDICATES
 
@@ -191,8 +192,7 @@ def _tokens() -> list[str]:
     tokens += [category_token(c) for c in CATEGORIES] + [f"_{k}" for k in range(1, MOST_OF_A_KIND + 1)]
     tokens += [" (surface)", " (wall)", " (ceiling)", " (covering)", " (fixed)"]
     tokens += [f" >{p} " for p in PREDICATES] + ["wall", "room"] + [f"{side} wall" for side in SIDES]
-    tokens += [" outside", " floats", " falls\n", " blocks door\n", " blocks window\n", " unreachable\n"]
-    tokens += [" overlaps ", " not"]
+    tokens += COMPACT_TOKENS
     tokens += [f" m{v}\n" for v in steps(PLAN_STEP, FAULT_REACH, PLAN_STEP)]
     tokens += [f" {field}{v}" for field in "wd" for v in plan[1:]]
     tokens += [f" h{v}\n" for v in steps(HEIGHT_STEP, HEIGHT_REACH, HEIGHT_STEP)]

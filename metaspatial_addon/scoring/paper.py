@@ -31,9 +31,8 @@ PHYSICS_WEIGHT = 0.2
 
 def colliding_share(task: Task, evidence: Evidence) -> float:
     """Coll: colliding pairs over all pairs of items and parts of the room, in [0, 1]."""
-    pairs = {frozenset((o.a, o.b)) for o in evidence.overlaps}
-    outside = {o.id for o in evidence.outside}
-    return (len(pairs) + len(outside)) / comb(len(task.items) + ROOM_PARTS, 2)
+    pairs = {fault.colliding_pair for fault in evidence.faults()} - {None}
+    return len(pairs) / comb(len(task.items) + ROOM_PARTS, 2)
 
 
 def violating_share(task: Task, evidence: Evidence) -> float:

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable
 
 from ..core.evidence import Evidence, ViewMeasure
+from ..core.faults import Blocked, Outside, Overlap, Unreachable, Unstable, Unsupported, hard_counts
 from ..core.task import Task
 
 SLIGHT = 0.3
@@ -76,13 +77,11 @@ def in_unit(name: str, value: float) -> float:
 
 def counts(task: Task, evidence: Evidence) -> dict[str, int]:
     """Hard counts for reports: all items of the task, and how many of them have a fault of each kind."""
-    return {
-        "items": len(task.items),
-        "colliding": len({i for o in evidence.overlaps for i in (o.a, o.b)}),
-        "outside": len({o.id for o in evidence.outside}),
-        "unsupported": len({u.id for u in evidence.unsupported}),
-        "unstable": len({u.id for u in evidence.unstable}),
-    }
+    faulty: dict[str, set[str]] = {name: set() for name in hard_counts()}
+    for fault in evidence.faults():
+        if fault.count is not None:
+            faulty[fault.count].update(fault.items)
+    return {"items": len(task.items), **{name: len(ids) for name, ids in faulty.items()}}
 
 
 def _falling(load: float, items: int) -> float:
@@ -105,28 +104,29 @@ def _either(severities: Iterable[float]) -> float:
 
 
 def _collision_load(evidence: Evidence) -> float:
-    crossing = sum(_severity(_grown(o.depth, HALF_OVERLAP), slight=SLIGHT_OVERLAP) for o in evidence.overlaps)
-    return crossing + LEFT_ROOM * sum(o.share**2 for o in evidence.outside)
+    crossing = sum(_severity(_grown(o.depth, HALF_OVERLAP), slight=SLIGHT_OVERLAP) for o in evidence.of_kind(Overlap))
+    return crossing + LEFT_ROOM * sum(o.share**2 for o in evidence.of_kind(Outside))
 
 
 def _bounds_load(evidence: Evidence) -> float:
-    return sum(_severity(_grown(o.distance, HALF_OUTSIDE), o.share) for o in evidence.outside)
+    return sum(_severity(_grown(o.distance, HALF_OUTSIDE), o.share) for o in evidence.of_kind(Outside))
 
 
 def _support_load(evidence: Evidence) -> float:
     """Two faults of one item count both, but together no more than one item."""
     of_item: dict[str, list[float]] = {}
-    for hanging in evidence.unsupported:
+    for hanging in evidence.of_kind(Unsupported):
         severity = _severity(_grown(hanging.gap, HALF_GAP), slight=SLIGHT_FLOATING)
         of_item.setdefault(hanging.id, []).append(severity)
-    for moved in evidence.unstable:
+    for moved in evidence.of_kind(Unstable):
         severity = UNSTABLE * _severity(_grown(moved.drift, HALF_DRIFT), _grown(moved.tilt, HALF_TILT))
         of_item.setdefault(moved.id, []).append(severity)
     return sum(_either(severities) for severities in of_item.values())
 
 
 def _access(evidence: Evidence, items: int) -> float:
-    load = sum(BLOCKED_OPENING * _severity(b.share) for b in evidence.blocked) + SLIGHT * len(evidence.unreachable)
+    load = sum(BLOCKED_OPENING * _severity(b.share) for b in evidence.of_kind(Blocked))
+    load += SLIGHT * len(evidence.of_kind(Unreachable))
     floor = 1.0 - UNREACHED_FLOOR * (1.0 - evidence.walkable)
     return floor * _falling(load, items)
 

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("bpy")
 
 from metaspatial_addon.blender.physics.stage import Stage
-from metaspatial_addon.core.evidence import Evidence, Outside, Overlap, RelationScore
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Outside, Overlap, RelationScore
 from metaspatial_addon.core.task import layout_from_json
 from metaspatial_addon.episode.env import LayoutEnv, PhaseStarted, play, prompt_format_of, sample_seed
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
@@ -194,8 +195,8 @@ def test_the_record_of_a_failure_says_what_failed(stage):
 
 def test_changes_of_faults_are_compared_whatever_their_size():
     unmet, met = RelationScore("a", "on", "b", 0.0), RelationScore("a", "on", "b", 1.0)
-    before = Evidence((Overlap("a", "b", 0.2),), (Outside("a", 0.1, 0.1),), relations=(unmet,))
-    after = Evidence((Overlap("a", "b", 0.1),), (Outside("c", 0.1, 0.1),), relations=(met,))
+    before = Evidence((Overlap("a", "b", 0.2), Outside("a", 0.1, 0.1)), (unmet,))
+    after = Evidence((Overlap("a", "b", 0.1), Outside("c", 0.1, 0.1)), (met,))
     assert fault_changes(before, after) == (["a outside", "a not on b"], ["c outside"])
 
 

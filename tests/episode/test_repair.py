@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from metaspatial_addon.core.evidence import Blocked, Evidence, Outside, Overlap, RelationScore, Unstable
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unstable
 from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task
 from metaspatial_addon.episode.repair import (
     COST_OF_90_DEGREES,
     COST_OF_A_METRE,
     effort,
-    faulty_items,
     lock_faultless_items,
     merge_unmoved,
 )
@@ -48,18 +48,15 @@ STANDING = Layout(
 def test_a_fault_names_its_items():
     met, unmet = RelationScore("f", "on", "h", 1.0), RelationScore("e", "on", "h", 0.0)
     evidence = Evidence(
-        overlaps=(Overlap("a", "b", 0.1),),
-        outside=(Outside("c", 0.1, 0.1),),
-        unstable=(Unstable("d", 0.1, 3.0),),
-        blocked=(Blocked("door", ("g",), 0.3),),
+        (Overlap("a", "b", 0.1), Outside("c", 0.1, 0.1), Unstable("d", 0.1, 3.0), Blocked("door", ("g",), 0.3)),
         relations=(met, unmet),
     )
-    assert faulty_items(evidence) == {"a", "b", "c", "d", "e", "g"}
-    assert faulty_items(Evidence()) == set()
+    assert evidence.faulty_items() == {"a", "b", "c", "d", "e", "g"}
+    assert Evidence().faulty_items() == set()
 
 
 def test_what_has_no_fault_is_locked_where_it_stands():
-    locked = lock_faultless_items(TASK, STANDING, Evidence(overlaps=(Overlap("chair", "safe", 0.1),)))
+    locked = lock_faultless_items(TASK, STANDING, Evidence((Overlap("chair", "safe", 0.1),)))
     assert [item.id for item in locked.movable] == ["chair"]
     assert {item.id: item.pose for item in locked.locked} == {
         **{i: pose for i, pose in STANDING.poses.items() if i != "chair"},
@@ -70,7 +67,7 @@ def test_what_has_no_fault_is_locked_where_it_stands():
 
 
 def test_what_rests_on_a_faulty_item_is_not_asked_for_and_goes_along_with_it():
-    locked = lock_faultless_items(TASK, STANDING, Evidence(outside=(Outside("desk", 0.2, 0.1),)))
+    locked = lock_faultless_items(TASK, STANDING, Evidence((Outside("desk", 0.2, 0.1),)))
     assert [(item.id, item.locked) for item in locked.items] == [("desk", False), ("chair", True), ("safe", True)]
     assert locked.relations == (Relation("chair", "facing", "desk"),)
     answer = Answer("ok", 1.0, changed=("desk",))
@@ -83,7 +80,7 @@ def test_what_rests_on_a_faulty_item_is_not_asked_for_and_goes_along_with_it():
 
 
 def test_what_rests_on_a_faulty_item_and_is_faulty_itself_is_asked_for():
-    evidence = Evidence(outside=(Outside("desk", 0.2, 0.1),), overlaps=(Overlap("tray", "lamp", 0.1),))
+    evidence = Evidence((Outside("desk", 0.2, 0.1), Overlap("tray", "lamp", 0.1)))
     locked = lock_faultless_items(TASK, STANDING, evidence)
     assert [item.id for item in locked.movable] == ["desk", "lamp", "tray"]
     answered = {"desk": Pose(4, 1, 0, 90), "lamp": Pose(4, 1, 0.75), "tray": STANDING.poses["tray"]}

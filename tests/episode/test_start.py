@@ -15,7 +15,7 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose
 from metaspatial_addon.episode.env import LayoutEnv, PhaseStarted, play, prompt_format_of
-from metaspatial_addon.episode.records import fault_names, turn_record
+from metaspatial_addon.episode.records import turn_record
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts.answer import read_answer
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -61,7 +61,7 @@ def test_turns_count_from_one_and_are_measured_by_the_start(stage):
     outcome = run(env, Scripted(PARTED, SAME), start=START)
     assert [turn.number for turn in outcome.turns] == [1, 2] and outcome.best is outcome.turns[0]
     assert outcome.turns[0].candidate.answer.changed == ("desk_1",)
-    faults = [len(fault_names(score.evidence)) for score in (outcome.start_score, outcome.best.score)]
+    faults = [len(score.evidence.faults()) for score in (outcome.start_score, outcome.best.score)]
     assert faults[0] > faults[1] and not outcome.note
 
 
@@ -147,8 +147,8 @@ def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
         spoilt, _ = spoil(task, layout, Random(index))
         outcome = run(env, policy, task, start=spoilt, minimal=True, samples=8)
         final = outcome.start_score if outcome.best is None else outcome.best.score
-        before += len(fault_names(outcome.start_score.evidence))
-        after += len(fault_names(final.evidence))
+        before += len(outcome.start_score.evidence.faults())
+        after += len(final.evidence.faults())
         stays = [item.id for item in env.prompted_task.locked if item.id in spoilt.poses]
         for turn in outcome.turns:
             assert set(turn.layout.poses) == set(spoilt.poses)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headless.taskgen.make import make_task
-from metaspatial_addon.core.evidence import Blocked, Evidence, Outside, Overlap, RelationScore, Unstable
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unstable
 from metaspatial_addon.core.polygon import signed_area
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.prompts import vocabulary as v
@@ -148,10 +149,12 @@ def test_faults_are_told_in_the_models_names():
     task = odd_task()
     task = dataclasses.replace(task, room=dataclasses.replace(task.room, openings=(opening,)))
     evidence = Evidence(
-        overlaps=(Overlap("Bett", "客厅沙发", 0.23),),
-        outside=(Outside("Cube.003", 0.1, 0.2),),
-        unstable=(Unstable("Bett", 0.3, 60.0),),
-        blocked=(Blocked("entrance", ("Bett",), 0.5),),
+        (
+            Overlap("Bett", "客厅沙发", 0.23),
+            Outside("Cube.003", 0.1, 0.2),
+            Unstable("Bett", 0.3, 60.0),
+            Blocked("entrance", ("Bett",), 0.5),
+        ),
         relations=(RelationScore("Bett", "against", "wall_0", 0.1), RelationScore("Bett", "against", "wall", 0.9)),
     )
     assert CompactEncoding(task).report(evidence.to_json()) == (
@@ -187,7 +190,7 @@ def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_to
 def test_faults_with_items_that_were_not_told_are_told_as_no_room():
     task = crowded(480)
     evidence = Evidence(
-        overlaps=(Overlap("Bett", "box0", 0.1), Overlap("Bett", "box479", 0.1)),
+        (Overlap("Bett", "box0", 0.1), Overlap("Bett", "box479", 0.1)),
         relations=(RelationScore("Bett", "near", "box1", 0.0), RelationScore("box1", "near", "Bett", 0.0)),
     )
     assert CompactEncoding(task).report(evidence.to_json()) == (

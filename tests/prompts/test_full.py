@@ -7,19 +7,11 @@ import re
 
 import pytest
 
-from metaspatial_addon.core.evidence import (
-    Blocked,
-    Evidence,
-    Outside,
-    Overlap,
-    RelationScore,
-    Unreachable,
-    Unstable,
-    Unsupported,
-)
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unreachable, Unstable, Unsupported
 from metaspatial_addon.core.task import PREDICATES, Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.prompts.answer import read_answer
-from metaspatial_addon.prompts.full import EXAMPLE, SYSTEM, FullFormat, fault_lines
+from metaspatial_addon.prompts.full import EXAMPLE, SYSTEM, FullFormat
 
 ROOM = Room(
     "bedroom",
@@ -44,12 +36,15 @@ TASK = Task(
 )
 LAYOUT = Layout("bedroom-17", {"bed_1": Pose(2.1, 2.57, 0, 180), "lamp_1": Pose(1, 3.4, 0.5), "rug_1": Pose(2, 1)})
 EVIDENCE = Evidence(
-    overlaps=(Overlap("bed_1", "lamp_1", 0.2345),),
-    outside=(Outside("bed_1", 0.1, 0.2), Outside("lamp_1", 0.3, 0.0)),
-    unsupported=(Unsupported("lamp_1", 0.4),),
-    unstable=(Unstable("lamp_1", 0.31, 64.2),),
-    blocked=(Blocked("door_1", ("bed_1", "rug_1"), 0.6),),
-    unreachable=(Unreachable("bed_1"),),
+    (
+        Overlap("bed_1", "lamp_1", 0.2345),
+        Outside("bed_1", 0.1, 0.2),
+        Outside("lamp_1", 0.3, 0.0),
+        Unsupported("lamp_1", 0.4),
+        Unstable("lamp_1", 0.31, 64.2),
+        Blocked("door_1", ("bed_1", "rug_1"), 0.6),
+        Unreachable("bed_1"),
+    ),
     relations=(RelationScore("bed_1", "against", "wall", 1.0), RelationScore("lamp_1", "next_to", "bed_1", 0.0)),
 )
 SCORE = {"reward": 0.4321, "terms": {"format": 1, "collision": 0.925, "view": None}, "evidence": EVIDENCE.to_json()}
@@ -153,11 +148,6 @@ def test_faults_of_an_answer_are_listed():
     text = FULL.correction(TASK, ["Not placed: bed_1.", "An entry has no id."]).text
     assert "- Not placed: bed_1.\n- An entry has no id.\n" in text
     assert "could not be used" in text
-
-
-def test_fault_lines_read_evidence_and_its_json_alike():
-    assert fault_lines(EVIDENCE) == fault_lines(EVIDENCE.to_json())
-    assert fault_lines(Evidence()) == []
 
 
 @pytest.mark.parametrize("predicate", PREDICATES)

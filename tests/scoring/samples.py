@@ -6,16 +6,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from metaspatial_addon.core.evidence import (
-    Blocked,
-    Evidence,
-    Outside,
-    Overlap,
-    RelationScore,
-    Unreachable,
-    Unstable,
-    Unsupported,
-)
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unreachable, Unstable, Unsupported
 from metaspatial_addon.core.task import Item, Relation, Room, Task
 
 IDS = [f"item_{k}" for k in range(12)]
@@ -49,9 +41,9 @@ FAULTS = {
 
 @st.composite
 def evidences(draw):
-    found = {name: tuple(draw(st.lists(fault, max_size=4))) for name, fault in FAULTS.items()}
+    faults = tuple(fault for kind in FAULTS.values() for fault in draw(st.lists(kind, max_size=4)))
     scores = tuple(replace(r, score=draw(shares)) for r in CLEAN.relations)
-    return Evidence(**found, relations=scores, walkable=draw(shares))
+    return Evidence(faults, scores, walkable=draw(shares))
 
 
 @st.composite
@@ -61,16 +53,18 @@ def worsened(draw):
     name = draw(st.sampled_from([*FAULTS, "relations", "walkable"]))
     if name == "walkable":
         return before, replace(before, walkable=before.walkable * draw(shares)), name
-    faults = getattr(before, name)
     if name == "relations":
-        k = draw(st.integers(0, len(faults) - 1))
-        worse = replace(faults[k], score=faults[k].score * draw(shares))
-        return before, replace(before, relations=(*faults[:k], worse, *faults[k + 1 :])), name
+        scores = before.relations
+        k = draw(st.integers(0, len(scores) - 1))
+        worse = replace(scores[k], score=scores[k].score * draw(shares))
+        return before, replace(before, relations=(*scores[:k], worse, *scores[k + 1 :])), name
+    faults = tuple(fault for fault in before.detected if fault.key == name)
+    others = tuple(fault for fault in before.detected if fault.key != name)
     sizes = [f for f in ("depth", "distance", "gap", "drift", "tilt", "share") if faults and hasattr(faults[0], f)]
     if sizes and draw(st.booleans()):
         k, size = draw(st.integers(0, len(faults) - 1)), draw(st.sampled_from(sizes))
         old = getattr(faults[k], size)
         new = old + (1 - old) * draw(shares) if size == "share" else old + draw(metres)
         changed = (*faults[:k], replace(faults[k], **{size: new}), *faults[k + 1 :])
-        return before, replace(before, **{name: changed}), name
-    return before, replace(before, **{name: (*faults, draw(FAULTS[name]))}), name
+        return before, replace(before, detected=(*others, *changed)), name
+    return before, replace(before, detected=(*before.detected, draw(FAULTS[name]))), name

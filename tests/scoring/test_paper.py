@@ -9,7 +9,7 @@ from math import comb
 import pytest
 from hypothesis import given
 
-from metaspatial_addon.core.evidence import Outside, Overlap
+from metaspatial_addon.core.faults import Outside, Overlap
 from metaspatial_addon.core.task import Relation
 from metaspatial_addon.prompts.answer import read_answer
 from metaspatial_addon.scoring.paper import paper_score, paper_score_of_unusable
@@ -28,7 +28,7 @@ def of_answer(placements):
 
 
 def test_the_formula():
-    found = replace(BAD_CONS, overlaps=tuple(Overlap(IDS[0], i, 0.1) for i in IDS[1:4]))
+    found = replace(BAD_CONS, detected=tuple(Overlap(IDS[0], i, 0.1) for i in IDS[1:4]))
     expected = 0.6 + 0.5 - 0.2 * 3 / comb(18, 2) - 0.2 * 4 / 12
     score = paper_score(TASK, 1.0, found, judge=0.6)
     assert score.reward == pytest.approx(expected)
@@ -90,13 +90,13 @@ def test_no_grade_of_the_judge_has_a_meaning_of_its_own():
 
 
 def test_standing_outside_the_room_costs():
-    assert paper_score(TASK, 1.0, replace(CLEAN, outside=(Outside(IDS[0], 3.0, 1.0),))).reward < 0.5
+    assert paper_score(TASK, 1.0, replace(CLEAN, detected=(Outside(IDS[0], 3.0, 1.0),))).reward < 0.5
 
 
 def test_a_pair_counts_once():
     once, twice = ((Overlap("item_0", "item_1", 0.1),) * n for n in (1, 2))
-    assert paper_score(TASK, 1.0, replace(CLEAN, overlaps=once)).reward == (
-        paper_score(TASK, 1.0, replace(CLEAN, overlaps=twice)).reward
+    assert paper_score(TASK, 1.0, replace(CLEAN, detected=once)).reward == (
+        paper_score(TASK, 1.0, replace(CLEAN, detected=twice)).reward
     )
 
 

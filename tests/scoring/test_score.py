@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaspatial_addon.core.evidence import (
-    Blocked,
-    Evidence,
-    Outside,
-    Overlap,
-    RelationScore,
-    Unreachable,
-    Unstable,
-    Unsupported,
-    ViewMeasure,
-)
+from metaspatial_addon.core.evidence import Evidence, ViewMeasure
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unreachable, Unstable, Unsupported
 from metaspatial_addon.core.task import Item, Task
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.terms import terms, view_term
@@ -50,50 +41,50 @@ def test_default_weights_sum_to_one():
 @pytest.mark.parametrize("depth", [0.0101, 0.011, 0.05, 0.5])
 def test_one_collision_among_twelve_costs_at_least_two_hundredths(view, judge, depth):
     clean = replace(CLEAN, view=view)
-    hit = replace(clean, overlaps=(Overlap(IDS[0], IDS[1], depth),))
+    hit = replace(clean, detected=(Overlap(IDS[0], IDS[1], depth),))
     assert reward(clean, judge=judge) - reward(hit, judge=judge) >= 0.02
 
 
 @pytest.mark.parametrize(
-    ("name", "fault", "half"),
+    ("fault", "half"),
     [
-        ("overlaps", Overlap(IDS[0], IDS[1], 0.4), Overlap(IDS[0], IDS[1], 0.2)),
-        ("outside", Outside(IDS[0], 0.4, 0.5), Outside(IDS[0], 0.2, 0.25)),
-        ("unsupported", Unsupported(IDS[0], 0.4), Unsupported(IDS[0], 0.2)),
-        ("unstable", Unstable(IDS[0], 0.4, 60), Unstable(IDS[0], 0.2, 30)),
-        ("blocked", Blocked("door_1", (IDS[0],), 0.6), Blocked("door_1", (IDS[0],), 0.3)),
+        (Overlap(IDS[0], IDS[1], 0.4), Overlap(IDS[0], IDS[1], 0.2)),
+        (Outside(IDS[0], 0.4, 0.5), Outside(IDS[0], 0.2, 0.25)),
+        (Unsupported(IDS[0], 0.4), Unsupported(IDS[0], 0.2)),
+        (Unstable(IDS[0], 0.4, 60), Unstable(IDS[0], 0.2, 30)),
+        (Blocked("door_1", (IDS[0],), 0.6), Blocked("door_1", (IDS[0],), 0.3)),
     ],
 )
-def test_half_a_mend_is_worth_something(name, fault, half):
-    whole, less = (reward(replace(CLEAN, **{name: (f,)})) for f in (fault, half))
+def test_half_a_repair_is_worth_something(fault, half):
+    whole, less = (reward(replace(CLEAN, detected=(f,))) for f in (fault, half))
     assert whole + 0.001 < less < reward(CLEAN) - 0.001
 
 
 @pytest.mark.parametrize(
     ("tipping", "instead"),
     [
-        (IDS[:2], {"overlaps": (Overlap(IDS[0], IDS[1], 0.0101),)}),
-        (IDS[:1], {"unsupported": (Unsupported(IDS[0], 0.0101),)}),
-        (IDS[:1], {"outside": (Outside(IDS[0], 0.0101, 0.0),)}),
+        (IDS[:2], Overlap(IDS[0], IDS[1], 0.0101)),
+        (IDS[:1], Unsupported(IDS[0], 0.0101)),
+        (IDS[:1], Outside(IDS[0], 0.0101, 0.0)),
     ],
 )
 def test_no_other_fault_is_a_cure_for_what_tips_over(tipping, instead):
     """Items with such faults are left out of the rigid-body run."""
-    unstable = replace(CLEAN, unstable=tuple(Unstable(i, 5.0, 180.0) for i in tipping))
-    assert reward(replace(CLEAN, **instead)) < reward(unstable) < reward(CLEAN)
+    unstable = replace(CLEAN, detected=tuple(Unstable(i, 5.0, 180.0) for i in tipping))
+    assert reward(replace(CLEAN, detected=(instead,))) < reward(unstable) < reward(CLEAN)
 
 
 @given(evidences(), st.sampled_from(IDS), st.floats(0.0101, 50), st.lists(metres, min_size=2, max_size=4))
 def test_leaving_the_room_is_no_cure_for_overlaps(rest, item, distance, depths):
     others = [i for i in IDS if i != item]
     hits = tuple(Overlap(*sorted((item, other)), depth) for other, depth in zip(others, depths, strict=False))
-    stays = replace(rest, overlaps=rest.overlaps + hits)
-    leaves = replace(rest, outside=(*rest.outside, Outside(item, distance, 1.0)))
+    stays = replace(rest, detected=rest.detected + hits)
+    leaves = replace(rest, detected=(*rest.detected, Outside(item, distance, 1.0)))
     assert reward(leaves) < reward(stays)
 
 
 def test_other_faults_cost_too():
-    assert reward(replace(CLEAN, unreachable=(Unreachable(IDS[0]),))) < 0.999
+    assert reward(replace(CLEAN, detected=(Unreachable(IDS[0]),))) < 0.999
     assert reward(replace(CLEAN, walkable=0.5)) < 0.98
     worst = replace(CLEAN, relations=tuple(replace(r, score=0.0) for r in CLEAN.relations))
     assert terms(TASK, 1.0, worst)["relations"] == 0
@@ -105,7 +96,7 @@ def test_no_fault_ever_raises_the_reward(pair, rendered, judge):
     view = VIEW if rendered else None
     worse, better = (Score.of(TASK, 1.0, replace(e, view=view), judge=judge) for e in (after, before))
     assert worse.reward <= better.reward + 1e-12
-    if name not in ("relations", "walkable") and len(getattr(after, name)) > len(getattr(before, name)):
+    if len(after.detected) > len(before.detected):
         assert worse.reward < better.reward
 
 
@@ -158,13 +149,13 @@ def test_view_and_judge_are_separate_terms():
 
 def test_fewer_items_make_a_fault_weigh_more():
     small = Task("small", "", TASK.room, TASK.items[:4])
-    hit = Evidence(overlaps=(Overlap(IDS[0], IDS[1], 0.1),))
+    hit = Evidence((Overlap(IDS[0], IDS[1], 0.1),))
     assert Score.of(small, 1.0, hit).reward < Score.of(TASK, 1.0, hit).reward
 
 
 def test_locked_items_do_not_dilute():
     locked = tuple(replace(item, locked=True) for item in TASK.items[2:])
-    hit = Evidence(overlaps=(Overlap(IDS[0], IDS[1], 0.1),))
+    hit = Evidence((Overlap(IDS[0], IDS[1], 0.1),))
     alone = Task("t", "", TASK.room, TASK.items[:2])
     assert terms(replace(alone, items=alone.items + locked), 1.0, hit) == terms(alone, 1.0, hit)
 
@@ -192,7 +183,7 @@ def test_weights_of_nothing_are_refused():
 
 def test_stages_are_weights():
     format_only = Weights(collision=0, bounds=0, support=0, access=0, relations=0, view=0, judge=0)
-    assert reward(replace(CLEAN, overlaps=(Overlap(IDS[0], IDS[1], 1.0),)), weights=format_only) == 1.0
+    assert reward(replace(CLEAN, detected=(Overlap(IDS[0], IDS[1], 1.0),)), weights=format_only) == 1.0
     with pytest.raises(KeyError):
         total({"speed": 1.0})
 
@@ -201,12 +192,15 @@ def test_the_score_as_json_has_the_documented_fields():
     vase = Item("vase_1", "vase", (0.1, 0.1, 0.3), "surface")
     task = Task("bedroom-000017", "", TASK.room, (*TASK.items[:11], vase))
     found = Evidence(
-        overlaps=(Overlap("item_0", "item_1", 0.23), Overlap("item_1", "item_2", 0.1)),
-        outside=(Outside("item_2", 0.1, 0.2),),
-        unsupported=(Unsupported("item_3", 0.4),),
-        unstable=(Unstable("vase_1", 0.31, 64.0),),
-        blocked=(Blocked("door_1", ("item_4",), 0.6),),
-        unreachable=(Unreachable("item_5"),),
+        (
+            Overlap("item_0", "item_1", 0.23),
+            Overlap("item_1", "item_2", 0.1),
+            Outside("item_2", 0.1, 0.2),
+            Unsupported("item_3", 0.4),
+            Unstable("vase_1", 0.31, 64.0),
+            Blocked("door_1", ("item_4",), 0.6),
+            Unreachable("item_5"),
+        ),
         relations=(RelationScore("item_6", "near", "item_7", 0.0), RelationScore("item_7", "near", "item_8", 1.0)),
         view=VIEW,
     )

@@ -12,12 +12,11 @@ from types import TracebackType
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.prompts.png import read_png
 
 from ..rollout import Episode, chosen_tokens
 
-COUNTS = ("colliding", "outside", "unsupported", "unstable")
 FILE = "metrics.jsonl"
 
 _NEVER = 10**8
@@ -43,7 +42,7 @@ def of_episodes(episodes: Sequence[Episode], turns: int) -> dict[str, float]:
         for term in scores[0].terms:
             found[f"terms/{term}/{name}"] = _mean([score.terms.get(term, 0.0) for score in scores])
         items = max(sum(score.counts["items"] for score in usable), 1)
-        for count in COUNTS:
+        for count in hard_counts():
             found[f"faulty/{count}/{name}"] = sum(score.counts[count] for score in usable) / items
         found[f"usable/{name}"] = len(usable) / len(scores)
         found[f"clean/{name}"] = sum(score.evidence.clean for score in usable) / len(scores)
@@ -52,18 +51,6 @@ def of_episodes(episodes: Sequence[Episode], turns: int) -> dict[str, float]:
     found["reward/last"] = _mean([episode.scores[-1].reward or 0.0 for episode in episodes])
     found["reward/best"] = _mean([max(score.reward or 0.0 for score in episode.scores) for episode in episodes])
     return found
-
-
-def at_fault(evidence: Evidence) -> set[str]:
-    """The items that physics finds fault with."""
-    return {
-        *(i for o in evidence.overlaps for i in (o.a, o.b)),
-        *(o.id for o in evidence.outside),
-        *(u.id for u in evidence.unsupported),
-        *(u.id for u in evidence.unstable),
-        *(i for b in evidence.blocked for i in b.by),
-        *(u.id for u in evidence.unreachable),
-    }
 
 
 @dataclass

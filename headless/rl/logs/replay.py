@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from metaspatial_addon.core.conversation import Conversation
+from metaspatial_addon.core.faults import faults_from_json
 from metaspatial_addon.core.task import Layout, layout_from_json, task_to_json, write_json
 from metaspatial_addon.episode.env import Outcome
 from metaspatial_addon.policy.base import OnProgress, Reply
-from metaspatial_addon.prompts.full import fault_lines
 
 from .records import Recorded
 
@@ -149,7 +149,9 @@ def standing(episode: Recorded) -> list[tuple[dict[str, Any], Layout]]:
 def caption(episode: Recorded, place: str) -> str:
     scored = [line for line, _ in standing(episode)]
     rewards = ", ".join(f"{line['reward']:.2f}" for line in scored)
-    faults = ", ".join("-" if line["layout"] is None else str(len(fault_lines(line["evidence"]))) for line in scored)
+    faults = ", ".join(
+        "-" if line["layout"] is None else str(len(faults_from_json(line["evidence"]))) for line in scored
+    )
     return f"{episode.name}{place}: reward {rewards or 'none'}; faults {faults or 'not known'}"
 
 

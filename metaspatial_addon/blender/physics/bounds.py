@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.evidence import Outside
+from ...core.faults import Outside
 from ...core.geometry import OrientedBox, share_outside
 from ...core.polygon import contains, distance_to_edges
 from ...core.task import Room

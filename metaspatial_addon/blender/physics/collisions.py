@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from ...core.evidence import Overlap
+from ...core.faults import Overlap
 from ...core.geometry import apart, penetration
 from .body import SKIN, Body
 

@@ -24,15 +24,16 @@ def measure(stage: Stage, task: Task, layout: Layout, simulate: bool = True) -> 
     bodies = stage.placed
     overlaps = find_overlaps(bodies)
     supports = measure_support(bodies, task)
-    overlapping = {item_id for o in overlaps for item_id in (o.a, o.b)}
+    overlapping = {item_id for overlap in overlaps for item_id in overlap.items}
     access = measure_access(task, layout)
     return Evidence(
-        overlaps=overlaps,
-        outside=find_outside(bodies, task.room),
-        unsupported=find_unsupported(supports),
-        unstable=find_unstable(supports, overlapping) if simulate else (),
-        blocked=access.blocked,
-        unreachable=access.unreachable,
+        (
+            *overlaps,
+            *find_outside(bodies, task.room),
+            *find_unsupported(supports),
+            *(find_unstable(supports, overlapping) if simulate else ()),
+            *access.faults,
+        ),
         relations=relation_scores(task, layout),
         walkable=access.walkable,
     )

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
-from ...core.evidence import Unstable
+from ...core.faults import Unstable
 from .body import Body
 from .support import TOLERANCE, Support
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.evidence import Unsupported
+from ...core.faults import Unsupported
 from ...core.polygon import distance_to_wall, wall
 from ...core.task import Room, Task
 from .body import Body

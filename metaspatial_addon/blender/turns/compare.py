@@ -8,14 +8,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import bpy
 from mathutils import Matrix, Vector
 
 from ...core.errors import InputError
+from ...core.faults import faults_from_json
 from ...core.task import Layout, Pose, wrap_degrees
-from ...prompts.full import fault_lines
 from ..meshes import GEOMETRY
 from .turn_collections import ITEMS, ROOT_MATRIX, matrix_from_list, near, roots, world_matrix
 from .turn_visibility import ORIGINAL
@@ -95,23 +94,7 @@ def _fault_items(record: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The faults in a turn's record, each in words and with the ids of its items."""
     kept = json.loads(record)
     evidence = kept.get("score", kept).get("evidence") or {}
-    return tuple(
-        (line, _ids(kind, entry))
-        for kind, entries in evidence.items()
-        for entry in entries
-        for line in fault_lines({**dict.fromkeys(evidence, ()), kind: [entry]})
-    )
-
-
-def _ids(kind: str, entry: dict[str, Any]) -> tuple[str, ...]:
-    """The items of one piece of evidence."""
-    if kind == "overlaps":
-        return entry["a"], entry["b"]
-    if kind == "blocked":
-        return tuple(entry["by"])
-    if kind == "relations":
-        return entry["subject"], entry["object"]
-    return (entry["id"],)
+    return tuple((fault.sentence(), fault.concerned) for fault in faults_from_json(evidence, "the record of a turn"))
 
 
 def turn_layout(turn: bpy.types.Collection) -> Layout:

@@ -14,6 +14,7 @@ import bpy
 from ...blender.assets.library import AssetLibrary, name_words
 from ...blender.turns import turns
 from ...core.errors import InputError
+from ...core.faults import faults_from_json
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def turn_facts(turn: bpy.types.Collection) -> TurnFacts:
 @lru_cache(maxsize=256)
 def _turn_facts(number: int, record: str) -> TurnFacts:
     kept = json.loads(record)
-    faults = sum(len(entries) for entries in (kept.get("evidence") or {}).values())
+    faults = len(faults_from_json(kept.get("evidence") or {}, "the record of a turn"))
     failure = kept.get("failure") or ""
     if not failure and kept.get("status") == "model_fault":
         failure = "; ".join(kept.get("problems") or ()) or "The answer could not be used"

@@ -8,6 +8,7 @@ import pytest
 from metaspatial_addon.blender.physics.measure import measure
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, Unreachable, Unstable, Unsupported
 from metaspatial_addon.core.task import Layout, Pose
 from metaspatial_addon.prompts.answer import read_answer
 from tests.blender.physics.golden import ANSWERS, BOX, SCENES, Fault, Scene
@@ -20,12 +21,12 @@ def stage():
 
 
 def faults(evidence: Evidence) -> dict[Fault, float | None]:
-    found: dict[Fault, float | None] = {("overlap", o.a, o.b): o.depth for o in evidence.overlaps}
-    found |= {("outside", o.id): o.distance for o in evidence.outside}
-    found |= {("unsupported", u.id): u.gap for u in evidence.unsupported}
-    found |= {("unstable", u.id): None for u in evidence.unstable}
-    found |= {("blocked", b.opening, *sorted(b.by)): None for b in evidence.blocked}
-    found |= {("unreachable", u.id): None for u in evidence.unreachable}
+    found: dict[Fault, float | None] = {("overlap", o.a, o.b): o.depth for o in evidence.of_kind(Overlap)}
+    found |= {("outside", o.id): o.distance for o in evidence.of_kind(Outside)}
+    found |= {("unsupported", u.id): u.gap for u in evidence.of_kind(Unsupported)}
+    found |= {("unstable", u.id): None for u in evidence.of_kind(Unstable)}
+    found |= {("blocked", b.opening, *sorted(b.by)): None for b in evidence.of_kind(Blocked)}
+    found |= {("unreachable", u.id): None for u in evidence.of_kind(Unreachable)}
     found |= {("relation", r.subject, r.predicate, r.object): None for r in evidence.unsatisfied}
     return found
 

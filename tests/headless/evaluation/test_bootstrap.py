@@ -14,7 +14,8 @@ from headless.evaluation.metrics import COUNTS, MEASURES, counts_of
 from headless.evaluation.results import SCHEMA, Results, check_comparable, dump, read_run
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.evidence import Blocked, Evidence, Overlap, RelationScore
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Blocked, Overlap, RelationScore
 from metaspatial_addon.scoring.score import Score
 
 MADE = [make_task("test", 6, index)[0] for index in range(3)]
@@ -29,8 +30,7 @@ def measures(counts: np.ndarray) -> dict[str, float]:
 def test_items_openings_and_rooms_are_counted():
     a, b, c, d = (item.id for item in TASK.items[:4])
     evidence = Evidence(
-        overlaps=(Overlap(a, b, 0.2), Overlap(a, c, 0.07), Overlap(c, d, 0.02)),
-        blocked=(Blocked(TASK.room.openings[0].id, (a,), 0.5),),
+        (Overlap(a, b, 0.2), Overlap(a, c, 0.07), Overlap(c, d, 0.02), Blocked(TASK.room.openings[0].id, (a,), 0.5)),
         relations=(RelationScore(a, "near", b, 0.9), RelationScore(b, "near", a, 0.1)),
     )
     good = counts_of(TASK, Score.of(TASK, 1.0, evidence), (1.0, 3.0))

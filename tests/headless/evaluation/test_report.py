@@ -18,14 +18,15 @@ from headless.evaluation.report import Report
 from headless.evaluation.results import Results
 from headless.evaluation.runner import Result, add_turns, best_row, rows_of, turn_row
 from headless.taskgen.make import make_task
-from metaspatial_addon.core.evidence import Evidence, Unreachable
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Unreachable
 from metaspatial_addon.episode.env import Outcome, Turn
 from metaspatial_addon.episode.turn import Candidate
 from metaspatial_addon.prompts.answer import Answer
 from metaspatial_addon.scoring.score import Score
 
 TASK, LAYOUT = make_task("test", 6, 0)
-FAULTY = Evidence(unreachable=(Unreachable("<i>bed"),))
+FAULTY = Evidence((Unreachable("<i>bed"),))
 
 
 def turn_of(reward: float, clean: bool = True, task=TASK) -> Turn:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headless.rl.envs.base import EpisodeSettings, StepResult
-from metaspatial_addon.core.evidence import Evidence, Unsupported
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Unsupported
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.prompts.answer import Answer
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -44,7 +45,7 @@ class PaperEnvironments:
             return
         floats = turn < self.sound.get(episode, turn + 1)
         floating = (Unsupported(task.movable[0].id, 0.3),) if floats else ()
-        evidence = Evidence(unsupported=floating)
+        evidence = Evidence(floating)
         score = Score(
             task.id,
             "ok",
