@@ -29,12 +29,12 @@ class Completion:
 
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    allowed: list[np.ndarray] = field(default_factory=list)
+    allowed_ids: list[np.ndarray] = field(default_factory=list)
 
     def add(self, token: int, logprob: float, allowed: np.ndarray) -> None:
         self.ids.append(token)
         self.logprobs.append(logprob)
-        self.allowed.append(allowed)
+        self.allowed_ids.append(allowed)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Trajectory:
     own: list[bool] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    allowed: list[np.ndarray | None] = field(default_factory=list)
+    allowed_ids: list[np.ndarray | None] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Trajectory:
 
     def say(self, said: Completion, turn: int) -> None:
         """Add what the model answered in a turn, counted from 0."""
-        self._add(said.ids, True, turn, said.logprobs, said.allowed)
+        self._add(said.ids, True, turn, said.logprobs, said.allowed_ids)
 
     def _add(
         self, ids: list[int], own: bool, turn: int, logprobs: list[float], allowed: Sequence[np.ndarray | None]
@@ -71,14 +71,14 @@ class Trajectory:
         self.own += [own] * len(ids)
         self.turns += [turn] * len(ids)
         self.logprobs += logprobs
-        self.allowed += allowed
+        self.allowed_ids += allowed
 
     def chosen(self) -> np.ndarray:
         """(L,) whether the model chose the token: its own, and not the only one that it could say.
 
         Where there is no choice the log-probability is 0 whatever the weights: nothing to learn, nothing to count.
         """
-        return np.array([allowed is not None and len(allowed) > 1 for allowed in self.allowed])
+        return np.array([allowed is not None and len(allowed) > 1 for allowed in self.allowed_ids])
 
 
 def microbatches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

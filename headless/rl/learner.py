@@ -42,7 +42,7 @@ class Microbatch:
 
     ids: torch.Tensor
     mask: torch.Tensor
-    allowed: list[np.ndarray]
+    allowed_ids: list[np.ndarray]
     pictures: list[bytes]
     sampler: torch.Tensor
     advantages: torch.Tensor
@@ -62,7 +62,10 @@ class Microbatch:
             sampler[k, :length] = torch.tensor(trajectory.logprobs)
             beyond[k, :length] = torch.from_numpy(row.beyond)
         allowed = [
-            allowed for row in rows for allowed in row.trajectory.allowed if allowed is not None and len(allowed) > 1
+            allowed
+            for row in rows
+            for allowed in row.trajectory.allowed_ids
+            if allowed is not None and len(allowed) > 1
         ]
         pictures = [picture for row in rows for picture in row.trajectory.pictures]
         advantages = spread_over_tokens(torch.stack([row.advantages for row in rows]), turns)
@@ -78,7 +81,7 @@ def logprobs_of(actor: TrainablePolicy, batch: Microbatch, temperature: float) -
     chosen, entropy = [], []
     for start in range(0, len(targets), CHUNK):
         part = slice(start, start + CHUNK)
-        arguments = actor, before[part], targets[part], batch.allowed[part], temperature
+        arguments = actor, before[part], targets[part], batch.allowed_ids[part], temperature
         found = checkpoint(_choice, *arguments, use_reentrant=False) if len(targets) > CHUNK else _choice(*arguments)
         chosen.append(found[0])
         entropy.append(found[1])

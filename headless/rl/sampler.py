@@ -55,8 +55,8 @@ class Sampler:
             self._choose(live, choices, generators, answers)
             for row in live:
                 said = answers[row]
-                while not choices[row].done and len(choices[row].allowed) == 1:
-                    self._take(row, int(choices[row].allowed[0]), 0.0, choices[row], said)
+                while not choices[row].done and len(choices[row].allowed_ids) == 1:
+                    self._take(row, int(choices[row].allowed_ids[0]), 0.0, choices[row], said)
             live = [row for row in live if not choices[row].done]
             if live:
                 self._run(np.array(live), [self.pending[row] for row in live], [])
@@ -79,21 +79,21 @@ class Sampler:
     ) -> None:
         """Draw the next token of each row from what it may say, by the cumulative distribution."""
         logits = self.actor.logits(torch.stack([self.outputs[row] for row in rows]))  # (b, V)
-        mask = allowed_mask([choices[row].allowed for row in rows], logits.shape[1]).to(logits.device)
+        mask = allowed_mask([choices[row].allowed_ids for row in rows], logits.shape[1]).to(logits.device)
         logprobs = choice_logprobs(logits, mask, self.temperature)
         edges = logprobs.double().exp().cumsum(dim=1)
         drawn = torch.tensor([generators[row].random() for row in rows], dtype=torch.float64)[:, None]
         places = torch.searchsorted(edges, drawn.to(edges.device) * edges[:, -1:], right=True)  # (b, 1)
-        last = torch.tensor([int(choices[row].allowed[-1]) for row in rows])[:, None]
+        last = torch.tensor([int(choices[row].allowed_ids[-1]) for row in rows])[:, None]
         tokens = torch.minimum(places, last.to(places.device))  # rounding may lead beyond the last that is allowed
         taken = zip(rows, tokens[:, 0].tolist(), logprobs.gather(1, tokens)[:, 0].tolist(), strict=True)
         for row, token, logprob in taken:
             self._take(row, token, logprob, choices[row], answers[row])
 
     def _take(self, row: int, token: int, logprob: float, choice: TokenConstraint, said: Completion) -> None:
-        said.add(token, logprob, choice.allowed)
+        said.add(token, logprob, choice.allowed_ids)
         self.pending[row].append(token)
-        choice.take(token)
+        choice.advance(token)
 
     def _run(self, rows: np.ndarray, fed: Sequence[Sequence[int]], prompts: Sequence[Prompt]) -> None:
         """Run tokens behind the rows' last ones and keep the output after each row's last."""

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class TokenConstraint(Protocol):
     """Walks one answer: the ids that may come next, until it is done. `AnswerGrammar` is one."""
 
-    allowed: np.ndarray
+    allowed_ids: np.ndarray
     done: bool
 
-    def take(self, token: int) -> None: ...
+    def advance(self, token: int) -> None: ...
 
 
 class TrainablePolicy(Protocol):

@@ -44,14 +44,14 @@ class Unconstrained:
     """Any token but the placeholders of pictures, until one that closes; the last of `longest` must."""
 
     def __init__(self, tokens: np.ndarray, ends: Sequence[int], longest: int):
-        self.allowed, self.done = tokens if longest > 1 else np.array(ends[:1]), False
+        self.allowed_ids, self.done = tokens if longest > 1 else np.array(ends[:1]), False
         self._ends, self._left = ends, longest
 
-    def take(self, token: int) -> None:
+    def advance(self, token: int) -> None:
         self._left -= 1
         self.done = token in self._ends
         if self._left == 1:
-            self.allowed = np.array(self._ends[:1])
+            self.allowed_ids = np.array(self._ends[:1])
 
 
 class ChatPolicy:

@@ -51,11 +51,11 @@ class Asked:
 
 @dataclass
 class AnswerGrammar:
-    """Walks one answer. `allowed` are the ids that may come next; `take` says which one came."""
+    """Walks one answer. `allowed_ids` are the ids that may come next; `advance` takes the one that came."""
 
     asked: Asked
     first_turn: bool
-    allowed: np.ndarray = field(init=False)
+    allowed_ids: np.ndarray = field(init=False)
     done: bool = False
 
     def __post_init__(self) -> None:
@@ -64,16 +64,16 @@ class AnswerGrammar:
         self._ys = _numbers(',"y":{}', min(self.asked.depth, v.PLAN_REACH), v.PLAN_STEP)
         self._zs = _numbers(',"z":{}}}', min(self.asked.height, v.HEIGHT_REACH), v.HEIGHT_STEP)
         self._steps = self._walk()
-        self.allowed = next(self._steps)
+        self.allowed_ids = next(self._steps)
         self._taken = -1
 
-    def take(self, token: int) -> None:
+    def advance(self, token: int) -> None:
         """Go on to the step after `token`."""
         self._taken = token
         following = next(self._steps, None)
         self.done = following is None
         if following is not None:
-            self.allowed = following
+            self.allowed_ids = following
 
     def _walk(self):
         yield np.array([_OPEN] if self.first_turn else [_OPEN, _EMPTY])

@@ -166,14 +166,14 @@ class _Writer:
     def _advance(self, row: int, logits: np.ndarray) -> list[int]:
         """Choose the row's next token and take the forced ones after it; returns what is to be fed."""
         grammar = self.grammars[row]
-        token, logprob = self._choose(logits[grammar.allowed], row)
-        fed = [int(grammar.allowed[token])]
+        token, logprob = self._choose(logits[grammar.allowed_ids], row)
+        fed = [int(grammar.allowed_ids[token])]
         self.logprobs[row].append(logprob)
-        grammar.take(fed[0])
-        while not grammar.done and len(grammar.allowed) == 1:
-            fed.append(int(grammar.allowed[0]))
+        grammar.advance(fed[0])
+        while not grammar.done and len(grammar.allowed_ids) == 1:
+            fed.append(int(grammar.allowed_ids[0]))
             self.logprobs[row].append(0.0)
-            grammar.take(fed[-1])
+            grammar.advance(fed[-1])
         self.ids[row] += fed
         return fed
 

@@ -74,14 +74,14 @@ def test_log_probabilities_are_those_of_the_answers_grammar(actor):
             grammar = grammar_for(messages[:k])
             at = trajectory.own.index(True, at)
             while not grammar.done:
-                allowed = torch.from_numpy(grammar.allowed)
+                allowed = torch.from_numpy(grammar.allowed_ids)
                 own = torch.log_softmax(logits[at - 1][allowed], dim=0)
                 token = trajectory.ids[at]
-                np.testing.assert_array_equal(trajectory.allowed[at], grammar.allowed)
-                place = grammar.allowed.tolist().index(token)
+                np.testing.assert_array_equal(trajectory.allowed_ids[at], grammar.allowed_ids)
+                place = grammar.allowed_ids.tolist().index(token)
                 assert trajectory.logprobs[at] == pytest.approx(own[place].item(), abs=2e-5)
                 assert trajectory.chosen()[at] == (len(allowed) > 1)
-                grammar.take(token)
+                grammar.advance(token)
                 at += 1
         assert True not in trajectory.own[at:]
 
@@ -101,7 +101,7 @@ def test_the_learner_finds_the_log_probabilities_of_the_sampler(actor):
 def test_no_placeholder_can_be_said(actor):
     special = {v.TOKEN_IDS[token] for token in v.SPECIAL} - {v.END}
     for episode in played(actor, flight()):
-        for allowed in episode.trajectory.allowed:
+        for allowed in episode.trajectory.allowed_ids:
             assert allowed is None or not special & set(allowed.tolist())
 
 
@@ -143,7 +143,7 @@ def test_tokens_come_as_often_as_they_are_likely(actor):
     sampler = Sampler(actor, rows, TEMPERATURE)
     sampler.read([actor.prompt(question)] * rows)
     answers = sampler.write([actor.choices(question, 256) for _ in range(rows)], [(9, k) for k in range(rows)])
-    free = next(k for k, allowed in enumerate(answers[0].allowed) if len(allowed) > 1)
+    free = next(k for k, allowed in enumerate(answers[0].allowed_ids) if len(allowed) > 1)
     said = np.array([answer.ids[free] for answer in answers])
     logprobs = {answer.ids[free]: answer.logprobs[free] for answer in answers}
     for token, logprob in logprobs.items():

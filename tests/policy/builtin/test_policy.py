@@ -77,10 +77,10 @@ def test_log_probabilities_are_renormalised_over_what_is_allowed(policy, referen
         logits = reference(input_ids=torch.tensor([[*ids, *reply.token_ids]])).logits[0].double().numpy()
     grammar = grammar_for(asked)
     for k, (token, logprob) in enumerate(zip(reply.token_ids, reply.logprobs, strict=True)):
-        among = logits[len(ids) - 1 + k][grammar.allowed] / 0.7
-        expected = among[list(grammar.allowed).index(token)] - np.logaddexp.reduce(among)
+        among = logits[len(ids) - 1 + k][grammar.allowed_ids] / 0.7
+        expected = among[list(grammar.allowed_ids).index(token)] - np.logaddexp.reduce(among)
         assert logprob == pytest.approx(expected, abs=1e-3)
-        grammar.take(token)
+        grammar.advance(token)
     assert grammar.done
 
 

@@ -143,10 +143,10 @@ def test_the_answer_goes_on_after_the_picture(policy, reference, processor):
     grammar = grammar_for(asked)
     for k, (token, logprob) in enumerate(zip(reply.token_ids, reply.logprobs, strict=True)):
         assert token == v.END or token >= len(v.SPECIAL)
-        among = after[len(prompt.ids) - 1 + k][grammar.allowed] / 0.7
-        expected = among[list(grammar.allowed).index(token)] - np.logaddexp.reduce(among)
+        among = after[len(prompt.ids) - 1 + k][grammar.allowed_ids] / 0.7
+        expected = among[list(grammar.allowed_ids).index(token)] - np.logaddexp.reduce(among)
         assert logprob == pytest.approx(expected, abs=1e-3)
-        grammar.take(token)
+        grammar.advance(token)
 
 
 def test_no_answer_can_hold_a_placeholder():
@@ -154,8 +154,8 @@ def test_no_answer_can_hold_a_placeholder():
         grammar = grammar_for(asked)
         rng = np.random.default_rng(1)
         while not grammar.done:
-            assert set(grammar.allowed) & set(range(len(v.SPECIAL))) <= {v.END}
-            grammar.take(int(rng.choice(grammar.allowed)))
+            assert set(grammar.allowed_ids) & set(range(len(v.SPECIAL))) <= {v.END}
+            grammar.advance(int(rng.choice(grammar.allowed_ids)))
 
 
 def test_a_batch_gives_what_each_conversation_gives_alone(policy):

@@ -122,9 +122,9 @@ def test_placeholders_cannot_be_said_and_the_last_token_closes(actor):
             assert not set(said[:-1]) & set(actor.ends)
     walk = Unconstrained(np.arange(9), [3, 5], 3)
     for token in (1, 2):
-        assert len(walk.allowed) == 9
-        walk.take(token)
-    assert walk.allowed.tolist() == [3]
+        assert len(walk.allowed_ids) == 9
+        walk.advance(token)
+    assert walk.allowed_ids.tolist() == [3]
 
 
 def test_only_adapters_of_language_layers_learn(actor):
