@@ -1,6 +1,6 @@
-"""Rooms to furnish, drawn at random, each with a layout that is known to be free of faults.
+"""Generator of tasks: random rooms, items and prompts, each with a layout without faults.
 
-`rooms` draws the shell, `lists` what is to stand in it, `furnish` places it by rule on the grid of
-`floorplan`, `prompts` words the wish, and `make` puts them together and checks the outcome.
-numpy only; called by `headless/tasks.py` and, by the million, by `headless/pretrain.py`.
+`rooms` draws the room, `lists` its items, `furnish` places them by the rules of the table of furniture on the grid of
+`floorplan`, `prompts` writes the prompt, and `make` brings them together and checks the layout. Needs numpy alone;
+called by `headless/tasks.py` and, for millions of tasks, by `headless/pretrain.py`.
 """

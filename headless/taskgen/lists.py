@@ -13,8 +13,6 @@ from metaspatial_addon.core.task import Item, read_json
 CATALOG = Path(__file__).resolve().parents[2] / "assets" / "furniture" / "catalog.json"
 ODD_CHANCE = 0.06
 """Share of the rooms in which one item is of a category that fits anywhere and has no asset."""
-_PLACING_RANK = {category: rank for rank, category in enumerate(FURNITURE.categories)}
-_ANYWHERE = sorted(name for name, row in FURNITURE.categories.items() if row.anywhere)
 
 
 @functools.cache
@@ -48,10 +46,10 @@ def draw_items(room_type: str, rng: Random, least: int = 4, most: int = 16) -> l
         drawn += rng.sample(spare, min(target - len(drawn), len(spare)))
     assets = {name: rng.choice(catalog()[name]) for name in dict.fromkeys(drawn) if name in catalog()}
     if rng.random() < ODD_CHANCE:
-        drawn[-1] = rng.choice(_ANYWHERE)
+        drawn[-1] = rng.choice(sorted(name for name, row in FURNITURE.categories.items() if row.anywhere))
     numbers: dict[str, int] = {}
     items = []
-    for name in sorted(drawn, key=_PLACING_RANK.__getitem__):
+    for name in sorted(drawn, key=list(FURNITURE.categories).index):
         numbers[name] = numbers.get(name, 0) + 1
         items.append(_new_item(FURNITURE.categories[name], assets.get(name), numbers[name]))
     return items

@@ -1,4 +1,4 @@
-"""Words the wish behind a task, in the ways in which people ask: notes, requests, stories, fragments."""
+"""Writes the prompt of a task in the ways in which people ask: requests, notes, stories, fragments."""
 
 from __future__ import annotations
 
@@ -74,86 +74,36 @@ STORIES = (
     "The furniture is bought already.",
     "Nothing fancy.",
 )
+RELATIONS = {
+    "next_to": ("{s} next to the {o}", "{s} right beside the {o}", "the {s} by the {o}"),
+    "facing": ("{s} facing the {o}", "the {s} turned to the {o}", "{s} looking at the {o}"),
+    "in_front_of": ("{s} in front of the {o}", "the {s} before the {o}"),
+    "on": ("{s} on the {o}", "the {s} goes on the {o}"),
+}
 SIDES = {(0, -1): "south", (1, 0): "east", (0, 1): "north", (-1, 0): "west"}
 
 
-def plain(item: Item) -> str:
-    """What people call it."""
-    return item.category
-
-
-def wall_phrase(room: Room, wall: int, rng: Random) -> str:
-    """One of the ways in which a person points at a wall."""
-    floor = room.floor
-    (x0, y0), (x1, y1) = floor[wall], floor[(wall + 1) % len(floor)]
-    length = math.dist((x0, y0), (x1, y1))
-    outward = (round((y1 - y0) / length), round(-(x1 - x0) / length))
-    phrases = [f"the {SIDES[outward]} wall"]
-    kinds = {o.kind for o in room.openings if o.wall == wall}
-    if "window" in kinds and sum(o.kind == "window" for o in room.openings) == 1:
-        phrases += ["the wall with the window", "the window wall"]
-    if "door" in kinds:
-        phrases += ["the wall with the door", "the door wall"]
-    lengths = [math.dist(a, b) for a, b in zip(floor, floor[1:] + floor[:1], strict=True)]
-    if length == max(lengths) and lengths.count(length) == 1:
-        phrases.append("the longest wall")
-    return rng.choice(phrases)
-
-
-def _wish_phrase(room: Room, items: dict[str, Item], wish: Relation, rng: Random) -> str:
-    name, wall = plain(items[wish.subject]), wall_phrase(room, int(wish.object[5:]), rng)
-    return rng.choice(
-        (
-            f"put the {name} against {wall}",
-            f"the {name} belongs at {wall}",
-            f"{name} on {wall}",
-            f"I want the {name} along {wall}",
-            f"the {name} should stand against {wall}",
-            f"{wall} is for the {name}",
-        )
-    )
-
-
-def _relation_phrase(items: dict[str, Item], relation: Relation, rng: Random) -> str | None:
-    subject = plain(items[relation.subject])
-    if relation.object not in items:
-        return None
-    other = plain(items[relation.object])
-    words = {
-        "next_to": ("{s} next to the {o}", "{s} right beside the {o}", "the {s} by the {o}"),
-        "facing": ("{s} facing the {o}", "the {s} turned to the {o}", "{s} looking at the {o}"),
-        "in_front_of": ("{s} in front of the {o}", "the {s} before the {o}"),
-        "on": ("{s} on the {o}", "the {s} goes on the {o}"),
-    }.get(relation.predicate)
-    return rng.choice(words).format(s=subject, o=other) if words else None
-
-
-def _listing(items: tuple[Item, ...], rng: Random) -> str:
-    names = list(dict.fromkeys(plain(i) for i in items))
-    some = rng.sample(names, min(len(names), rng.randint(2, 4)))
-    some = [f"{'an' if n[0] in 'aeiou' else 'a'} {n}" for n in some]
-    return ", ".join(some[:-1]) + f" and {some[-1]}"
-
-
-def _article(word: str) -> str:
-    return "an" if word[0].lower() in "aeiou" else "a"
-
-
-def word_prompt(
+def write_prompt(
     room: Room, items: tuple[Item, ...], relations: tuple[Relation, ...], wish: Relation | None, rng: Random
 ) -> str:
-    """A prompt for these items; says the wish always, some of the relations now and then."""
-    by_id = {item.id: item for item in items}
-    kind = room.type
+    """A prompt for these items: always with the wish, now and then with one of the relations."""
+    parts = _draw_parts(room, items, relations, wish, rng)
+    return _join_parts([part for part in parts if part], rng)
+
+
+def _draw_parts(
+    room: Room, items: tuple[Item, ...], relations: tuple[Relation, ...], wish: Relation | None, rng: Random
+) -> list[str]:
+    """The parts of a prompt by one of nine patterns, some of them empty."""
+    categories = {item.id: item.category for item in items}
     mood, other_mood = rng.sample(MOODS, 2)
-    told = [_wish_phrase(room, by_id, wish, rng)] if wish else []
+    phrases = [_wish_phrase(room, categories[wish.subject], wish, rng)] if wish else []
     if rng.random() < 0.4 and relations:
-        phrase = _relation_phrase(by_id, rng.choice(relations), rng)
-        told += [phrase] if phrase else []
-    wishes = rng.choice((", ", " and ", "; ")).join(told)
+        phrases.append(_relation_phrase(categories, rng.choice(relations), rng))
+    wishes = rng.choice((", ", " and ", "; ")).join(filter(None, phrases))
     goal = rng.choice(GOALS) if rng.random() < 0.45 else ""
-    people = rng.choice(PEOPLE[kind])
-    frames = (
+    kind, people = room.type, rng.choice(PEOPLE[room.type])
+    patterns = (
         lambda: [f"{_article(mood).capitalize()} {mood} {kind} for {people}", wishes, goal],
         lambda: [f"{rng.choice(OPENERS)} {_article(mood)} {mood} {kind} with {_listing(items, rng)}", wishes, goal],
         lambda: [f"{mood} {kind}", wishes, goal],
@@ -169,16 +119,68 @@ def word_prompt(
         lambda: [f"How about {_article(mood)} {mood} {kind}? {_listing(items, rng).capitalize()}", wishes, goal],
         lambda: [f"It's for {people}, so {goal or 'keep it ' + mood}", wishes],
     )
-    parts = [part for part in rng.choice(frames)() if part]
+    return rng.choice(patterns)()
+
+
+def _join_parts(parts: list[str], rng: Random) -> str:
+    """The parts as sentences, as one clause, as a note, or without capitals and apostrophes."""
     style = rng.random()
-    if style < 0.35:  # full sentences
-        text = " ".join(f"{part[0].upper()}{part[1:]}{'' if part[-1] in '.?!' else '.'}" for part in parts)
-    elif style < 0.6:  # one breath
-        text = ", ".join(
-            part[0].lower() + part[1:] if k and not part.startswith("I") else part for k, part in enumerate(parts)
+    if style < 0.35:
+        return " ".join(f"{part[0].upper()}{part[1:]}{'' if part[-1] in '.?!' else '.'}" for part in parts)
+    if style < 0.6:
+        rest = (part if part.startswith("I") else part[0].lower() + part[1:] for part in parts[1:])
+        return ", ".join((parts[0], *rest))
+    if style < 0.8:
+        return rng.choice((" - ", "; ", ": ")).join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+    return " ".join(parts).lower().replace("'", "")
+
+
+def _wish_phrase(room: Room, category: str, wish: Relation, rng: Random) -> str:
+    """A wish that an item stand against a certain wall."""
+    wall = _wall_phrase(room, int(wish.object.removeprefix("wall_")), rng)
+    return rng.choice(
+        (
+            f"put the {category} against {wall}",
+            f"the {category} belongs at {wall}",
+            f"{category} on {wall}",
+            f"I want the {category} along {wall}",
+            f"the {category} should stand against {wall}",
+            f"{wall} is for the {category}",
         )
-    elif style < 0.8:  # a note
-        text = rng.choice((" - ", "; ", ": ")).join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
-    else:  # typed in haste
-        text = " ".join(parts).lower().replace("'", "")
-    return text
+    )
+
+
+def _wall_phrase(room: Room, wall: int, rng: Random) -> str:
+    """A name for a wall: by its side of the room, its only window, its door, or its length."""
+    floor = room.floor
+    lengths = [math.dist(a, b) for a, b in zip(floor, floor[1:] + floor[:1], strict=True)]
+    length = lengths[wall]
+    (x0, y0), (x1, y1) = floor[wall], floor[(wall + 1) % len(floor)]
+    phrases = [f"the {SIDES[round((y1 - y0) / length), round((x0 - x1) / length)]} wall"]
+    kinds = {o.kind for o in room.openings if o.wall == wall}
+    if "window" in kinds and sum(o.kind == "window" for o in room.openings) == 1:
+        phrases += ["the wall with the window", "the window wall"]
+    if "door" in kinds:
+        phrases += ["the wall with the door", "the door wall"]
+    if length == max(lengths) and lengths.count(length) == 1:
+        phrases.append("the longest wall")
+    return rng.choice(phrases)
+
+
+def _relation_phrase(categories: dict[str, str], relation: Relation, rng: Random) -> str:
+    """A relation between two items in words; empty where the relation has no words."""
+    patterns = RELATIONS.get(relation.predicate)
+    if patterns is None or relation.object not in categories:
+        return ""
+    return rng.choice(patterns).format(s=categories[relation.subject], o=categories[relation.object])
+
+
+def _listing(items: tuple[Item, ...], rng: Random) -> str:
+    """Two to four of the categories: "a sofa, an armchair and a rug"."""
+    names = list(dict.fromkeys(item.category for item in items))
+    some = [f"{_article(name)} {name}" for name in rng.sample(names, min(len(names), rng.randint(2, 4)))]
+    return ", ".join(some[:-1]) + f" and {some[-1]}"
+
+
+def _article(word: str) -> str:
+    return "an" if word[0].lower() in "aeiou" else "a"

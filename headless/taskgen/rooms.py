@@ -1,4 +1,4 @@
-"""Random rooms: rectangles, and L-, T- and U-shapes, with a door and windows. Everything on a 5 cm grid."""
+"""Random rooms: rectangles, L-, T- and U-shapes with a door and windows, all corners on a grid of 5 cm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from random import Random
 
 from metaspatial_addon.core.task import Opening, Room
 
-from .floorplan import UNIT
+from .floorplan import UNIT, Rect
 
-# Width and depth ranges in metres, heights to draw from.
+# Ranges of width and depth in metres.
 SIZES = {
     "bedroom": ((2.8, 5.6), (2.8, 5.0)),
     "living room": ((3.5, 8.0), (3.2, 6.5)),
@@ -21,24 +21,24 @@ SIZES = {
     "hallway": ((2.5, 7.0), (2.5, 3.5)),
 }
 HEIGHTS = (2.4, 2.5, 2.6, 2.7, 2.8, 3.0)
-Rect = tuple[int, int, int, int]
+"""Metres from floor to ceiling."""
 
 
 @dataclass(frozen=True)
-class Shell:
-    """A room and the notches that its bounding rectangle lacks, in grid units."""
+class GeneratedRoom:
+    """A room and its notches: the parts of its bounding rectangle that lie outside, in grid units."""
 
     room: Room
     notches: list[Rect]
 
 
 def _steps(rng: Random, low: float, high: float) -> int:
-    """A length drawn from a 10 cm grid, in units."""
+    """A random length between `low` and `high` metres in steps of 10 cm, in grid units."""
     return 4 * rng.randint(round(low * 10), round(high * 10))
 
 
 def _corners(width: int, depth: int, shape: str, rng: Random) -> tuple[list[tuple[int, int]], list[Rect]]:
-    """Counter-clockwise corners of a shape and its notches, in units, before turning."""
+    """Counter-clockwise corners of a shape and its notches in grid units, before it is rotated."""
     if shape == "rectangle":
         return [(0, 0), (width, 0), (width, depth), (0, depth)], []
     low = depth - 4 * rng.randint(round(depth * 0.3 / 4), round(depth * 0.5 / 4))
@@ -65,17 +65,19 @@ def _corners(width: int, depth: int, shape: str, rng: Random) -> tuple[list[tupl
     return corners, [(a, b, low, depth)]
 
 
-def _turned(points: list[tuple[int, int]], notches: list[Rect], width: int, depth: int, quarter: int):
-    """The shape turned counter-clockwise by quarters of a circle, back in the first quadrant."""
-    for _ in range(quarter):
+def _rotated(
+    points: list[tuple[int, int]], notches: list[Rect], width: int, depth: int, quarters: int
+) -> tuple[list[tuple[int, int]], list[Rect]]:
+    """The corners and notches rotated counter-clockwise by quarters of a circle, moved back into the first quadrant."""
+    for _ in range(quarters):
         points = [(depth - y, x) for x, y in points]
         notches = [(depth - y1, depth - y0, x0, x1) for x0, x1, y0, y1 in notches]
         width, depth = depth, width
     return points, notches
 
 
-def draw_shell(room_type: str, rng: Random) -> Shell:
-    """A room of that type; one in four is not a rectangle."""
+def draw_room(room_type: str, rng: Random) -> GeneratedRoom:
+    """A random room of a type; one in four is not a rectangle."""
     (w0, w1), (d0, d1) = SIZES[room_type]
     shape = "rectangle" if rng.random() < 0.75 else rng.choice(("L", "L", "T", "U"))
     if shape in ("T", "U"):
@@ -84,13 +86,14 @@ def draw_shell(room_type: str, rng: Random) -> Shell:
         w0, d0 = max(w0, 3.4), max(d0, 3.2)
     width, depth = _steps(rng, w0, max(w0, w1)), _steps(rng, d0, max(d0, d1))
     corners, notches = _corners(width, depth, shape, rng)
-    corners, notches = _turned(corners, notches, width, depth, rng.randrange(4))
+    corners, notches = _rotated(corners, notches, width, depth, rng.randrange(4))
     floor = tuple((round(x * UNIT, 3), round(y * UNIT, 3)) for x, y in corners)
     openings = _draw_openings(floor, rng)
-    return Shell(Room(room_type, floor, rng.choice(HEIGHTS), openings), notches)
+    return GeneratedRoom(Room(room_type, floor, rng.choice(HEIGHTS), openings), notches)
 
 
 def _draw_openings(floor: tuple[tuple[float, float], ...], rng: Random) -> tuple[Opening, ...]:
+    """One door, and up to two windows in other walls."""
     lengths = [abs(b[0] - a[0]) + abs(b[1] - a[1]) for a, b in zip(floor, floor[1:] + floor[:1], strict=True)]
     door_walls = [k for k, length in enumerate(lengths) if length >= 1.2]
     wall = rng.choice(door_walls)

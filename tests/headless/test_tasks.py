@@ -12,11 +12,24 @@ from pathlib import Path
 import pytest
 
 from headless.pretraining.perturb import faults
+from headless.taskgen import furnish, lists, make
 from headless.taskgen.make import LEAST_ITEMS, MOST_ITEMS, SPLITS, make_task, task_seed
+from metaspatial_addon.core import furniture
 from metaspatial_addon.core.furniture import ROOM_TYPES
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import layout_from_json, layout_to_json, task_from_json, task_to_json
 
+NEW_ROW = """
+[[categories]]
+name = "bath bench"
+class_name = "seat"
+width = [0.5, 0.7]
+depth = [0.3, 0.3]
+height = [0.4, 0.5]
+known = false
+drawn = [{ room = "bathroom", rank = 4, chance = 1, most = 1 }]
+placement = [{ method = "wall", walls = "side", at = "end" }]
+"""
 ROOT = Path(__file__).parents[2]
 DRAWN = [make_task("validation", 21, index) for index in range(150)]
 
@@ -70,6 +83,20 @@ def test_the_first_tasks_of_each_split_are_those_of_earlier_versions(split, dige
     pairs = [make_task(split, 1, index) for index in range(50)]
     text = json.dumps([[task_to_json(task), layout_to_json(layout)] for task, layout in pairs], ensure_ascii=False)
     assert hashlib.sha256(text.encode()).hexdigest() == digest
+
+
+def test_a_new_row_of_the_table_is_drawn_and_placed_by_its_rules_without_an_asset(tmp_path, monkeypatch):
+    text = Path(furniture.__file__).with_name("furniture.toml").read_text(encoding="utf-8")
+    (tmp_path / "furniture.toml").write_text(text + NEW_ROW, encoding="utf-8")
+    table = furniture.read_furniture(tmp_path / "furniture.toml")
+    for module in (lists, furnish, make):
+        monkeypatch.setattr(module, "FURNITURE", table)
+    drawn = [(task, layout) for task, layout in (make_task("train", 6, k, ("bathroom",)) for k in range(8))]
+    benches = [(item, task, layout) for task, layout in drawn for item in task.items if item.category == "bath bench"]
+    assert len(benches) >= 4
+    for item, task, layout in benches:
+        assert (item.asset, item.size) == (None, (0.6, 0.3, 0.45))
+        assert not any(faults(task, layout).values())
 
 
 def run_tasks(*arguments: str) -> subprocess.CompletedProcess:
