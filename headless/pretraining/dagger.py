@@ -75,7 +75,7 @@ def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Ite
             if not edit:
                 continue
             compact = CompactEncoding(task)
-            told = compact.report(evidence)
+            told = compact.feedback_text(evidence)
             turns = [(question, answer, False) for question, answer in episode.turns]
             yield lesson_of([*turns, (told, compact.answer_text(edit), True)], [], chosen_names=True)
             episode.asked = (*episode.asked, Message("assistant", reply.text), Message("user", told))

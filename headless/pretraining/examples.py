@@ -41,7 +41,9 @@ def placing_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExa
     task, layout = make_task("train", seed, index)
     compact = CompactEncoding(task)
     shown = [compact_top_view(task, Layout(task.id))] if pictures else []
-    return lesson_of([(compact.question(), compact.answer_text(dict(layout.poses)), True)], shown, chosen_names=False)
+    return lesson_of(
+        [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)], shown, chosen_names=False
+    )
 
 
 def mending_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample | None:
@@ -55,10 +57,13 @@ def mending_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExa
     if not edit:
         return None
     compact = CompactEncoding(task)
-    told = compact.report(evidence)
+    told = compact.feedback_text(evidence)
     shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
     return lesson_of(
-        [(compact.question(), compact.answer_text(dict(spoilt.poses)), False), (told, compact.answer_text(edit), True)],
+        [
+            (compact.prompt_text(), compact.answer_text(dict(spoilt.poses)), False),
+            (told, compact.answer_text(edit), True),
+        ],
         shown,
         chosen_names=True,
     )

@@ -13,7 +13,7 @@ from metaspatial_addon.core.access import measure_access
 from metaspatial_addon.core.polygon import distance_to_edges
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import Item, Layout, Pose, Task
-from metaspatial_addon.prompts.compact import notches, stood_extents
+from metaspatial_addon.prompts.compact import notches, rotated_extents
 
 SEATS = frozenset(("office chair", "dining chair", "kids chair", "bar stool"))
 TABLES = frozenset(("desk", "dining table", "play table", "vanity table", "kitchen island"))
@@ -78,7 +78,7 @@ def _boxes(items: list[Item], poses: list[Pose]) -> np.ndarray:
     """(N, 6): x0, x1, y0, y1, z0, z1 in metres."""
     rows = []
     for item, pose in zip(items, poses, strict=True):
-        width, depth = stood_extents(item.size, pose.yaw)
+        width, depth = rotated_extents(item.size, pose.yaw)
         rows.append(
             (
                 pose.x - width / 2,

@@ -1,24 +1,24 @@
-"""Reads a model's answer: `<think>…</think><answer>[{"id", "x", "y", "z", "yaw"}, …]</answer>`.
+"""Parser of a model's answer: `<think>…</think><answer>[{"id", "x", "y", "z", "yaw"}, …]</answer>`.
 
-An answer is used whole or not at all, and its grade says how near it came:
+An answer is used as a whole or not at all. Its grade, the format term of the score, rises with how much of it is right:
 
-| what was read | grade | status |
+| text | grade | status |
 |---|---|---|
 | no `<answer>` block | 0 | model_fault |
 | a block that holds no JSON | 0.1 | model_fault |
 | JSON, but not a list of poses of the right items | 0.2 to 0.8, by the share of right ones | model_fault |
 | usable | 1 | ok |
 
-While nothing is placed yet, the right items are all movable ones, once each. Afterwards they are any of them, at most
-once each; those left out stay where they were. An entry counts as right when its id is that of a movable item not
-listed before and its four numbers are finite and within ±1000 (numbers written as strings are not numbers). Unknown
-ids, ids of locked items and repeated ids count against the share. Other keys of an entry are ignored.
+Before anything is placed, the answer must list every movable item once. Afterwards it lists any of them, at most once
+each, and the others stay where they were. An entry is right when its id is that of a movable item not listed before and
+its four numbers are finite and within ±1000 (numbers written as strings are not numbers). Unknown ids, ids of locked
+items and repeated ids lower the share. Other keys of an entry are ignored.
 
-Three slips of form are read at 5 % of the grade each: a code fence within the block, trailing commas, and a number
-of blocks other than one closed block. Of several complete blocks the last one counts; a single block without its end
-tag is read to the end of the text.
+Three format errors are tolerated at 5 % of the grade each: a code fence within the block, trailing commas, and a number
+of blocks other than one closed block. Of several complete blocks the last counts; a single block without its end tag
+ends with the text.
 
-Time is linear in the text, and no text raises: it comes from a model.
+Takes time linear in the text and raises for no text, since texts come from models.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from typing import Any, Literal
 from ..core.task import Layout, Pose, Task, wrap_degrees
 
 NO_ANSWER, NOT_JSON, WRONG_LEAST, WRONG_MOST, USABLE = 0.0, 0.1, 0.2, 0.8, 1.0
-SLIP = 0.95
-"""Factor on the grade for each slip of form."""
+TOLERATED = 0.95
+"""Factor on the grade for each format error that is tolerated."""
 LIMIT = 1000.0
 """Greatest absolute value of a coordinate (metres) or a yaw (degrees)."""
-DEEPEST = 100
-"""Levels of nested brackets that are read: deeper text is no answer, and could exhaust the parser's stack."""
-LONGEST_NUMBER = 100
-"""Digits from which on a number is not worth converting."""
-MOST_PROBLEMS = 12
+MAX_DEPTH = 100
+"""Levels of nested brackets; deeper nesting is no answer and could exhaust the parser's stack."""
+MAX_DIGITS = 100
+"""Characters of a number; converting longer ones takes more than linear time."""
+MAX_PROBLEMS = 12
 
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _THINK_TAG = re.compile(r"</?think>", re.IGNORECASE)
@@ -51,11 +51,11 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|,(?=\s*+[\]}])|[\[\]{}]', re.
 
 @dataclass(frozen=True)
 class Answer:
-    """What one answer says.
+    """A parsed answer.
 
-    `grade` in [0, 1] is the format term. `layout` is complete (the previous poses with the changes on top) when the
-    status is ok, else None. `changed` are the ids whose pose is new. `done` is the empty list that ends an episode.
-    `problems` are sentences for the next turn's feedback.
+    `grade` in [0, 1] is the format term. `layout` holds every pose (the previous layout with the changes) when the
+    status is ok, else it is None. `changed` are the ids whose pose changed. `done` is True for the empty list, which
+    ends an episode. `problems` are sentences for the next message. `think` is the text before the answer block.
     """
 
     status: Literal["ok", "model_fault"]
@@ -68,41 +68,41 @@ class Answer:
 
 
 def read_answer(text: str, task: Task, previous: Layout | None = None) -> Answer:
-    """Read an answer to `task`. `previous` is the layout that it changes, None while nothing is placed yet."""
-    block, think, slips = _answer_block(text)
+    """Parse an answer to `task`. `previous` is the layout that it changes, None before anything is placed."""
+    block, think, errors = _answer_block(text)
     if block is None:
         problem = "There is no <answer>…</answer> block."
         return Answer("model_fault", NO_ANSWER, problems=(problem,), think=think)
     try:
-        entries, more_slips = _parse(block)
+        entries, more_errors = _parse(block)
     except ValueError as error:
         return Answer("model_fault", NOT_JSON, problems=(f"The answer block is not JSON: {error}.",), think=think)
-    slips += more_slips
-    factor = SLIP ** len(slips)
+    errors += more_errors
+    factor = TOLERATED ** len(errors)
     if not isinstance(entries, list):
-        problems = ("The answer must be a list of objects with id, x, y, z and yaw.", *slips)
+        problems = ("The answer must be a list of objects with id, x, y, z and yaw.", *errors)
         return Answer("model_fault", WRONG_LEAST * factor, problems=problems, think=think)
 
-    poses, faults = _read_entries(entries, task)
+    poses, rejected = _read_entries(entries, task)
     missing = [item.id for item in task.movable if item.id not in poses] if previous is None else []
-    unplaced = [item_id for item_id in missing if item_id not in faults.unusable]
+    unplaced = [item_id for item_id in missing if item_id not in rejected.ids]
     if unplaced:
-        faults.problems.append(f"Not placed: {_listing(unplaced)}.")
-    if faults.problems:
-        wanted = len(task.movable) if previous is None else len(poses) + len(faults.unusable)
-        share = len(poses) / max(wanted + faults.against, 1)
+        rejected.problems.append(f"Not placed: {_listing(unplaced)}.")
+    if rejected.problems:
+        wanted = len(task.movable) if previous is None else len(poses) + len(rejected.ids)
+        share = len(poses) / max(wanted + rejected.unexpected, 1)
         grade = (WRONG_LEAST + (WRONG_MOST - WRONG_LEAST) * share) * factor
-        return Answer("model_fault", grade, problems=(*_capped(faults.problems), *slips), think=think)
+        return Answer("model_fault", grade, problems=(*_capped(rejected.problems), *errors), think=think)
 
     before = {} if previous is None else previous.poses
     placed = {item.id: poses.get(item.id) or before[item.id] for item in task.movable}
     changed = tuple(item_id for item_id, pose in placed.items() if pose != before.get(item_id))
     done = previous is not None and not entries
-    return Answer("ok", USABLE * factor, Layout(task.id, placed), changed, done, tuple(slips), think)
+    return Answer("ok", USABLE * factor, Layout(task.id, placed), changed, done, tuple(errors), think)
 
 
 def _answer_block(text: str) -> tuple[str | None, str, list[str]]:
-    """The text of the block that counts (None without any), the thoughts before it, and slips of form."""
+    """The text of the block that counts (None without any), the text before it, and its format errors."""
     opened: re.Match[str] | None = None
     complete: list[tuple[re.Match[str], int]] = []
     for tag in _TAG.finditer(text):
@@ -113,22 +113,22 @@ def _answer_block(text: str) -> tuple[str | None, str, list[str]]:
             opened = None
     if complete:
         opened, end = complete[-1]
-        slips = ["Write one <answer> block only."] if len(complete) > 1 else []
+        errors = ["Write one <answer> block only."] if len(complete) > 1 else []
     elif opened is not None:
         end = len(text)
-        slips = ["Close the answer with </answer>."]
+        errors = ["Close the answer with </answer>."]
     else:
         return None, _THINK_TAG.sub("", text).strip(), []
-    return text[opened.end() : end], _THINK_TAG.sub("", text[: opened.start()]).strip(), slips
+    return text[opened.end() : end], _THINK_TAG.sub("", text[: opened.start()]).strip(), errors
 
 
 def _parse(block: str) -> tuple[Any, list[str]]:
-    """The block's JSON value and slips of form. Raises ValueError."""
-    slips = []
+    """The block's JSON value and its format errors. Raises ValueError."""
+    errors = []
     body = block.strip()
     fence = _FENCE.match(body)
     if fence:
-        slips.append("Write the list without a code fence.")
+        errors.append("Write the list without a code fence.")
         body = body[fence.end() :].removesuffix("```")
     pieces, depth, copied = [], 0, 0
     for token in _TOKEN.finditer(body):
@@ -138,35 +138,35 @@ def _parse(block: str) -> tuple[Any, list[str]]:
             copied = token.end()
         elif first in "[{":
             depth += 1
-            if depth > DEEPEST:
-                raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+            if depth > MAX_DEPTH:
+                raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
         elif first in "]}":
             depth -= 1
     if pieces:
-        slips.append("Write no comma before a closing bracket.")
+        errors.append("Write no comma before a closing bracket.")
         body = "".join((*pieces, body[copied:]))
-    return json.loads(body, strict=False, parse_int=_number, parse_float=_number), slips
+    return json.loads(body, strict=False, parse_int=_number, parse_float=_number), errors
 
 
 def _number(digits: str) -> float:
-    return float(digits) if len(digits) <= LONGEST_NUMBER else math.nan
+    return float(digits) if len(digits) <= MAX_DIGITS else math.nan
 
 
 @dataclass
-class _Faults:
-    """What is wrong with a list of entries: `against` counts those that should not be there."""
+class _Rejected:
+    """Entries that cannot be used: `ids` of items without usable numbers, the count of `unexpected` entries."""
 
     problems: list[str]
-    unusable: set[str]
-    against: int = 0
+    ids: set[str]
+    unexpected: int = 0
 
 
-def _read_entries(entries: list[Any], task: Task) -> tuple[dict[str, Pose], _Faults]:
-    """Poses by id of the entries that are right, and the faults of the others."""
+def _read_entries(entries: list[Any], task: Task) -> tuple[dict[str, Pose], _Rejected]:
+    """The poses of the entries that are right by item id, and the other entries."""
     movable = {item.id for item in task.movable}
     locked = {item.id for item in task.locked}
     poses: dict[str, Pose] = {}
-    faults = _Faults([], set())
+    rejected = _Rejected([], set())
     for entry in entries:
         item_id = entry.get("id") if isinstance(entry, dict) else None
         if not isinstance(item_id, str):
@@ -174,35 +174,35 @@ def _read_entries(entries: list[Any], task: Task) -> tuple[dict[str, Pose], _Fau
         elif item_id in locked:
             problem = f"{item_id} is locked and must not be listed."
         elif item_id not in movable:
-            problem = f"{_shown(item_id)} is no item of this task."
-        elif item_id in poses or item_id in faults.unusable:
+            problem = f"{_quoted(item_id)} is no item of this task."
+        elif item_id in poses or item_id in rejected.ids:
             problem = f"{item_id} is listed more than once."
         else:
             x, y, z, yaw = (entry.get(key) for key in ("x", "y", "z", "yaw"))
             if all(isinstance(value, float) and abs(value) <= LIMIT for value in (x, y, z, yaw)):
                 poses[item_id] = Pose(x, y, z, wrap_degrees(yaw))
             else:
-                faults.unusable.add(item_id)
-                faults.problems.append(f"{item_id} needs x, y, z and yaw as numbers from -{LIMIT:g} to {LIMIT:g}.")
+                rejected.ids.add(item_id)
+                rejected.problems.append(f"{item_id} needs x, y, z and yaw as numbers from -{LIMIT:g} to {LIMIT:g}.")
             continue
-        faults.problems.append(problem)
-        faults.against += 1
-    return poses, faults
+        rejected.problems.append(problem)
+        rejected.unexpected += 1
+    return poses, rejected
 
 
-def _shown(item_id: str) -> str:
-    """An unknown id as a short ASCII text, whatever it holds."""
+def _quoted(item_id: str) -> str:
+    """An unknown id as a short ASCII string literal."""
     return json.dumps(item_id if len(item_id) <= 40 else item_id[:37] + "...")
 
 
 def _listing(ids: list[str]) -> str:
-    more = f" and {len(ids) - MOST_PROBLEMS} more" if len(ids) > MOST_PROBLEMS else ""
-    return ", ".join(ids[:MOST_PROBLEMS]) + more
+    more = f" and {len(ids) - MAX_PROBLEMS} more" if len(ids) > MAX_PROBLEMS else ""
+    return ", ".join(ids[:MAX_PROBLEMS]) + more
 
 
 def _capped(problems: list[str]) -> list[str]:
-    """Each problem once, not more of them than a reader can use."""
+    """Each problem once, the first MAX_PROBLEMS of them."""
     distinct = list(dict.fromkeys(problems))
-    if len(distinct) <= MOST_PROBLEMS:
+    if len(distinct) <= MAX_PROBLEMS:
         return distinct
-    return [*distinct[:MOST_PROBLEMS], f"And {len(distinct) - MOST_PROBLEMS} more faults like these."]
+    return [*distinct[:MAX_PROBLEMS], f"And {len(distinct) - MAX_PROBLEMS} more faults like these."]

@@ -1,10 +1,9 @@
-"""The compact rendering of a conversation, for the embedded model: no system text, one short line an item.
+"""The compact format of a conversation, for the embedded model: no system text, one short line for each item.
 
-Every number is one token of `vocabulary`, so lengths are given in steps of 5 cm (rounded up for sizes) and
-heights in steps of 1 cm; rooms longer than 8 m are scaled down to it, and answers back. Items go by the
-names of their categories, in placing order; ids of the task are put back when an answer is read.
-The answer's form is that of every model, with the extents as the item will stand (`ex`, `ey`) said before
-its place, which the reader ignores.
+Every number is one token of `vocabulary`: lengths in plan are multiples of 5 cm (sizes are rounded up), heights of
+1 cm. A room longer than 8 m is scaled down to 8 m, and the poses of answers are scaled back. Items are named by their
+categories and listed in placing order; reading an answer puts the task's ids back. Answers have the form that all
+models use, with the item's extents along x and y at its yaw (`ex`, `ey`) before its position, which the parser ignores.
 """
 
 from __future__ import annotations
@@ -29,13 +28,16 @@ from .plan import compact_top_view
 from .prompt_items import prompt_items
 
 SWING_MARGIN = 0.05
-MOST_WORDS = 12
-MOST_NOTCHES = 6
-MOST_FAULTS = 12
+"""Metres added around a door's swing."""
+MAX_WORDS = 12
+"""Words of the task's prompt."""
+MAX_NOTCHES = 6
+MAX_FAULTS = 12
+"""Lines of a feedback."""
 WALL = re.compile(r"wall_\d+")
 
 HEADWORDS: dict[str, list[Category]] = {}
-"""The rows that a word means, those for narrow items first."""
+"""The rows that have a headword, those for narrow items first."""
 for _row in sorted((FURNITURE.categories[name] for name in v.CATEGORIES), key=lambda row: row.narrower_than):
     for _word in _row.headwords:
         HEADWORDS.setdefault(_word, []).append(_row)
@@ -62,42 +64,38 @@ def known_category(item: Item) -> str:
     return UNKNOWN
 
 
-def stood_extents(size: Sequence[float], yaw: float) -> tuple[float, float]:
-    """Extents along x and y in metres of a box of width `size[0]` and depth `size[1]`, turned by `yaw` degrees."""
-    turn = math.radians(yaw)
-    cos, sin = abs(math.cos(turn)), abs(math.sin(turn))
+def rotated_extents(size: Sequence[float], yaw: float) -> tuple[float, float]:
+    """Extents along x and y of a box of width `size[0]` and depth `size[1]` at `yaw` degrees."""
+    angle = math.radians(yaw)
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
     return size[0] * cos + size[1] * sin, size[0] * sin + size[1] * cos
 
 
 def rounded_up(value: float, step: float, most: float) -> str:
-    """A size as it is written: rounded up to the step, at least one step."""
+    """A length rounded up to a multiple of `step`, between one step and `most`, with two decimals."""
     return f"{min(max(math.ceil(value / step - 1e-6), 1) * step, most):.2f}"
 
 
-def _near(value: float, step: float, least: float, most: float) -> str:
-    return f"{min(max(round(value / step) * step, least), most) + 0.0:.2f}"
+def _rounded(value: float, step: float, least: float, most: float) -> str:
+    return f"{min(max(round(value / step) * step, least), most) + 0.0:.2f}"  # + 0.0: no minus sign before zero
 
 
 def _plan(value: float) -> str:
-    return _near(value, v.PLAN_STEP, 0.0, v.PLAN_REACH)
+    return _rounded(value, v.PLAN_STEP, 0.0, v.PLAN_REACH)
 
 
 def _height(value: float) -> str:
-    return _near(value, v.HEIGHT_STEP, 0.0, v.HEIGHT_REACH)
+    return _rounded(value, v.HEIGHT_STEP, 0.0, v.HEIGHT_REACH)
 
 
 def _plan_size(width: float, depth: float) -> str:
     return f" w{rounded_up(width, v.PLAN_STEP, v.PLAN_REACH)} d{rounded_up(depth, v.PLAN_STEP, v.PLAN_REACH)}"
 
 
-def _rectangle(x0: float, x1: float, y0: float, y1: float) -> str:
-    return f" x{_plan(x0)} x{_plan(x1)} y{_plan(y0)} y{_plan(y1)}"
-
-
 def notches(floor: Sequence[Sequence[float]]) -> list[tuple[float, float, float, float]]:
-    """Rectangles (x0, x1, y0, y1) that the floor's bounding rectangle has too much, largest first.
+    """Rectangles (x0, x1, y0, y1) of the floor's bounding rectangle outside the floor, the largest first.
 
-    Exact for axis-aligned corners; slanted walls are approximated in cells of 0.25 m.
+    Exact where all walls are axis-parallel; slanted walls are approximated in cells of 0.25 m.
     """
     corners = np.asarray(floor, float)
     straight = all(np.any(np.isclose(a, b)) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True))
@@ -108,8 +106,8 @@ def notches(floor: Sequence[Sequence[float]]) -> list[tuple[float, float, float,
     )
     middles = np.stack(np.meshgrid((xs[:-1] + xs[1:]) / 2, (ys[:-1] + ys[1:]) / 2, indexing="ij"), axis=-1)
     missing = ~contains(middles.reshape(-1, 2), corners).reshape(middles.shape[:2])
-    found: list[tuple[float, float, float, float]] = []
-    while missing.any() and len(found) < MOST_NOTCHES:
+    rectangles: list[tuple[float, float, float, float]] = []
+    while missing.any() and len(rectangles) < MAX_NOTCHES:
         best, cells = 0.0, (0, 0, 0, 0)
         for i, j in np.argwhere(missing):
             reach = missing.shape[1]
@@ -123,34 +121,35 @@ def notches(floor: Sequence[Sequence[float]]) -> list[tuple[float, float, float,
                     best, cells = area, (i, k + 1, j, reach)
         i, k, j, reach = cells
         missing[i:k, j:reach] = False
-        found.append((float(xs[i]), float(xs[k]), float(ys[j]), float(ys[reach])))
-    return found
+        rectangles.append((float(xs[i]), float(xs[k]), float(ys[j]), float(ys[reach])))
+    return rectangles
 
 
 @dataclass(frozen=True)
 class CompactEncoding:
-    """A task as the embedded model sees it: its items renamed and in placing order, its frame moved and scaled."""
+    """A task in the embedded model's terms: items renamed and in placing order, the frame moved and scaled."""
 
     task: Task
 
     @cached_property
     def origin(self) -> tuple[float, float]:
+        """The task's coordinates of the model's origin: the lowest x and y of the floor."""
         x, y = np.asarray(self.task.room.floor, float).min(axis=0)
         return float(x), float(y)
 
     @cached_property
     def scale(self) -> float:
-        """Task metres in one metre of the model's."""
+        """Metres of the task in one metre of the model's frame, at least 1."""
         return max(1.0, float(np.ptp(np.asarray(self.task.room.floor, float), axis=0).max()) / v.PLAN_REACH)
 
     @cached_property
     def items(self) -> dict[str, Item]:
-        """The items that the question tells, by id."""
+        """The items that the prompt lists, by id."""
         return {item.id: item for item in prompt_items(self.task)}
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The model's name for the id of each item that is told, in placing order."""
+        """The model's name of each listed item by its id, in placing order."""
         rank = {category: k for k, category in enumerate(v.CATEGORIES)}
         kinds = {item.id: known_category(item) for item in self.items.values()}
         counts: dict[str, int] = {}
@@ -165,33 +164,34 @@ class CompactEncoding:
 
     @cached_property
     def model_task(self) -> Task:
-        """The same task under the model's names, in placing order: what its answers are read against."""
+        """The task with the model's names as ids, in placing order, against which its answers are parsed."""
         items = tuple(replace(self.items[item_id], id=name) for item_id, name in self.names.items())
         return Task(self.task.id, "", self.task.room, items)
 
     def _lowered(self, item: Item) -> float:
-        """How far the model's ceiling hangs below the task's, for what hangs from it: 3 m are its reach."""
+        """Metres by which a ceiling item is lower in the model's frame, which ends at 3 m."""
         return max(0.0, self.task.room.height - v.HEIGHT_REACH) if item.mount == "ceiling" else 0.0
 
     def to_model(self, item: Item, pose: Pose) -> Pose:
-        """A pose of the task in the model's frame."""
+        """A pose of the task's frame in the model's frame."""
         x, y = ((value - o) / self.scale for value, o in zip((pose.x, pose.y), self.origin, strict=True))
         return Pose(x, y, pose.z - self._lowered(item), pose.yaw)
 
     def to_task(self, item: Item, pose: Pose) -> Pose:
-        """A pose of the model's frame in the task's."""
+        """A pose of the model's frame in the task's frame."""
         x, y = (value * self.scale + o for value, o in zip((pose.x, pose.y), self.origin, strict=True))
         return Pose(x, y, pose.z + self._lowered(item), pose.yaw)
 
     # The text ---------------------------------------------------------------------------------------------
 
-    def _moved(self, rectangle: Sequence[float]) -> str:
+    def _rectangle(self, rectangle: Sequence[float]) -> str:
+        """A rectangle (x0, x1, y0, y1) of the task in the model's frame."""
         x0, x1, y0, y1 = rectangle
         (ox, oy), s = self.origin, self.scale
-        return _rectangle((x0 - ox) / s, (x1 - ox) / s, (y0 - oy) / s, (y1 - oy) / s)
+        return f" x{_plan((x0 - ox) / s)} x{_plan((x1 - ox) / s)} y{_plan((y0 - oy) / s)} y{_plan((y1 - oy) / s)}"
 
     def _opening_line(self, opening: Opening) -> str:
-        """The rectangle that an opening wants free: a door's swing, the strip before a window and its sill."""
+        """The rectangle that an opening needs free: the swing of a door, or the strip before a window and its sill."""
         corners = np.asarray(self.task.room.floor, float)
         a, b = corners[opening.wall], corners[(opening.wall + 1) % len(corners)]
         along = (b - a) / np.linalg.norm(b - a)
@@ -202,10 +202,10 @@ class CompactEncoding:
         points = np.array([start, end, start + inward * depth, end + inward * depth])
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
         sill = "" if door else f" z{_height(opening.sill)}"
-        return f"{opening.kind}{self._moved((x0, x1, y0, y1))}{sill}\n"
+        return f"{opening.kind}{self._rectangle((x0, x1, y0, y1))}{sill}\n"
 
     def _wall_words(self, wall: int) -> str:
-        """A wall by its side of the room and its place: `south wall y0.00`."""
+        """A wall by its side of the room and its coordinate: `south wall y0.00`."""
         corners = np.asarray(self.task.room.floor, float)
         a, b = corners[wall], corners[(wall + 1) % len(corners)]
         outward = (b[1] - a[1], a[0] - b[0])
@@ -232,7 +232,7 @@ class CompactEncoding:
             parts.append(" (covering)")
         if item.locked and item.pose is not None:
             pose = self.to_model(item, item.pose)
-            width, depth = stood_extents(item.size, item.pose.yaw)
+            width, depth = rotated_extents(item.size, item.pose.yaw)
             parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
         for relation in self.task.relations:
             if relation.subject == item.id and (target := self.target_name(relation.object)):
@@ -242,17 +242,17 @@ class CompactEncoding:
         return "".join(parts)
 
     def words(self) -> list[str]:
-        """The words of the prompt that the model knows, in order."""
+        """The words of the task's prompt that have a token, in order."""
         known = set(v.WORDS)
-        return [w for w in re.findall(r"[a-z]+", self.task.prompt.lower()) if w in known][:MOST_WORDS]
+        return [w for w in re.findall(r"[a-z]+", self.task.prompt.lower()) if w in known][:MAX_WORDS]
 
-    def question(self) -> str:
-        """The whole first message."""
+    def prompt_text(self) -> str:
+        """The text of the first message."""
         room: Room = self.task.room
         kind = room.type if room.type in ROOM_TYPES else "room"
         size = np.ptp(np.asarray(room.floor, float), axis=0) / self.scale
         lines = [f"{kind}:{_plan_size(size[0], size[1])} h{_height(room.height)}\n"]
-        lines += [f"notch{self._moved(n)}\n" for n in notches(room.floor)]
+        lines += [f"notch{self._rectangle(n)}\n" for n in notches(room.floor)]
         lines += [self._opening_line(o) for o in room.openings]
         words = self.words()
         if words:
@@ -261,7 +261,7 @@ class CompactEncoding:
         return "".join(lines)
 
     def answer_text(self, poses: dict[str, Pose]) -> str:
-        """An answer that gives these poses (of the task), in placing order: what the model is taught to say."""
+        """The answer that gives these poses of the task by item id, in placing order; the model is trained on it."""
         entries = []
         for item_id, name in self.names.items():
             if item_id not in poses:
@@ -270,7 +270,8 @@ class CompactEncoding:
             pose = self.to_model(item, poses[item_id])
             yaw = round(pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
             ex, ey = (
-                rounded_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH) for extent in stood_extents(item.size, yaw)
+                rounded_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH)
+                for extent in rotated_extents(item.size, yaw)
             )
             entries.append(
                 f'{name}","yaw":{yaw},"ex":{ex},"ey":{ey},"x":{_plan(pose.x)},"y":{_plan(pose.y)},"z":{_height(pose.z)}}}'
@@ -279,10 +280,10 @@ class CompactEncoding:
             return v.EMPTY_ANSWER
         return v.OPEN_ANSWER + v.NEXT_ITEM.join(entries) + v.CLOSE_ANSWER
 
-    def report(self, evidence: dict) -> str:
+    def feedback_text(self, evidence: dict) -> str:
         """The fault lines of an evidence object, about the items that the conversation names."""
         lines = [line for fault in faults_from_json(evidence) for line in fault.compact_lines(self)]
-        return "".join(lines[:MOST_FAULTS]) or "no faults\n"
+        return "".join(lines[:MAX_FAULTS]) or "no faults\n"
 
     def item_name(self, item_id: str) -> str | None:
         return self.names.get(item_id)
@@ -291,7 +292,7 @@ class CompactEncoding:
         return {opening.id: opening.kind for opening in self.task.room.openings}[opening_id]
 
     def amount(self, metres: float) -> str:
-        return f" m{_near(max(metres, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
+        return f" m{_rounded(max(metres, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
 
 
 class CompactFormat:
@@ -300,7 +301,7 @@ class CompactFormat:
     name = "compact"
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
-        return (Message("user", CompactEncoding(task).question(), tuple(images)),)
+        return (Message("user", CompactEncoding(task).prompt_text(), tuple(images)),)
 
     def answer_text(self, task: Task, layout: Layout) -> str:
         return CompactEncoding(task).answer_text(
@@ -308,18 +309,18 @@ class CompactFormat:
         )
 
     def draw_images(self, task: Task, layout: Layout) -> tuple[bytes, ...]:
-        """One small top view, drawn without a render."""
+        """One small top view, drawn from boxes without a renderer."""
         return (compact_top_view(task, layout),)
 
     def feedback(self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = ()) -> Message:
-        return Message("user", CompactEncoding(task).report(score["evidence"]), tuple(images))
+        return Message("user", CompactEncoding(task).feedback_text(score["evidence"]), tuple(images))
 
     def correction(self, task: Task, problems: Sequence[str]) -> Message:
-        """The question once more: the model has no words for problems of form, which its grammar rules out."""
-        return Message("user", CompactEncoding(task).question())
+        """The first message again: the model's grammar rules out problems of form, so it has no words for them."""
+        return Message("user", CompactEncoding(task).prompt_text())
 
     def read(self, text: str, task: Task, previous: Layout | None = None) -> Answer:
-        """As `read_answer`, with the task's own ids, frame and untouched poses put back."""
+        """Parse as `read_answer` does, then return to the task's ids, frame and the exact poses that did not change."""
         compact = CompactEncoding(task)
         before = None
         if previous is not None:

@@ -1,7 +1,7 @@
-"""What a model reads: the full format of a task, of each turn's feedback, and of answers that cannot be used.
+"""The interface of prompt formats, and the full format for pretrained models; `compact.py` has the embedded model's.
 
-`episode` builds its conversations through the `PromptFormat` protocol; `compact.py` has the terse form for the embedded
-model. Texts depend on their arguments alone, byte for byte, so that a record can be replayed.
+`episode` builds its conversations through `PromptFormat`. Texts depend on their arguments alone, byte for byte, so that
+a recorded conversation can be replayed.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class PromptFormat(Protocol):
         ...
 
     def feedback(self, task: Task, layout: Layout, score: dict[str, Any], images: Sequence[bytes] = ()) -> Message:
-        """The message after a usable answer. `score` is a score object of DESIGN section 4."""
+        """The message after a usable answer. `score` is the JSON of a `Score`."""
         ...
 
     def correction(self, task: Task, problems: Sequence[str]) -> Message:
@@ -81,16 +81,16 @@ class PromptFormat(Protocol):
         ...
 
     def draw_images(self, task: Task, layout: Layout) -> tuple[bytes, ...] | None:
-        """PNG pictures of a layout that this format draws itself; None when it shows renders."""
+        """PNG images of a layout that this format draws itself; None where it uses renders."""
         ...
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
-        """The answer in a model's text."""
+        """Parse a model's answer; `previous` is the layout that it changes, None before anything is placed."""
         ...
 
 
 class FullFormat:
-    """The format for pretrained models. Without `text`, feedback is left to the pictures (for ablations)."""
+    """The format for pretrained models. Without `text` the feedback consists of images alone (for ablations)."""
 
     def __init__(self, text: bool = True):
         self._text = text
@@ -99,8 +99,8 @@ class FullFormat:
         """System text and the user text of turn 1; `images` show the room before anything is placed."""
         room = task.room
         lines = [
-            f"Asked for: {_words(task.prompt) or 'nothing in particular'}",
-            f"Room: {_words(room.type)}, {_metres(room.height)} m high",
+            f"Asked for: {_one_line(task.prompt) or 'nothing in particular'}",
+            f"Room: {_one_line(room.type)}, {_metres(room.height)} m high",
             "Floor corners (x, y), counter-clockwise: " + ", ".join(_point(corner) for corner in room.floor),
             "Walls:",
             *(_wall_line(room, k) for k in range(len(room.floor))),
@@ -110,22 +110,22 @@ class FullFormat:
         lines += ["Items to place:", *(_item_line(item) for item in task.movable)]
         if task.locked:
             lines += ["Locked items, which stay where they are:"]
-            told = [(item, item.pose) for item in prompt_items(task) if item.locked and item.pose]
-            lines += [f"{_item_line(item)}; at {_pose_words(pose)}" for item, pose in told]
-            if len(told) < len(task.locked):
-                lines.append(f"- and {len(task.locked) - len(told)} more, which are not listed")
+            listed = [(item, item.pose) for item in prompt_items(task) if item.locked and item.pose]
+            lines += [f"{_item_line(item)}; at {_pose_words(pose)}" for item, pose in listed]
+            if len(listed) < len(task.locked):
+                lines.append(f"- and {len(task.locked) - len(listed)} more, which are not listed")
         if task.relations:
             lines += ["Wishes to be met:", *(f"- {relation_sentence(relation)}" for relation in task.relations)]
         lines += _image_lines(images, "the room as it is now")
         return Message("system", SYSTEM), Message("user", "\n".join(lines), tuple(images))
 
     def feedback(self, task: Task, layout: Layout, score: dict[str, Any], images: Sequence[bytes] = ()) -> Message:
-        """Layout, score and one line for each fault; says that [] ends it when there is none."""
+        """Layout, score and one line for each fault; without faults it says that [] ends the episode."""
         lines: list[str] = []
         if self._text:
             terms = ", ".join(f"{name} {value:.2f}" for name, value in score["terms"].items() if value is not None)
             faults = [fault.sentence() for fault in faults_from_json(score["evidence"])]
-            lines += ["The layout now:", *_placement_lines(task, layout)]
+            lines += ["The layout now:", _placements(task, layout)]
             lines += [f"Score: {score['reward']:.2f} ({terms}; each 1 at best)."]
             lines += ["Faults:", *(f"- {line}" for line in faults)] if faults else ["Nothing is at fault."]
             ending = "List the items that move." if faults else "Answer with [] to end, or list items that move."
@@ -139,7 +139,7 @@ class FullFormat:
         return Message("user", "\n".join((*lines, "Answer again, in the form that was described.")))
 
     def answer_text(self, task: Task, layout: Layout) -> str:
-        return "<answer>" + "\n".join(_placement_lines(task, layout)) + "</answer>"
+        return f"<answer>{_placements(task, layout)}</answer>"
 
     def draw_images(self, task: Task, layout: Layout) -> None:
         return None
@@ -148,13 +148,13 @@ class FullFormat:
         return read_answer(text, task, previous)
 
 
-def _words(text: str) -> str:
-    """Free text on one line."""
+def _one_line(text: str) -> str:
+    """A free text with every run of white space as one space."""
     return " ".join(text.split())
 
 
 def _metres(value: float) -> str:
-    """At most three decimals, without trailing zeros."""
+    """A number with at most three decimals, without trailing zeros."""
     text = f"{value:.3f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
@@ -182,25 +182,25 @@ def _opening_line(room: Room, opening: Opening) -> str:
 def _item_line(item: Item) -> str:
     size = " x ".join(_metres(side) for side in item.size)
     covering = "; a covering, others may stand on it" if item.covering else ""
-    return f"- {item.id}: {_words(item.category)}, {size} m, {_MOUNTS[item.mount]}{covering}"
+    return f"- {item.id}: {_one_line(item.category)}, {size} m, {_MOUNTS[item.mount]}{covering}"
 
 
 def _pose_words(pose: Pose) -> str:
     return f"x {_metres(pose.x)}, y {_metres(pose.y)}, z {_metres(pose.z)}, yaw {_metres(pose.yaw)}"
 
 
-def _placement_lines(task: Task, layout: Layout) -> list[str]:
-    """The layout as the JSON list that an answer would write, an item a line."""
+def _placements(task: Task, layout: Layout) -> str:
+    """The JSON list of an answer that gives this layout, one item on each line."""
     lines = []
     for item in task.movable:
         if item.id in layout.poses:
             numbers = (f'"{key}": {_metres(value)}' for key, value in pose_to_json(layout.poses[item.id]).items())
             lines.append(f'{{"id": {json.dumps(item.id)}, {", ".join(numbers)}}}')
-    return ["[" + ",\n ".join(lines) + "]"]
+    return "[" + ",\n ".join(lines) + "]"
 
 
-def _image_lines(images: Sequence[bytes], shown: str) -> list[str]:
+def _image_lines(images: Sequence[bytes], subject: str) -> list[str]:
     if not images:
         return []
     kinds = "; ".join(f"{k}. {kind}" for k, kind in enumerate(IMAGES[: len(images)], 1))
-    return [f"Pictures of {shown}: {kinds}."]
+    return [f"Pictures of {subject}: {kinds}."]

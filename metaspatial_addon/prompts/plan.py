@@ -1,9 +1,9 @@
-"""A small plan of a layout, drawn from boxes by numpy alone in about a millisecond.
+"""A small top view of a layout, drawn from boxes by numpy alone in about a millisecond.
 
-This is the picture that the embedded model sees, and training draws it by the million. One pixel is always
-the same length (8 m to 112 px), the room's bounding box starts at the lower left corner, and a room longer
-than 8 m is scaled down as a whole. Colours stand for classes of furniture (`core/furniture.py`); the white bar
-is an item's front. The annotated top view of people and larger models is `blender/rendering/annotate.py`.
+The embedded model sees this image, and training draws millions of them. A pixel has always the same length (112 pixels
+for 8 m), the room's bounding box begins at the lower left corner, and a room longer than 8 m is scaled down to fit.
+Colours stand for the classes of `core/furniture.py`; a white bar is an item's front. The annotated top view for people
+and larger models is that of `blender/rendering/annotate.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..core.task import Item, Layout, Opening, Pose, Room, Task
 from .png import write_png
 
 PLAN_METRES = 8.0
-"""Length that fills the picture; rooms longer than that are scaled down to fit."""
+"""Metres that fill the image; longer rooms are scaled down to fit."""
 
 CLASS_COLOURS = {name: row.colour for name, row in FURNITURE.classes.items()}
 
@@ -33,24 +33,24 @@ _HANGING = (120, 60, 200)
 
 
 def drawing_order(item: Item, pose: Pose) -> tuple[int, float]:
-    """Sorts items from the lowest to the highest as seen from above: coverings first, by their tops then."""
+    """Sort key from the lowest item to the highest as seen from above: coverings, the others by their tops, ceiling."""
     return (0 if item.covering else 2 if item.mount == "ceiling" else 1, pose.z + item.size[2])
 
 
 def compact_top_view(task: Task, layout: Layout, pixels: int = 112) -> bytes:
-    """PNG of the plan, `pixels` wide and high, +x to the right and +y up. Items without a pose are not drawn."""
-    sheet = _Sheet(task.room, pixels)
-    sheet.draw_room(task.room)
+    """PNG of the top view, `pixels` wide and high, +x to the right and +y up. Items without a pose are not drawn."""
+    canvas = _PlanCanvas(task.room, pixels)
+    canvas.draw_room(task.room)
     poses = layout.everywhere(task)
     items = ((item, poses[item.id]) for item in task.items if item.id in poses)
     placed = sorted(items, key=lambda entry: drawing_order(*entry))
     for item, pose in placed:
-        sheet.draw_item(item, pose)
-    return write_png(sheet.pixels(), level=1)
+        canvas.draw_item(item, pose)
+    return write_png(canvas.pixels(), level=1)
 
 
-class _Sheet:
-    """(N, N, 3) float pixels with the plan's scale; every shape is drawn within a window around it."""
+class _PlanCanvas:
+    """(N, N, 3) float pixels in the scale of the room; each shape is drawn within a window around it."""
 
     def __init__(self, room: Room, size: int):
         floor = np.asarray(room.floor, dtype=float)
@@ -90,8 +90,8 @@ class _Sheet:
 
     def draw_item(self, item: Item, pose: Pose) -> None:
         width, depth, _ = item.size
-        turn = math.radians(pose.yaw)
-        along = np.array([math.cos(turn), math.sin(turn)])
+        angle = math.radians(pose.yaw)
+        along = np.array([math.cos(angle), math.sin(angle)])
         back = np.array([-along[1], along[0]])
         centre = (np.array([pose.x, pose.y]) - self.origin) * self.scale
         half_width, half_depth = 0.5 * width * self.scale, 0.5 * depth * self.scale
@@ -148,7 +148,7 @@ class _Sheet:
         _blend(part, np.clip(half_width - off + 0.5, 0, 1), colour)
 
     def _window(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """The pixels between two corners, and their centres' x (1, W) and y (H, 1); None outside the picture."""
+        """The pixels between two corners, and their centres' x (1, W) and y (H, 1); None outside the image."""
         x0, y0 = (min(max(math.floor(c), 0), self.size) for c in low)
         x1, y1 = (min(max(math.ceil(c), 0), self.size) for c in high)
         if x1 <= x0 or y1 <= y0:

@@ -1,6 +1,6 @@
-"""PNG pictures in memory, written and read with zlib and numpy alone: no metadata, the same bytes every time.
+"""PNG images in memory, written and read with zlib and numpy alone: without metadata, the same bytes every time.
 
-`plan.py`, the renderer, contact sheets and the embedded model all pass pictures around as PNG bytes.
+`plan.py`, the renderer, contact sheets and the embedded model exchange images as PNG bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def write_png(pixels: np.ndarray, level: int = 6) -> bytes:
     height, width, _ = pixels.shape
     rows = np.empty((height, 1 + 3 * width), np.uint8)
     flat = np.ascontiguousarray(pixels).reshape(height, 3 * width)
-    # Each row as its difference from the one above: what is flat becomes zeros, and reading is one cumsum.
+    # Filter "up": each row as its difference from the one above. Even areas become zeros, and reading is one cumsum.
     rows[:, 0] = _UP
     rows[0, 1:] = flat[0]
     np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
@@ -36,9 +36,9 @@ def write_png(pixels: np.ndarray, level: int = 6) -> bytes:
 
 
 def read_png(data: bytes, source: object = "picture") -> np.ndarray:
-    """(H, W, 3) uint8 pixels of an 8-bit grey, RGB or RGBA picture that is not interlaced; alpha is dropped.
+    """(H, W, 3) uint8 pixels of an 8-bit grey, RGB or RGBA image that is not interlaced; alpha is dropped.
 
-    Raises InputError, its message opened by `source`.
+    Raises InputError, whose message begins with `source`.
     """
     try:
         return _read(data)
@@ -66,14 +66,14 @@ def _read(data: bytes) -> np.ndarray:
     height, width, channels = shape
     rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + width * channels)
     filters, rows = rows[:, 0], rows[:, 1:]
-    ours = np.all(filters == _UP)
-    rows = np.cumsum(rows, axis=0, dtype=np.uint8) if ours else _unfilter(filters, rows, channels)
+    only_up = np.all(filters == _UP)
+    rows = np.cumsum(rows, axis=0, dtype=np.uint8) if only_up else _unfilter(filters, rows, channels)
     pixels = rows.reshape(shape)
     return pixels[:, :, :3].copy() if channels >= 3 else np.repeat(pixels[:, :, :1], 3, axis=2)
 
 
 def _unfilter(filters: np.ndarray, rows: np.ndarray, step: int) -> np.ndarray:
-    """Rows of a picture by another writer, which chooses a filter for each row."""
+    """The (H, W * channels) bytes of rows with a filter each, as other writers make them; `step` bytes a pixel."""
     out = np.zeros_like(rows)
     above = np.zeros(rows.shape[1], np.uint8)
     for k, (kind, row) in enumerate(zip(filters, rows, strict=True)):
@@ -92,7 +92,7 @@ def _unfilter(filters: np.ndarray, rows: np.ndarray, step: int) -> np.ndarray:
 
 
 def _predicted(kind: int, row: list[int], above: list[int], step: int) -> list[int]:
-    """One row of filter 3 (average) or 4 (Paeth), whose every byte depends on the one before."""
+    """One row of filter 3 (average) or 4 (Paeth), where each byte depends on the one before."""
     out: list[int] = []
     for k, value in enumerate(row):
         left, corner = (out[k - step], above[k - step]) if k >= step else (0, 0)

@@ -1,6 +1,6 @@
-"""Which items a question tells: all that move, and not more of the locked ones than a model can take in.
+"""The items that a prompt lists: all that are not locked, and a limited number of locked ones.
 
-An artist's scene may hold hundreds of objects that stay. All of them count in physics and show in the pictures.
+A scene may hold hundreds of locked objects. All of them count in physics and are visible in the images.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 from ..core.task import Item, Task
 
 MAX_LOCKED_IN_PROMPT = 24
-"""Locked items that a question tells at most."""
+"""Most locked items that a prompt lists."""
 
 
 def prompt_items(task: Task) -> tuple[Item, ...]:
-    """The items in the task's order: locked ones that a relation names first, then what stands on the floor, the
-    largest footprints first, then what stands on other items or hangs, then coverings."""
+    """The listed items in the task's order.
+
+    Of more locked items than MAX_LOCKED_IN_PROMPT those are listed that a relation names, then those on the floor with
+    the largest footprints, then items on other items, walls or the ceiling, then coverings.
+    """
     locked = task.locked
     if len(locked) <= MAX_LOCKED_IN_PROMPT:
         return task.items

@@ -1,8 +1,8 @@
-"""The words of the embedded model: every token that a compact conversation is made of.
+"""The vocabulary of the embedded model: every token of a compact conversation.
 
-A coordinate with its field is one token, since on a small machine every token costs. The text of a token
-is what it stands for in the conversation, so joining tokens gives the text, and matching the longest token
-first gives them back. The order of the list is the numbering of a trained model: append, never reorder.
+A coordinate together with its field is one token, since each token costs time. Joining the texts of tokens gives the
+conversation, and matching the longest token first gives the tokens back. The order of the list is the numbering of
+trained models: append, never reorder.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ WORDS = FURNITURE_WORDS + PLACE_WORDS
 
 
 def steps(least: float, most: float, step: float) -> list[str]:
-    """The numbers of a range as they are written, two decimals."""
+    """The multiples of `step` from `least` to `most` with two decimals."""
     return [f"{k * step:.2f}" for k in range(round(least / step), round(most / step) + 1)]
 
 
@@ -215,9 +215,9 @@ LONGEST_TOKEN = max(map(len, TOKENS))
 
 
 def encode(text: str) -> list[int]:
-    """Token ids of a compact text: the longest token that fits, again and again. Linear in its length.
+    """Token ids of a compact text, matching the longest token at each place in linear time.
 
-    Raises ValueError where no token fits.
+    Raises ValueError where no token matches.
     """
     ids, at = [], 0
     while at < len(text):

@@ -142,7 +142,7 @@ def test_compact_lines_are_in_the_words_of_the_vocabulary() -> None:
         ),
         (RelationScore("desk", "against", "wall", 0.0),),
     )
-    report = CompactEncoding(TASK).report(evidence.to_json())
+    report = CompactEncoding(TASK).feedback_text(evidence.to_json())
     assert len(report.splitlines()) == 8
     assert vocabulary.decode(vocabulary.encode(report)) == report
 
@@ -181,6 +181,8 @@ def test_a_new_kind_reaches_all_that_iterates_over_faults(monkeypatch: pytest.Mo
     assert written["evidence"]["cramped"] == [{"item": "desk", "need": "sit", "wanted": 0.75, "has": 0.4}]
     assert faults_from_json(written["evidence"]) == evidence.faults()
     assert "- desk has 0.40 m to sit and needs 0.75 m\n" in FullFormat().feedback(TASK, LAYOUT, written).text
-    assert CompactEncoding(TASK).report(written["evidence"]) == "dining_chair_1 falls\n"  # it has no tokens for it
+    assert (
+        CompactEncoding(TASK).feedback_text(written["evidence"]) == "dining_chair_1 falls\n"
+    )  # it has no tokens for it
     assert fault_changes(evidence, Evidence()) == (["chair unstable", "desk cramped: sit"], [])
     assert [item.id for item in lock_faultless_items(TASK, LAYOUT, Evidence((cramped,))).movable] == ["desk"]

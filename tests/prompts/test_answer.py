@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
-from metaspatial_addon.prompts.answer import SLIP, read_answer
+from metaspatial_addon.prompts.answer import TOLERATED, read_answer
 
 ROOM = Room("study", ((0, 0), (4, 0), (4, 4), (0, 4)), 2.5)
 TASK = Task(
@@ -79,14 +79,14 @@ def test_the_example_of_the_design_with_extra_keys():
 def test_fences_are_read_at_a_small_price(block):
     inner = json.dumps([entry(i) for i in IDS])
     answer = read_answer(f"<answer>{block.replace('{}', inner)}</answer>", TASK)
-    assert (answer.status, answer.grade) == ("ok", SLIP)
+    assert (answer.status, answer.grade) == ("ok", TOLERATED)
     assert answer.problems == ("Write the list without a code fence.",)
 
 
 def test_trailing_commas_are_read_at_a_small_price_and_commas_in_texts_stay():
     inner = json.dumps([entry(i, note='a,] b,} \\"c,]') for i in IDS]).replace("}", ", }")
     answer = read_answer(f"<answer>{inner[:-1]} ,\n]</answer>", TASK)
-    assert (answer.status, answer.grade) == ("ok", SLIP)
+    assert (answer.status, answer.grade) == ("ok", TOLERATED)
     assert answer.layout.poses["lamp_1"] == Pose(1.5, 2.0, 0.0, 270.0)
 
 
@@ -94,7 +94,7 @@ def test_slips_add_up_and_stay_above_the_best_unusable_answer():
     inner = json.dumps([entry(i) for i in IDS])[:-1] + ",]"
     answer = read_answer(f"<answer>[]</answer><ANSWER>```{inner}```</ANSWER>", TASK)
     assert answer.status == "ok"
-    assert answer.grade == pytest.approx(SLIP**3)
+    assert answer.grade == pytest.approx(TOLERATED**3)
     nearly = read_answer(text(*(entry(i) for i in (*IDS, "bed_1"))), TASK)
     assert answer.grade > 0.8 > nearly.grade
 
@@ -110,7 +110,7 @@ def test_of_several_blocks_the_last_complete_one_counts():
 
 def test_a_block_without_its_end_is_read_to_the_end():
     answer = read_answer(ALL.removesuffix("</answer>"), TASK)
-    assert (answer.status, answer.grade) == ("ok", SLIP)
+    assert (answer.status, answer.grade) == ("ok", TOLERATED)
     assert read_answer(ALL[:-30], TASK).grade == 0.1  # cut off within the list
 
 

@@ -37,7 +37,7 @@ def test_the_teachers_layout_survives_the_way_there_and_back(index):
 def test_every_text_is_made_of_known_tokens(index):
     task, layout = make_task("validation", 11, index)
     compact = CompactEncoding(task)
-    for text in (compact.question(), compact.answer_text(dict(layout.poses))):
+    for text in (compact.prompt_text(), compact.answer_text(dict(layout.poses))):
         assert v.decode(v.encode(text)) == text
 
 
@@ -69,7 +69,7 @@ def test_a_room_beyond_the_models_reach_is_scaled_and_its_answer_scaled_back():
     task = odd_task(scale=4.0)  # 16 m x 12 m
     compact = CompactEncoding(task)
     assert compact.scale == 2.0
-    assert compact.question().startswith("room: w8.00 d6.00 h2.63\n")
+    assert compact.prompt_text().startswith("room: w8.00 d6.00 h2.63\n")
     poses = {item.id: Pose(2.0 + 8.0, -1.0 + 4.0, 0.0, 0.0) for item in task.items}
     assert FORMAT.read(compact.answer_text(poses), task).layout.poses == poses
 
@@ -117,7 +117,7 @@ def test_more_of_a_kind_than_there_are_numbers_still_have_names_of_their_own():
     task = dataclasses.replace(odd_task(), items=items)
     names = CompactEncoding(task).names
     assert len(set(names.values())) == 30
-    v.encode(CompactEncoding(task).question())
+    v.encode(CompactEncoding(task).prompt_text())
 
 
 @given(st.integers(0, 10_000))
@@ -138,7 +138,7 @@ def test_a_slanted_wall_is_approximated():
 def test_a_lamp_hangs_from_a_ceiling_beyond_the_models_reach():
     task = dataclasses.replace(odd_task(), items=(Item("lamp", "ceiling lamp", (0.5, 0.5, 0.2), "ceiling"),))
     task = dataclasses.replace(task, room=dataclasses.replace(task.room, height=3.5))
-    assert " (ceiling) z2.80 w0.50" in CompactEncoding(task).question()
+    assert " (ceiling) z2.80 w0.50" in CompactEncoding(task).prompt_text()
     poses = {"lamp": Pose(4.0, 0.5, 3.3, 0.0)}
     read = FORMAT.read(CompactEncoding(task).answer_text(poses), task)
     assert read.layout.poses["lamp"].z == pytest.approx(3.3)
@@ -157,11 +157,11 @@ def test_faults_are_told_in_the_models_names():
         ),
         relations=(RelationScore("Bett", "against", "wall_0", 0.1), RelationScore("Bett", "against", "wall", 0.9)),
     )
-    assert CompactEncoding(task).report(evidence.to_json()) == (
+    assert CompactEncoding(task).feedback_text(evidence.to_json()) == (
         "single_bed_1 overlaps sofa_1 m0.25\nthing_1 outside m0.10\nsingle_bed_1 falls\n"
         "single_bed_1 blocks door\nsingle_bed_1 not >against south wall y0.00\n"
     )
-    assert CompactEncoding(task).report(Evidence().to_json()) == "no faults\n"
+    assert CompactEncoding(task).feedback_text(Evidence().to_json()) == "no faults\n"
 
 
 def crowded(locked: int) -> Task:
@@ -178,13 +178,13 @@ def crowded(locked: int) -> Task:
 
 def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_told():
     compact = CompactEncoding(crowded(480))
-    question = compact.question()
+    question = compact.prompt_text()
     assert question.count("(fixed)") == MAX_LOCKED_IN_PROMPT and v.decode(v.encode(question)) == question
     assert ">next_to bookcase_1" in question and "covering" not in question
     told = set(compact.names) - {item.id for item in odd_task().items}
     assert told == {"shelf", *(f"box{k}" for k in range(480 - MAX_LOCKED_IN_PROMPT + 1, 480))}
     few = CompactEncoding(crowded(MAX_LOCKED_IN_PROMPT - 2))
-    assert few.question().count("(fixed)") == MAX_LOCKED_IN_PROMPT and "covering" in few.question()
+    assert few.prompt_text().count("(fixed)") == MAX_LOCKED_IN_PROMPT and "covering" in few.prompt_text()
 
 
 def test_faults_with_items_that_were_not_told_are_told_as_no_room():
@@ -193,7 +193,7 @@ def test_faults_with_items_that_were_not_told_are_told_as_no_room():
         (Overlap("Bett", "box0", 0.1), Overlap("Bett", "box479", 0.1)),
         relations=(RelationScore("Bett", "near", "box1", 0.0), RelationScore("box1", "near", "Bett", 0.0)),
     )
-    assert CompactEncoding(task).report(evidence.to_json()) == (
+    assert CompactEncoding(task).feedback_text(evidence.to_json()) == (
         f"single_bed_1 outside m0.10\nsingle_bed_1 overlaps {CompactEncoding(task).names['box479']} m0.10\n"
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.conversation import Conversation
 from ...prompts import vocabulary as v
-from ...prompts.compact import rounded_up, stood_extents
+from ...prompts.compact import rotated_extents, rounded_up
 
 _ROOM = re.compile(r"^[a-z' ]+: w([\d.]+) d([\d.]+) h([\d.]+)\n")
 _ITEM = re.compile(r"^(\w+?)(_\d+)( .*)? w([\d.]+) d([\d.]+) h[\d.]+$", re.MULTILINE)
@@ -111,7 +111,7 @@ class AnswerGrammar:
 
     def _extents(self, name: str, yaw: int) -> tuple[str, str]:
         """The extents along x and y as they are written, for a box turned by `yaw` degrees."""
-        ex, ey = stood_extents(self.asked.sizes[name], yaw)
+        ex, ey = rotated_extents(self.asked.sizes[name], yaw)
         return rounded_up(ex, v.PLAN_STEP, v.EXTENT_REACH), rounded_up(ey, v.PLAN_STEP, v.EXTENT_REACH)
 
 
