@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 DRAWN = [make_task("validation", 21, index) for index in range(150)]
 
 
-def test_the_teachers_layouts_are_free_of_faults():
+def test_generated_layouts_have_no_faults():
     for task, layout in DRAWN:
         assert not any(faults(task, layout).values()), task.id
 

@@ -90,7 +90,7 @@ def test_trailing_commas_are_read_at_a_small_price_and_commas_in_texts_stay():
     assert answer.layout.poses["lamp_1"] == Pose(1.5, 2.0, 0.0, 270.0)
 
 
-def test_slips_add_up_and_stay_above_the_best_unusable_answer():
+def test_format_errors_add_up_and_stay_above_the_best_unusable_answer():
     inner = json.dumps([entry(i) for i in IDS])[:-1] + ",]"
     answer = read_answer(f"<answer>[]</answer><ANSWER>```{inner}```</ANSWER>", TASK)
     assert answer.status == "ok"

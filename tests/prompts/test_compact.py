@@ -22,7 +22,7 @@ FORMAT = CompactFormat()
 
 
 @pytest.mark.parametrize("index", range(12))
-def test_the_teachers_layout_survives_the_way_there_and_back(index):
+def test_a_generated_layout_survives_encoding_and_parsing(index):
     task, layout = make_task("train", 11, index)
     text = CompactEncoding(task).answer_text(dict(layout.poses))
     answer = FORMAT.read(text, task)
@@ -144,7 +144,7 @@ def test_a_lamp_hangs_from_a_ceiling_beyond_the_models_reach():
     assert read.layout.poses["lamp"].z == pytest.approx(3.3)
 
 
-def test_faults_are_told_in_the_models_names():
+def test_faults_are_listed_by_the_models_names():
     opening = Opening("entrance", "door", 0, 0.5, 0.9, 0.0, 2.0)
     task = odd_task()
     task = dataclasses.replace(task, room=dataclasses.replace(task.room, openings=(opening,)))
@@ -165,29 +165,29 @@ def test_faults_are_told_in_the_models_names():
 
 
 def crowded(locked: int) -> Task:
-    """Three items to place among many that stand: a shelf that a relation names, small things, and a rug."""
+    """Three items to place among many locked ones: a shelf that a relation names, small boxes, and a rug."""
     task = odd_task()
-    things = tuple(
+    boxes = tuple(
         Item(f"box{k}", "box", (0.1 + 0.001 * k, 0.1, 0.1), locked=True, pose=Pose(3, 0, 0, 0)) for k in range(locked)
     )
     shelf = Item("shelf", "bookcase", (0.05, 0.05, 1.0), locked=True, pose=Pose(2.5, 1.5))
     rug = Item("rug", "rug", (3, 2, 0.01), covering=True, locked=True, pose=Pose(3, 0.5))
     related = (Relation("Bett", "next_to", "shelf"),)
-    return dataclasses.replace(task, items=(*task.items, rug, *things, shelf), relations=related)
+    return dataclasses.replace(task, items=(*task.items, rug, *boxes, shelf), relations=related)
 
 
-def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_told():
+def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_listed():
     compact = CompactEncoding(crowded(480))
     question = compact.prompt_text()
     assert question.count("(fixed)") == MAX_LOCKED_IN_PROMPT and v.decode(v.encode(question)) == question
     assert ">next_to bookcase_1" in question and "covering" not in question
-    told = set(compact.names) - {item.id for item in odd_task().items}
-    assert told == {"shelf", *(f"box{k}" for k in range(480 - MAX_LOCKED_IN_PROMPT + 1, 480))}
+    listed = set(compact.names) - {item.id for item in odd_task().items}
+    assert listed == {"shelf", *(f"box{k}" for k in range(480 - MAX_LOCKED_IN_PROMPT + 1, 480))}
     few = CompactEncoding(crowded(MAX_LOCKED_IN_PROMPT - 2))
     assert few.prompt_text().count("(fixed)") == MAX_LOCKED_IN_PROMPT and "covering" in few.prompt_text()
 
 
-def test_faults_with_items_that_were_not_told_are_told_as_no_room():
+def test_an_overlap_with_an_item_that_is_not_listed_counts_as_outside():
     task = crowded(480)
     evidence = Evidence(
         (Overlap("Bett", "box0", 0.1), Overlap("Bett", "box479", 0.1)),

@@ -1,4 +1,4 @@
-"""The full rendering: everything a model needs is said, in the same bytes every time."""
+"""The full format: everything that a model needs, in the same bytes every time."""
 
 from __future__ import annotations
 
@@ -110,14 +110,14 @@ def test_the_layout_in_the_feedback_can_be_answered_as_it_is():
     assert read_answer(f"<answer>{written}</answer>", TASK).layout == LAYOUT
 
 
-def test_a_clean_layout_is_told_how_to_end():
+def test_feedback_without_faults_says_how_to_end():
     clean = {"reward": 1.0, "terms": {"format": 1}, "evidence": Evidence().to_json()}
     text = FULL.feedback(TASK, LAYOUT, clean).text
     assert "Nothing is at fault." in text
     assert "[] to end" in text
 
 
-def test_feedback_without_text_leaves_it_to_the_pictures():
+def test_feedback_without_text_leaves_it_to_the_images():
     text = FullFormat(text=False).feedback(TASK, LAYOUT, SCORE, [b"top"]).text
     assert "overlaps" not in text and "Score" not in text and "bed_1" not in text
     assert "[]" in text and "1. a top view" in text

@@ -23,17 +23,17 @@ def drawn(*placed: tuple[Item, Pose], room: Room = ROOM, pixels: int = 112) -> n
     return read_png(compact_top_view(some_task, Layout("t", {i.id: p for i, p in placed}), pixels)).astype(int)
 
 
-def at(picture: np.ndarray, x: float, y: float, per_metre: float = PER_METRE) -> tuple[int, ...]:
-    return tuple(picture[int(picture.shape[0] - y * per_metre), int(x * per_metre)])
+def at(image: np.ndarray, x: float, y: float, per_metre: float = PER_METRE) -> tuple[int, ...]:
+    return tuple(image[int(image.shape[0] - y * per_metre), int(x * per_metre)])
 
 
 def test_a_metre_is_fourteen_pixels_from_the_lower_left_corner():
     box = Item("bed_1", "double bed", (2.0, 1.0, 0.5))
-    picture = drawn((box, Pose(2.5, 2.5)))
-    assert picture.shape == (112, 112, 3)
+    image = drawn((box, Pose(2.5, 2.5)))
+    assert image.shape == (112, 112, 3)
     for x, y, inside in ((2.5, 2.7, True), (1.6, 2.8, True), (1.4, 2.5, False), (3.6, 2.5, False), (2.5, 3.2, False)):
-        assert (at(picture, x, y) == CLASS_COLOURS["bed"]) == inside, (x, y)
-    assert at(picture, 6, 6) == at(picture, 5.5, 1) != at(picture, 4.5, 3.5)
+        assert (at(image, x, y) == CLASS_COLOURS["bed"]) == inside, (x, y)
+    assert at(image, 6, 6) == at(image, 5.5, 1) != at(image, 4.5, 3.5)
 
 
 def test_where_a_room_lies_does_not_matter_and_a_long_one_is_scaled_down():
@@ -46,19 +46,19 @@ def test_where_a_room_lies_does_not_matter_and_a_long_one_is_scaled_down():
 
 @pytest.mark.parametrize("yaw", [0, 30, 90, 135, 180, 270])
 def test_the_front_is_white(yaw):
-    picture = drawn((Item("a", "sofa", (1.2, 1.0, 0.8)), Pose(2.5, 2.5, 0, yaw)))
+    image = drawn((Item("a", "sofa", (1.2, 1.0, 0.8)), Pose(2.5, 2.5, 0, yaw)))
     front = math.radians(yaw - 90)
     near, back = ((2.5 + d * math.cos(front), 2.5 + d * math.sin(front)) for d in (0.42, -0.3))
-    assert min(at(picture, *near)) > 200
-    assert at(picture, *back) == CLASS_COLOURS["seat"]
+    assert min(at(image, *near)) > 200
+    assert at(image, *back) == CLASS_COLOURS["seat"]
 
 
 def test_coverings_lie_below_and_ceiling_items_are_outlines():
     rug = Item("rug_1", "rug", (2.0, 2.0, 0.02), covering=True)
     table, lamp = Item("table_1", "coffee table", (1, 1, 0.4)), Item("lamp_1", "lamp", (0.6, 0.6, 0.3), "ceiling")
-    picture = drawn((table, Pose(2.5, 2.5)), (lamp, Pose(2.5, 2.5, 2.2)), (rug, Pose(2.5, 2.5)))
-    assert at(picture, 2.5, 2.55) == CLASS_COLOURS["table"]
-    assert at(picture, 1.7, 2.5) == CLASS_COLOURS["covering"]
+    image = drawn((table, Pose(2.5, 2.5)), (lamp, Pose(2.5, 2.5, 2.2)), (rug, Pose(2.5, 2.5)))
+    assert at(image, 2.5, 2.55) == CLASS_COLOURS["table"]
+    assert at(image, 1.7, 2.5) == CLASS_COLOURS["covering"]
 
 
 @pytest.mark.parametrize(
