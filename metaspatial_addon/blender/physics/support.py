@@ -1,14 +1,16 @@
-"""What holds each item: the floor, a top face, a wall or the ceiling."""
+"""What holds each item: the floor, the top of another item, a wall or the ceiling."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ...core.faults import Unsupported
+from ...core.footprint_index import FootprintIndex
 from ...core.polygon import distance_to_wall, wall
 from ...core.task import Room, Task
 from .body import Body
@@ -21,6 +23,12 @@ WALL_REACH = 0.05
 
 FACED = 0.9
 """Cosine of the angle between a wall item's front and the wall's inward normal above which its back faces the wall."""
+
+_ROUNDING = 1e-4
+"""Metres by which a ray's length may differ from the distance to the top of a bounding box: trees hold float32."""
+
+_CONTACT_ROUNDING = 1e-3
+"""Metres by which points of `CollisionShape.contacts`, which are rounded, may lie outside the bounding box."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +52,25 @@ def measure_support(bodies: Sequence[Body], task: Task) -> tuple[Support, ...]:
     """
     coverings = {item.id for item in task.items if item.covering}
     raised = {r.subject for r in task.relations if r.predicate in ("on", "inside") and r.object not in coverings}
-    return tuple(_support(body, bodies, task.room, raised) for body in bodies if not body.item.locked)
+    resting = _Resting(bodies)
+    supports = []
+    for body in bodies:
+        if body.item.locked:
+            continue
+        if body.item.mount == "wall":
+            supports.append(Support(body, _gap_to_wall(body, task.room)))
+        elif body.item.mount == "ceiling":
+            supports.append(Support(body, max(task.room.height - body.box.top, 0.0)))
+        elif body.item.mount == "floor" and body.item.id not in raised:
+            supports.append(resting.on_floor(body))
+        else:
+            supports.append(resting.on_anything(body))
+    return tuple(supports)
 
 
 def find_unsupported(supports: Sequence[Support]) -> tuple[Unsupported, ...]:
     """The items that nothing holds."""
     return tuple(Unsupported(s.body.item.id, round(s.gap, 4)) for s in supports if not s.holds)
-
-
-def _support(body: Body, bodies: Sequence[Body], room: Room, raised: Collection[str]) -> Support:
-    if body.item.mount == "wall":
-        return Support(body, _gap_to_wall(body, room))
-    if body.item.mount == "ceiling":
-        return Support(body, max(room.height - body.box.top, 0.0))
-    if body.item.mount == "floor" and body.item.id not in raised:
-        return _stand(body, bodies)
-    return _rest(body, bodies)
 
 
 def _gap_to_wall(body: Body, room: Room) -> float:
@@ -73,32 +84,63 @@ def _gap_to_wall(body: Body, room: Room) -> float:
     return min(gaps)
 
 
-def _stand(body: Body, bodies: Sequence[Body]) -> Support:
-    """The gap under a body that belongs on the floor. What does not lie there itself carries nothing."""
-    lower = [b for b in bodies if b.item.covering and b.item.mount == "floor" and b.box.z < body.box.z]
-    return _rest(body, [b for b in lower if _stand(b, lower).gap <= TOLERANCE])
+class _Resting:
+    """Measures what bodies rest on by rays down from their undersides, for all bodies of one layout."""
 
+    def __init__(self, bodies: Sequence[Body]):
+        self.bodies = bodies
 
-def _rest(body: Body, bodies: Sequence[Body]) -> Support:
-    """The gap under a body: rays go down from half its height over each point that it rests on.
+    @cached_property
+    def _index(self) -> FootprintIndex:
+        return FootprintIndex([body.box for body in self.bodies])
 
-    A face above the underside means that the body is sunk into something: that is an overlap, not a gap.
-    """
-    underside = body.box.z
-    gap = max(underside, 0.0)
-    if underside <= TOLERANCE:
-        return Support(body, gap)
-    points = body.to_room(body.shape.contacts)
-    points[:, 2] = underside + 0.5 * body.box.height
-    carriers = []
-    for other in bodies:
-        if other is body or other.box.z > points[0, 2]:
-            continue
-        best = min((_drop(p, other) for p in _over(points, other)), default=math.inf) - 0.5 * body.box.height
-        gap = min(gap, max(best, 0.0))
-        if best <= TOLERANCE:
-            carriers.append(other)
-    return Support(body, gap, tuple(carriers))
+    @cached_property
+    def _floor_coverings(self) -> set[str]:
+        """Ids of the coverings that lie on the floor, directly or on each other, found from the lowest upwards."""
+        lying: set[str] = set()
+        coverings = [body for body in self.bodies if body.item.covering and body.item.mount == "floor"]
+        for covering in sorted(coverings, key=lambda body: body.box.z):
+            if self._rest(covering, lying).gap <= TOLERANCE:
+                lying.add(covering.item.id)
+        return lying
+
+    def on_floor(self, body: Body) -> Support:
+        """The support of a body that belongs on the floor: nothing but the floor and coverings there carry it."""
+        return self._rest(body, self._floor_coverings)
+
+    def on_anything(self, body: Body) -> Support:
+        """The support of a body that any other may carry."""
+        return self._rest(body, None)
+
+    def _rest(self, body: Body, coverings: Collection[str] | None) -> Support:
+        """The gap under a body: rays go down from half its height over each point that it rests on.
+
+        `coverings`: the ids of what alone may carry it, where it begins lower than the body; None for anything.
+        A face above the underside means that the body is sunk into something: that is an overlap, not a gap.
+        """
+        underside = body.box.z
+        gap = max(underside, 0.0)
+        if underside <= TOLERANCE:
+            return Support(body, gap)
+        start = underside + 0.5 * body.box.height
+        near = [k for k in self._index.near(body.box, _CONTACT_ROUNDING) if self.bodies[k] is not body]
+        points = body.to_room(body.shape.contacts)
+        points[:, 2] = start
+        carriers = []
+        # From the highest top down: what ends further below than the gap found so far can neither carry nor narrow it.
+        for k in sorted(near, key=lambda k: -self.bodies[k].box.top):
+            other = self.bodies[k]
+            if underside - other.box.top > max(gap, TOLERANCE) + _ROUNDING:
+                break
+            if other.box.z > start:
+                continue
+            if coverings is not None and not (other.item.id in coverings and other.box.z < underside):
+                continue
+            drop = min((_drop(p, other) for p in _over(points, other)), default=math.inf) - 0.5 * body.box.height
+            gap = min(gap, max(drop, 0.0))
+            if drop <= TOLERANCE:
+                carriers.append(k)
+        return Support(body, gap, tuple(self.bodies[k] for k in sorted(carriers)))
 
 
 def _over(points: np.ndarray, body: Body) -> np.ndarray:

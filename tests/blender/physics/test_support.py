@@ -10,6 +10,7 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.physics.support import find_unsupported, measure_support
 from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task
 from tests.blender.physics import solids
+from tests.growth import growth
 
 ROOM = Room("room", ((0, 0), (6, 0), (6, 6), (3, 6), (3, 4), (0, 4)), 2.5)
 
@@ -121,6 +122,37 @@ def test_what_carries_an_item(stage):
         "vase": ["table"],
         "flower": ["vase"],
     }
+
+
+def tiled(stage, side):
+    """The supports of a chair on `side` x `side` loose tiles, which lie up to 3 mm above the floor."""
+    tile = solids.box(0.5, 0.5, 0.02)
+    tiles = {
+        f"tile_{i}_{j}": (tile, (0.5 * i, 0.5 * j, 0.0003 * ((7 * i + 3 * j) % 11)), "rug")
+        for i in range(side)
+        for j in range(side)
+    }
+    return supports(stage, **tiles, chair=(solids.box(0.5, 0.5, 0.9), (0.75, 0.75, 0.023), "floor"))
+
+
+def test_a_chair_stands_on_a_floor_of_loose_tiles(stage):
+    found = tiled(stage, 6)
+    assert all(support.holds for support in found.values())
+    assert {c.item.id for c in found["chair"].carriers} == {"tile_1_1", "tile_1_2", "tile_2_1", "tile_2_2"}
+
+
+def test_support_takes_time_in_proportion_to_the_coverings(stage):
+    """Each covering is measured once, however many lie below it."""
+    made = {}
+
+    def measure(count):
+        if count not in made:
+            tiled(stage, round(count**0.5))
+            made[count] = stage.task, stage.placed
+        task, bodies = made[count]
+        measure_support(bodies, task)
+
+    assert growth(measure, 100, factor=4) < 10
 
 
 def test_furniture_stands(stage):
