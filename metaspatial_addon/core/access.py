@@ -85,9 +85,11 @@ def measure_access(task: Task, layout: Layout) -> Access:
     boxes = {i: OrientedBox.of(items[i], pose) for i, pose in poses.items()}
     obstacles = {i: box for i, box in boxes.items() if _stands_in_the_way(items[i], box)}
     grid = _empty_room(task.room.floor)
-    free = grid.free.copy()
-    for box in obstacles.values():
-        grid.clear_around(free, box)
+    locked = {item.id for item in task.locked}
+    free = _free_around(task.room.floor, tuple(box for i, box in obstacles.items() if i in locked)).copy()
+    for item_id, box in obstacles.items():
+        if item_id not in locked:
+            grid.clear_around(free, box)
     areas = connected_areas(free)
     reached = _reached(grid, areas, task.room)
     total = np.count_nonzero(free)
@@ -203,6 +205,17 @@ def _empty_room(floor: tuple[Point, ...]) -> _Grid:
         grid.free[r, c] &= past * past + off * off >= (ROBOT - 1e-6) ** 2
     grid.free.setflags(write=False)
     return grid
+
+
+@lru_cache(maxsize=64)
+def _free_around(floor: tuple[Point, ...], locked: tuple[OrientedBox, ...]) -> np.ndarray:
+    """The free cells (R, C) bool of a room with its locked items: the same for all layouts of a task."""
+    grid = _empty_room(floor)
+    free = grid.free.copy()
+    for box in locked:
+        grid.clear_around(free, box)
+    free.setflags(write=False)
+    return free
 
 
 def connected_areas(free: np.ndarray) -> np.ndarray:

@@ -10,13 +10,13 @@ each time by what parts the faces that cross just now, until neither surfaces cr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
 from ...core.faults import Overlap
+from ...core.footprint_index import FootprintIndex
 from ...core.geometry import apart, penetration
 from .body import SKIN, Body
 
@@ -39,11 +39,19 @@ def find_overlaps(bodies: Sequence[Body]) -> tuple[Overlap, ...]:
     return tuple(found)
 
 
-def _candidates(bodies: Sequence[Body]) -> Iterator[tuple[Body, Body]]:
-    for a, b in combinations(bodies, 2):
-        free = a.item.covering or b.item.covering or (a.item.locked and b.item.locked)
-        if not free and not apart(a.box, b.box, -CONTACT):
-            yield a, b
+def _candidates(bodies: Sequence[Body]) -> list[tuple[Body, Body]]:
+    """Pairs in the order of `bodies` that may overlap: of each unlocked solid body and the solid ones around it."""
+    solid = [body for body in bodies if not body.item.covering]
+    index = FootprintIndex([body.box for body in solid])
+    pairs = []
+    for k, body in enumerate(solid):
+        if body.item.locked:
+            continue
+        for other in index.near(body.box):
+            # Two unlocked bodies find each other: the first one keeps the pair.
+            if (other > k or solid[other].item.locked) and not apart(body.box, solid[other].box, -CONTACT):
+                pairs.append((min(k, other), max(k, other)))
+    return [(solid[a], solid[b]) for a, b in sorted(pairs)]
 
 
 def mesh_depth(a: Body, b: Body, limit: float) -> float:

@@ -22,6 +22,7 @@ import bpy
 import numpy as np
 
 from ...core.faults import Unstable
+from ...core.footprint_index import FootprintIndex
 from .body import Body
 from .support import TOLERANCE, Support
 
@@ -114,26 +115,19 @@ class _Layers:
 def _layers(active: Sequence[Body], carriers: Mapping[str, tuple[Body, ...]]) -> _Layers:
     """Each body gets a layer that it shares with its carriers, but with nothing else that stands close to it or to
     them. Bodies for which none is left get none: they take part in another run."""
-    layers, members = _Layers(), {b.item.id: b for body in active for b in (body, *carriers[body.item.id])}
+    layers = _Layers()
+    members = list({b.item.id: b for body in active for b in (body, *carriers[body.item.id])}.values())
+    index = FootprintIndex([member.box for member in members])
     for body in active:
         stack = (body, *carriers[body.item.id])
-        taken = {
-            layer
-            for item_id, met in layers.met.items()
-            for layer in met
-            if any(_close(members[item_id], part) for part in stack)
-        }
+        around = {members[k].item.id for part in stack for k in index.near(part.box, DRIFT)}
+        taken = {layer for item_id in around for layer in layers.met.get(item_id, ())}
         free = next((layer for layer in range(_LAYERS) if layer not in taken), None)
         if free is not None:
             layers.own[body.item.id] = free
             for part in stack:
                 layers.met.setdefault(part.item.id, set()).add(free)
     return layers
-
-
-def _close(a: Body, b: Body) -> bool:
-    """Whether two bodies might touch, or nearly, seen from above."""
-    return math.hypot(a.box.x - b.box.x, a.box.y - b.box.y) < a.box.radius + b.box.radius + DRIFT
 
 
 class _World:

@@ -82,7 +82,9 @@ class Stage:
         poses = layout.everywhere(self.task)
         for item_id, body in self.bodies.items():
             pose = poses.get(item_id)
-            body.object.hide_render = body.object.hide_viewport = pose is None
+            hidden = pose is None
+            if (body.object.hide_render, body.object.hide_viewport) != (hidden, hidden):  # setting them costs an update
+                body.object.hide_render = body.object.hide_viewport = hidden
             if pose is not None and pose != body.pose:
                 body.object.location = (pose.x, pose.y, pose.z)
                 body.object.rotation_euler = (0.0, 0.0, math.radians(pose.yaw))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import combinations
 
 import pytest
 
@@ -12,6 +13,7 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.geometry import penetration
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 from tests.blender.physics import solids
+from tests.growth import growth
 
 ROOM = Room("living room", ((0, 0), (6, 0), (6, 6), (0, 6)), 3.0)
 
@@ -144,6 +146,40 @@ def test_coverings_and_locked_pairs_are_free(stage):
     assert overlaps(stage, (sofa, (2, 2)), (sofa, (2, 2)), a=locked, b=locked) == ()
     (found,) = overlaps(stage, (sofa, (2, 2)), (sofa, (2.2, 2)), a=locked)
     assert (found.a, found.b, found.depth) == ("a", "b", 0.8)
+
+
+def crowded(locked, movable=12):
+    """A task of movable chairs among locked boxes, evenly spread over a hall, and a layout of it."""
+    size, rng = 20.0, random.Random(1)
+    spots = [Pose(rng.uniform(0.5, size - 0.5), rng.uniform(0.5, size - 0.5)) for _ in range(locked + movable)]
+    items = [Item(f"box_{k}", "box", (0.3, 0.3, 0.5), locked=True, pose=spots[k]) for k in range(locked)]
+    items += [Item(f"chair_{k}", "chair", (0.5, 0.5, 0.9)) for k in range(movable)]
+    room = Room("hall", ((0.0, 0.0), (size, 0.0), (size, size), (0.0, size)), 3.0)
+    return Task("t", "", room, tuple(items)), Layout("t", {f"chair_{k}": spots[locked + k] for k in range(movable)})
+
+
+def test_pairs_with_the_locked_are_found_in_a_crowd(stage):
+    """As a test of every pair finds them, in the order of the items."""
+    task, layout = crowded(400, 40)
+    stage.open(task)
+    stage.place(layout)
+    bodies = stage.placed
+    every = [
+        (a.item.id, b.item.id)
+        for a, b in combinations(bodies, 2)
+        if not (a.item.locked and b.item.locked) and penetration(a.box, b.box) > 0.01
+    ]
+    assert [(o.a, o.b) for o in find_overlaps(bodies)] == every
+    assert len(every) > 10
+
+
+def test_overlaps_are_found_in_time_in_proportion_to_the_locked_items():
+    with Stage() as few, Stage() as many:
+        for stage, locked in ((few, 1000), (many, 4000)):
+            task, layout = crowded(locked)
+            stage.open(task)
+            stage.place(layout)
+        assert growth(lambda count: find_overlaps((few if count == 1000 else many).placed), 1000, factor=4) < 8
 
 
 def test_an_open_sheet_encloses_nothing(stage):
