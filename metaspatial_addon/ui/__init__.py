@@ -10,14 +10,21 @@ from .operators import turns as turn_operators
 from .overlay import handler
 from .panels import items, main
 from .panels import turns as turn_panels
-from .state import item_cache, job, preferences, properties, recent, turn_cache
+from .state import api_key, folders, job, preferences, properties, recent, turn_cache, whats_new
+from .state.scene import index
 
 log = logging.getLogger(__name__)
 
-# In the order of registration: what a module stands on comes before it.
+# In the order of registration: what a module needs comes before it.
 MODULES = (
     properties,
+    folders,
+    api_key,
+    recent,
+    whats_new,
+    turn_cache,
     preferences,
+    index,
     job,
     setup,
     check,
@@ -26,7 +33,6 @@ MODULES = (
     run,
     turn_operators,
     handler,
-    item_cache,
     main,
     items,
     turn_panels,
@@ -54,5 +60,3 @@ def unregister() -> None:
             module.unregister()
         except Exception:
             log.exception("MetaSpatial: %s could not be unregistered", module.__name__)
-    turn_cache.forget()
-    recent.forget_cache()

@@ -1,7 +1,8 @@
-"""What a job shows in the window, and whether the artist is busy in it: what `job.py` knows of Blender's screen."""
+"""Blender's windows: what a job shows in them, whether the artist is busy in them, and what opens in them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import bpy
@@ -13,7 +14,8 @@ _PHASES = {
     "assets": "Looking through the libraries",
     "check": "Trying the model",
 }
-_SHARES = {"model": (0.0, 0.5), "physics": (0.5, 0.75), "render": (0.75, 1.0)}  # of a turn, for the bar
+_SHARES = {"model": (0.0, 0.5), "physics": (0.5, 0.75), "render": (0.75, 1.0)}
+"""The part of a turn's bar that each phase fills."""
 
 
 class Notice(NamedTuple):
@@ -24,25 +26,25 @@ class Notice(NamedTuple):
     operator: str = ""
 
 
-class Progress(NamedTuple):
+class ProgressBar(NamedTuple):
     """What is happening, in words, and how much of the job is done, in [0, 1]."""
 
     text: str = ""
     factor: float = 0.0
 
 
-def progress_of(message: dict[str, Any]) -> Progress:
+def progress_bar(message: dict[str, Any]) -> ProgressBar:
     """A progress message of the worker as the panel shows it."""
-    phase, turn, most = message["phase"], message["turn"], message["turns"]
+    phase, turn, turns = message["phase"], message["turn"], message["turns"]
     if phase not in _SHARES:
-        return Progress(_PHASES[phase], message["done"] or 0.0)
+        return ProgressBar(_PHASES[phase], message["done"] or 0.0)
     low, high = _SHARES[phase]
     share = low + (high - low) * (message["done"] or 0.0)
-    return Progress(f"Turn {turn} of {most}: {phase}", min((turn - 1 + share) / most, 1.0))
+    return ProgressBar(f"Turn {turn} of {turns}: {phase}", min((turn - 1 + share) / turns, 1.0))
 
 
 def why_wait() -> str:
-    """What the artist is doing that the file must not change under; "" when it may."""
+    """What the artist is doing that the file must not change under; "" when it may change."""
     if bpy.app.is_job_running("RENDER"):
         return "Waiting for the render to end"
     for window in bpy.context.window_manager.windows:
@@ -71,7 +73,39 @@ def redraw_panels() -> None:
 
 
 def push_undo(message: str) -> None:
-    """One step in the undo history. There is none in the background."""
+    """Add one step to the undo history. There is none in the background."""
     if not bpy.app.background:
         with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
             bpy.ops.ed.undo_push(message=message)
+
+
+def frame_selected(context: bpy.types.Context) -> None:
+    """Bring what is selected into all 3D views of the window."""
+    for area in context.screen.areas if context.screen is not None else ():
+        region = next((region for region in area.regions if region.type == "WINDOW"), None)
+        if area.type == "VIEW_3D" and region is not None:
+            with context.temp_override(area=area, region=region):
+                if bpy.ops.view3d.view_selected.poll():
+                    bpy.ops.view3d.view_selected()
+
+
+def open_images(context: bpy.types.Context, images: Sequence[bpy.types.Image]) -> None:
+    """Show one or two images side by side in a new window."""
+    before = set(context.window_manager.windows)
+    bpy.ops.wm.window_new()
+    window = next(window for window in context.window_manager.windows if window not in before)
+    area = window.screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    if len(images) > 1:
+        with context.temp_override(window=window, area=area):
+            bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+    for area, image in zip(window.screen.areas, images, strict=False):
+        area.spaces.active.image = image
+
+
+def open_text(context: bpy.types.Context, text: bpy.types.Text) -> bool:
+    """Show a text in the window's text editors; whether there is one."""
+    editors = [area for area in context.screen.areas if area.type == "TEXT_EDITOR"] if context.screen else []
+    for area in editors:
+        area.spaces.active.text = text
+    return bool(editors)

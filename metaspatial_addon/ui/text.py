@@ -7,12 +7,10 @@ from functools import lru_cache
 import blf
 from bpy.types import Context, UILayout
 
-_FONT = 0
-"""Blender's interface font."""
-_MARGIN, _TABS = 60, 22
-"""Pixels, at a resolution scale of 1, that a box in a panel leaves free at its sides, and those of the tabs."""
-_ICON = 20
-_NARROWEST = 120
+INTERFACE_FONT = 0
+MARGIN_PX, TABS_PX, ICON_PX = 60, 22, 20
+"""Widths, at a resolution scale of 1, of what a box in a panel leaves free at its sides, of the tabs and of an icon."""
+MIN_WIDTH_PX = 120
 
 
 def draw_text(
@@ -33,9 +31,9 @@ def draw_text(
 
 def wrapped(context: Context, text: str, icon: bool, taken: float = 0.0) -> tuple[str, ...]:
     """The lines of a text that fit into the region's width, beside an icon or not."""
-    width = context.region.width / context.preferences.system.ui_scale - _MARGIN - taken
-    width -= (_TABS if context.region.type == "UI" else 0) + (_ICON if icon else 0)
-    return wrap(text, int(max(width, _NARROWEST)), context.preferences.ui_styles[0].widget.points)
+    width = context.region.width / context.preferences.system.ui_scale - MARGIN_PX - taken
+    width -= (TABS_PX if context.region.type == "UI" else 0) + (ICON_PX if icon else 0)
+    return wrap(text, int(max(width, MIN_WIDTH_PX)), context.preferences.ui_styles[0].widget.points)
 
 
 @lru_cache(maxsize=256)
@@ -44,7 +42,7 @@ def wrap(text: str, width: int, points: float) -> tuple[str, ...]:
 
     A word that is wider stands cut over several lines.
     """
-    blf.size(_FONT, points)
+    blf.size(INTERFACE_FONT, points)
     return tuple(line for paragraph in text.splitlines() for line in _lines(paragraph, width))
 
 
@@ -66,4 +64,4 @@ def _lines(paragraph: str, width: int) -> list[str]:
 
 
 def _width(text: str) -> float:
-    return blf.dimensions(_FONT, text)[0]
+    return blf.dimensions(INTERFACE_FONT, text)[0]

@@ -8,7 +8,9 @@ import bpy
 import pytest
 
 import metaspatial_addon
+from metaspatial_addon.ui.screen import ProgressBar
 from metaspatial_addon.ui.state import job
+from metaspatial_addon.ui.state.job_status import IDLE, status
 from tests.blender.turns.arrivals import box
 from tests.ui.jobs import wait_until
 from tests.ui.recorded import RecordedWorker
@@ -19,9 +21,8 @@ def folder(tmp_path, monkeypatch):
     """Where the add-on's own files go."""
     kept = tmp_path / "kept"
     kept.mkdir()
-    for module in ("folders", "api_key", "recent"):
+    for module in ("folders", "api_key", "recent", "whats_new"):
         monkeypatch.setattr(f"metaspatial_addon.ui.state.{module}.user_folder", lambda: kept)
-    monkeypatch.setattr(job, "log_path", lambda: kept / "worker.log")
     monkeypatch.delenv("METASPATIAL_API_KEY", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
@@ -42,7 +43,8 @@ def scene(folder):
     yield scene
     metaspatial_addon.unregister()
     wait_until(lambda: not [t for t in threading.enumerate() if t.name == "MetaSpatial worker end"])
-    job.current = job.Job()
+    status.update(IDLE, ProgressBar(), None)
+    job.current = job.Job(status)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import bpy
 from mathutils import Matrix
 
 from metaspatial_addon.ui.state import job
+from metaspatial_addon.ui.state.job_status import status
 from tests.blender.turns.arrivals import task_message, turn_message
 from tests.ui.recorded import RecordedWorker
 
@@ -18,7 +19,7 @@ MOVE = Matrix.Translation((3, 1, 0))
 def wait_until(holds, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"{job.current.state} {job.current.progress} {job.current.notice}"
+        assert time.monotonic() < deadline, f"{status.state} {status.progress} {status.notice}"
         time.sleep(0.01)
 
 
@@ -29,11 +30,11 @@ def ticked(times: int = 1) -> None:
 
 def until_idle(most: int = 500) -> None:
     for _ in range(most):
-        if not job.current.busy:
+        if not status.busy:
             job.tick()  # removes temporary files
             return
         job.tick()
-    raise AssertionError(f"still {job.current.state}: {job.current.progress}")
+    raise AssertionError(f"still {status.state}: {status.progress}")
 
 
 def generate() -> RecordedWorker:
@@ -43,16 +44,16 @@ def generate() -> RecordedWorker:
     return RecordedWorker.started[-1]
 
 
-def turn_told(worker: RecordedWorker, number: int = 1, move: Matrix = MOVE, names: tuple[str, ...] = ("Bed", "Lamp")):
-    """The worker tells of the task and of a turn."""
+def say_turn(worker: RecordedWorker, number: int = 1, move: Matrix = MOVE, names: tuple[str, ...] = ("Bed", "Lamp")):
+    """Have the worker send the task and a turn."""
     roots = [bpy.data.objects[name] for name in names]
     number_of_job = worker.sent[-1]["job"]
-    worker.to_say.append({**task_message(roots), "job": number_of_job})
-    worker.to_say.append({**turn_message(dict.fromkeys(roots, move), number), "job": number_of_job})
+    worker.outbox.append({**task_message(roots), "job": number_of_job})
+    worker.outbox.append({**turn_message(dict.fromkeys(roots, move), number), "job": number_of_job})
 
 
 def names(turn: bpy.types.Collection) -> set[str]:
-    return {thing.name for thing in turn.objects}
+    return {obj.name for obj in turn.objects}
 
 
 def job_folders(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A worker that says what a test has it say, in place of the process."""
+"""A worker that sends what a test has it send, in place of the process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RecordedWorker:
     def __init__(self, command: list[str], log: object, environment: dict[str, str]):
         self.environment, self.pid = environment, 0
         self.sent: list[dict[str, Any]] = []
-        self.to_say: deque[dict[str, Any]] = deque([{"type": "hello", "protocol": 1, "blender": "4.5"}])
+        self.outbox: deque[dict[str, Any]] = deque([{"type": "hello", "protocol": 1, "blender": "4.5"}])
         self.living, self.stopped = True, False
         self.started.append(self)
 
@@ -22,18 +22,18 @@ class RecordedWorker:
         self.sent.append(message)
 
     def receive(self) -> dict[str, Any] | None:
-        return self.to_say.popleft() if self.to_say else None
+        return self.outbox.popleft() if self.outbox else None
 
     @property
     def alive(self) -> bool:
-        return bool(self.living or self.to_say)
+        return bool(self.living or self.outbox)
 
     def stop(self) -> None:
         self.living, self.stopped = False, True
 
-    def says(self, kind: str, **told: Any) -> None:
-        """Say something about the job that was asked for last."""
-        self.to_say.append({"type": kind, "job": self.sent[-1]["job"], **told})
+    def says(self, kind: str, **fields: Any) -> None:
+        """Send a message about the job that was requested last."""
+        self.outbox.append({"type": kind, "job": self.sent[-1]["job"], **fields})
 
     def says_progress(self, phase: str = "model", turn: int = 1, turns: int = 3) -> None:
         self.says("progress", turn=turn, turns=turns, phase=phase, done=None)

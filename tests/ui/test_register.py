@@ -14,6 +14,7 @@ import metaspatial_addon
 from metaspatial_addon import ui
 from metaspatial_addon.ui.state import job, properties
 from metaspatial_addon.ui.state.identifiers import ROOT, Lists, Menus, Operators, Panels
+from metaspatial_addon.ui.state.job_status import status
 from tests.worker.waiting import our_threads, wait_gone, wait_until
 
 BASES = (
@@ -116,7 +117,7 @@ def test_disabling_ends_what_runs() -> None:
     worker = job.current.worker
     assert worker.alive
     metaspatial_addon.unregister()
-    assert not job.current.busy
+    assert not status.busy
     assert job.current.worker is None
     wait_gone(worker.pid)
     wait_until(lambda: not our_threads())

@@ -1,4 +1,4 @@
-"""Layouts: generate, fix, refine, cancel, and export of what came of it."""
+"""Layouts: generate, fix, refine, cancel, export."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from ...blender.scene_io import blend_file
 from ...blender.scene_io.items import has_usd
 from ...blender.turns import compare, turn_collections, turn_visibility
 from ...core.errors import InputError
+from ..screen import Notice
 from ..state import job, recent
 from ..state.identifiers import Operators
+from ..state.job_status import status
 from ..state.request import NotReady, build
 
 
 class _LayoutOperator:
-    """Starts a layout; what is missing is said where the click was, and in the panel."""
+    """Starts a layout; a sentence says what is missing, where the click was and in the panel."""
 
     bl_options = {"REGISTER"}
     mode = ""
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if job.current.busy:
+        if status.busy:
             cls.poll_message_set("A job is running: wait for it, or cancel it")
             return False
         return True
@@ -35,11 +37,11 @@ class _LayoutOperator:
         try:
             request = build(context, self.mode)
         except NotReady as error:
-            job.current.say(job.Notice("ERROR", str(error), error.operator))
+            status.notify(Notice("ERROR", str(error), error.operator))
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         recent.remember(context.scene.metaspatial.prompt)
-        job.start(context, request)
+        job.start(request)
         return {"FINISHED"}
 
 
@@ -84,10 +86,10 @@ class METASPATIAL_OT_cancel(Operator):
     bl_options = {"REGISTER"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
-        return job.current.busy
+    def poll(cls, _context: Context) -> bool:
+        return status.busy
 
-    def execute(self, context: Context) -> set[str]:
+    def execute(self, _context: Context) -> set[str]:
         job.cancel()
         return {"FINISHED"}
 
@@ -113,7 +115,7 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if _chosen(context) is None:
+        if _turn_to_export(context) is None:
             cls.poll_message_set("Accept or show a turn first")
             return False
         return True
@@ -129,7 +131,7 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
         return changed
 
     def execute(self, context: Context) -> set[str]:
-        turn = _chosen(context)
+        turn = _turn_to_export(context)
         try:
             if self.file_format == "GLB":
                 blend_file.export_glb(self.filepath, turn, context.scene)
@@ -144,8 +146,7 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
         return {"FINISHED"}
 
 
-def _chosen(context: Context) -> bpy.types.Collection | None:
-    """The turn to export."""
+def _turn_to_export(context: Context) -> bpy.types.Collection | None:
     return turn_collections.accepted(context.scene) or turn_visibility.shown(context.scene)
 
 

@@ -1,4 +1,4 @@
-"""Small operators of room, prompt and preferences, and the tests of the model and of every part."""
+"""Small operators of room, prompt and preferences."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import bpy
 from bpy.props import IntProperty
 from bpy.types import Context, Operator
 
-from ..state import api_key, folders, job, recent
+from ..state import api_key, folders, recent, whats_new
 from ..state.identifiers import Operators
+from ..state.job_status import status
 
 
 class METASPATIAL_OT_set_floor(Operator):
@@ -19,16 +20,16 @@ class METASPATIAL_OT_set_floor(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        thing = context.object
-        if thing is None or thing.type not in {"MESH", "CURVE", "SURFACE"}:
+        obj = context.object
+        if obj is None or obj.type not in {"MESH", "CURVE", "SURFACE"}:
             cls.poll_message_set("Click the floor in the viewport first")
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
-        settings, thing = context.scene.metaspatial, context.object
-        settings.room_source, settings.floor = "FLOOR", thing
-        self.report({"INFO"}, f"{thing.name} is the floor")
+        settings, obj = context.scene.metaspatial, context.object
+        settings.room_source, settings.floor = "FLOOR", obj
+        self.report({"INFO"}, f"{obj.name} is the floor")
         return {"FINISHED"}
 
 
@@ -58,7 +59,7 @@ class METASPATIAL_OT_open_log(Operator):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        if not folders.log_path().is_file():
+        if not folders.has_log():
             cls.poll_message_set("Nothing was logged yet")
             return False
         return True
@@ -99,7 +100,19 @@ class METASPATIAL_OT_dismiss_notice(Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        job.current.say(None)
+        status.notify(None)
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_dismiss_update(Operator):
+    """Close this message until the next update"""
+
+    bl_idname = Operators.DISMISS_UPDATE
+    bl_label = "Dismiss Update"
+    bl_options = {"REGISTER"}
+
+    def execute(self, _context: Context) -> set[str]:
+        whats_new.dismiss()
         return {"FINISHED"}
 
 
@@ -110,5 +123,6 @@ register, unregister = bpy.utils.register_classes_factory(
         METASPATIAL_OT_open_log,
         METASPATIAL_OT_clear_key,
         METASPATIAL_OT_dismiss_notice,
+        METASPATIAL_OT_dismiss_update,
     )
 )

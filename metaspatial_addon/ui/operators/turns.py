@@ -9,20 +9,16 @@ from bpy.props import BoolProperty, IntProperty
 from bpy.types import Collection, Context, Event, Operator
 
 from ...blender.turns import compare, turn_collections, turn_visibility, turns
-from ..state import job, turn_cache
+from ..screen import Notice, frame_selected, list_turn, open_images, open_text
+from ..state import turn_cache
 from ..state.identifiers import Operators
+from ..state.job_status import status
+from ..state.scene.listed_turns import accept, select_fault, turn_images, turn_of_number
 
-_POPUP_WIDTH = 520  # pixels
-_LETTERS = 78  # in a line of the popup
-_MOST_LINES = 30
-
-
-def turn_of(context: Context, number: int) -> Collection | None:
-    """The turn of that number in the run that is listed; 0: the one picked in the list, else the one shown."""
-    if number == 0:
-        return turn_cache.listed_turn(context.scene) or turn_visibility.shown(context.scene)
-    run = turn_cache.listed_run(context.scene)
-    return next((turn for turn in turns.turns(run) if turn[turns.KEY]["turn"] == number), None) if run else None
+POPUP_WIDTH_PX = 520
+LINE_LENGTH = 78
+"""Letters in a line of the popup."""
+MAX_LINES = 30
 
 
 class _TurnOperator:
@@ -43,11 +39,11 @@ class _TurnOperator:
         return True
 
     def execute(self, context: Context) -> set[str]:
-        turn = turn_of(context, self.number)
+        turn = turn_of_number(context.scene, self.number)
         if turn is None:
             self.report({"WARNING"}, "There is no such turn: pick one in the list")
             return {"CANCELLED"}
-        job.current.start_afresh()  # a turn that is just arriving counts on what is shown
+        status.restart_placement()
         return self.act(context, turn)
 
 
@@ -59,7 +55,7 @@ class METASPATIAL_OT_show_turn(_TurnOperator, Operator):
 
     def act(self, context: Context, turn: Collection) -> set[str]:
         turn_collections.show(context.scene, turn)
-        job.list_turn(context.scene, turn)
+        list_turn(context.scene, turn)
         return {"FINISHED"}
 
 
@@ -78,7 +74,7 @@ class METASPATIAL_OT_show_originals(Operator):
         return context.mode == "OBJECT"
 
     def execute(self, context: Context) -> set[str]:
-        job.current.start_afresh()
+        status.restart_placement()
         turn_collections.show(context.scene, None)
         return {"FINISHED"}
 
@@ -105,22 +101,20 @@ class METASPATIAL_OT_accept_turn(_TurnOperator, Operator):
     def poll(cls, context: Context) -> bool:
         if not super().poll(context):
             return False
-        turn = turn_of(context, 0)
+        turn = turn_of_number(context.scene, 0)
         if turn is not None and not turn_collections.roots(turn):
             cls.poll_message_set("The answer of this turn could not be used: it places nothing")
             return False
         return True
 
     def act(self, context: Context, turn: Collection) -> set[str]:
-        scene = context.scene
-        locked = {thing for thing in scene.objects if thing.metaspatial.locked}
-        accepted = turn_collections.accept(scene, turn, locked)
-        for note in accepted.notes:
+        result = accept(context.scene, turn)
+        for note in result.notes:
             self.report({"WARNING"}, note)
-        moved = f"Moved {accepted.moved} object{'' if accepted.moved == 1 else 's'}"
+        moved = f"Moved {result.moved} object{'' if result.moved == 1 else 's'}"
         self.report({"INFO"}, moved)
-        if accepted.notes:
-            job.current.say(job.Notice("INFO", ". ".join((moved, *accepted.notes))))
+        if result.notes:
+            status.notify(Notice("INFO", ". ".join((moved, *result.notes))))
         return {"FINISHED"}
 
 
@@ -132,9 +126,9 @@ class METASPATIAL_OT_delete_turn(_TurnOperator, Operator):
 
     def act(self, context: Context, turn: Collection) -> set[str]:
         turn_collections.delete_turn(context.scene, turn)
-        now = turn_visibility.shown(context.scene)
-        if now is not None:
-            job.list_turn(context.scene, now)
+        shown = turn_visibility.shown(context.scene)
+        if shown is not None:
+            list_turn(context.scene, shown)
         return {"FINISHED"}
 
 
@@ -150,7 +144,7 @@ class METASPATIAL_OT_clear_turns(Operator):
         return context.mode == "OBJECT" and bool(turns.runs(context.scene) or turn_visibility.hides(context.scene))
 
     def execute(self, context: Context) -> set[str]:
-        job.current.start_afresh()
+        status.restart_placement()
         turn_collections.clear(context.scene)
         return {"FINISHED"}
 
@@ -168,31 +162,12 @@ class METASPATIAL_OT_select_fault(_TurnOperator, Operator):
         if not 0 <= self.index < len(faults):
             self.report({"WARNING"}, "The turn has no such fault")
             return {"CANCELLED"}
-        if turn_visibility.shown(context.scene) != turn:
-            turn_collections.show(context.scene, turn)
-        layer = context.view_layer
-        layer.update()
-        for thing in list(layer.objects.selected):
-            thing.select_set(False)
-        found = [thing for name in faults[self.index].objects if (thing := layer.objects.get(name)) is not None]
-        for thing in found:
-            thing.select_set(True)
-        if not found:
+        objects = select_fault(context, turn, faults[self.index])
+        if not objects:
             self.report({"INFO"}, "The objects of this fault are not in the scene any more")
-            return {"FINISHED"}
-        layer.objects.active = found[0]
-        _frame_selected(context)
+        else:
+            frame_selected(context)
         return {"FINISHED"}
-
-
-def _frame_selected(context: Context) -> None:
-    """Bring what is selected into all 3D views of the window."""
-    for area in context.screen.areas if context.screen is not None else ():
-        region = next((region for region in area.regions if region.type == "WINDOW"), None)
-        if area.type == "VIEW_3D" and region is not None:
-            with context.temp_override(area=area, region=region):
-                if bpy.ops.view3d.view_selected.poll():
-                    bpy.ops.view3d.view_selected()
 
 
 class METASPATIAL_OT_show_pictures(_TurnOperator, Operator):
@@ -203,20 +178,11 @@ class METASPATIAL_OT_show_pictures(_TurnOperator, Operator):
     bl_options = {"REGISTER"}
 
     def act(self, context: Context, turn: Collection) -> set[str]:
-        pictures = [turn[key] for key in (turn_collections.VIEW, turn_collections.TOP) if turn.get(key) is not None]
-        if not pictures:
+        images = turn_images(turn)
+        if not images:
             self.report({"INFO"}, f"{turn.name} has no pictures")
             return {"CANCELLED"}
-        before = set(context.window_manager.windows)
-        bpy.ops.wm.window_new()
-        window = next(window for window in context.window_manager.windows if window not in before)
-        area = window.screen.areas[0]
-        area.type = "IMAGE_EDITOR"
-        if len(pictures) > 1:
-            with context.temp_override(window=window, area=area):
-                bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
-        for area, picture in zip(window.screen.areas, pictures, strict=False):
-            area.spaces.active.image = picture
+        open_images(context, images)
         return {"FINISHED"}
 
 
@@ -230,19 +196,21 @@ class METASPATIAL_OT_show_reasoning(_TurnOperator, Operator):
     as_text: BoolProperty(name="As Text", description="Open it in the text editor", options={"SKIP_SAVE"})
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        if self.as_text or turn_of(context, self.number) is None:
+        if self.as_text or turn_of_number(context.scene, self.number) is None:
             return self.execute(context)
-        return context.window_manager.invoke_popup(self, width=_POPUP_WIDTH)
+        return context.window_manager.invoke_popup(self, width=POPUP_WIDTH_PX)
 
     def draw(self, context: Context) -> None:
-        turn = turn_of(context, self.number)
+        turn = turn_of_number(context.scene, self.number)
         lines = [
-            line for paragraph in _reasoning(turn).splitlines() for line in textwrap.wrap(paragraph, _LETTERS) or [""]
+            line
+            for paragraph in _reasoning(turn).splitlines()
+            for line in textwrap.wrap(paragraph, LINE_LENGTH) or [""]
         ]
         column = self.layout.column(align=True)
-        for line in lines[:_MOST_LINES]:
+        for line in lines[:MAX_LINES]:
             column.label(text=line, translate=False)
-        if len(lines) > _MOST_LINES:
+        if len(lines) > MAX_LINES:
             column.label(text="…")
         open_text = self.layout.operator(Operators.SHOW_REASONING, text="Open as Text", icon="TEXT")
         open_text.number, open_text.as_text = turn[turns.KEY]["turn"], True
@@ -250,16 +218,13 @@ class METASPATIAL_OT_show_reasoning(_TurnOperator, Operator):
     def act(self, context: Context, turn: Collection) -> set[str]:
         text = bpy.data.texts.new(f"{turn.name} reasoning")
         text.write(_reasoning(turn))
-        editors = [area for area in context.screen.areas if area.type == "TEXT_EDITOR"] if context.screen else []
-        for area in editors:
-            area.spaces.active.text = text
-        if not editors:
+        if not open_text(context, text):
             self.report({"INFO"}, f'"{text.name}" is among the texts of the text editor')
         return {"FINISHED"}
 
 
 def _reasoning(turn: Collection) -> str:
-    return turn_cache.turn_facts(turn).think or "The model told no reasoning in this turn."
+    return turn_cache.turn_summary(turn).think or "The model told no reasoning in this turn."
 
 
 register, unregister = bpy.utils.register_classes_factory(

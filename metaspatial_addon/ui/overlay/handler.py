@@ -1,50 +1,63 @@
 """Draws over the 3D viewport: fronts of items, the floor that openings need free, and what moved between two turns.
 
 Two colours. Blue is how things stand: which way an item faces, where a door swings. Violet is another turn: outlines
-of where items stood there, with arrows to where they stand now. Nothing of the file is kept between two redraws; what
-is drawn is worked out again when something changed.
+of where items stood there, with arrows to where they stand now. Shapes are kept between two redraws, as numbers, and
+worked out again when something changed that they show.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
 
 import bpy
 import gpu
 import numpy as np
-from bpy.app.handlers import persistent
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
 from ...blender.turns import compare, turn_visibility
-from ..operators.openings import openings
+from ..state.scene.index import SceneIndex, SceneView, current_view
 from .room_rectangle import has_shape, local_corners, room_rectangle, units_per_metre, world_corners
-from .shapes import Shape, front_shape, joined, move_shape, opening_shape
+from .shapes import OverlayShape, front_shape, join_shapes, move_shape, opening_shape
 
 BLUE, VIOLET = (0.16, 0.58, 0.96), (0.78, 0.54, 0.98)
-MOST_FRONTS = 100
+MAX_FRONTS = 100
 LINE_OPACITY, FILL_OPACITY = 0.9, 0.25
-_FILLS, _LINES = "UNIFORM_COLOR", "POLYLINE_UNIFORM_COLOR"
-_FACING = {"-Y": (0, -1, 0), "+X": (1, 0, 0), "+Y": (0, 1, 0), "-X": (-1, 0, 0)}
+LINE_WIDTH_PX = 1.5
+"""At a resolution scale of 1."""
+_FILL_SHADER, _LINE_SHADER = "UNIFORM_COLOR", "POLYLINE_UNIFORM_COLOR"
+_FRONT_AXES = {"-Y": (0, -1, 0), "+X": (1, 0, 0), "+Y": (0, 1, 0), "-X": (-1, 0, 0)}
 
+Shapes = tuple[OverlayShape, OverlayShape]
+"""In blue and in violet."""
 _Batch = tuple[gpu.types.GPUBatch, str, tuple[float, ...]]
 
-_drawn: dict[tuple[int, str], tuple[tuple[object, ...], list[_Batch]]] = {}
-"""By scene and view layer: the settings that were drawn, and batches with their shader and colour. Emptied when
-objects changed; of settings that a script changes Blender tells nothing."""
+_shapes: WeakKeyDictionary[SceneView, Shapes] = WeakKeyDictionary()
+_batches: WeakKeyDictionary[SceneView, list[_Batch]] = WeakKeyDictionary()
+"""Batches of the shapes with their shader and colour."""
 _handle: object | None = None
 
 
-def read_shapes(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> tuple[Shape, Shape]:
-    """What is to be drawn of a scene, in blue and in violet."""
+def current_shapes(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Shapes:
+    """`read_shapes`, kept until something changed that they show. An error in it is raised once, not at each redraw."""
+    view = current_view(scene, view_layer)
+    if view not in _shapes:
+        _shapes[view] = join_shapes([]), join_shapes([])
+        _shapes[view] = read_shapes(scene, view_layer, view.index)
+    return _shapes[view]
+
+
+def read_shapes(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, index: SceneIndex) -> Shapes:
+    """What is to be drawn of a scene."""
     unit, rectangle = units_per_metre(scene), room_rectangle(scene)
-    markers = (marker for marker in openings(scene) if marker.visible_get(view_layer=view_layer))
-    blue = [_opening(marker, rectangle, unit) for marker in markers]
+    markers = (marker for marker in index.openings if marker.visible_get(view_layer=view_layer))
+    blue = [_opening_shape(marker, rectangle, unit) for marker in markers]
     turn = turn_visibility.shown(scene)
-    items = _items(scene, view_layer, turn, rectangle is not None)
-    for root, solid, front in itertools.islice(items, MOST_FRONTS):
-        facing = np.array(root.matrix_world)[:2, :3] @ _FACING[front]
+    items = _visible_items(scene, view_layer, index, turn, rectangle is not None)
+    for root, solid, front in itertools.islice(items, MAX_FRONTS):
+        facing = np.array(root.matrix_world)[:2, :3] @ _FRONT_AXES[front]
         if np.linalg.norm(facing) > 1e-6:  # else it lies on its front or back
             corners = world_corners(solid)
             height = corners[:, 2].min() if rectangle is None else rectangle[0, 2]
@@ -53,16 +66,17 @@ def read_shapes(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> tupl
     violet = []
     if turn is not None and other is not None and other != turn:
         for move in compare.moves(turn, other):
-            violet.append(move_shape(_through(move.before, move.corners), _through(move.after, move.corners), unit))
-    return joined(blue), joined(violet)
+            before, after = _transform(move.before, move.corners), _transform(move.after, move.corners)
+            violet.append(move_shape(before, after, unit))
+    return join_shapes(blue), join_shapes(violet)
 
 
-def _through(matrix: Matrix, corners: Iterable[Vector]) -> np.ndarray:
+def _transform(matrix: Matrix, corners: Iterable[Vector]) -> np.ndarray:
     """Corners (8, 3) of an item's own box through its world transform."""
     return np.array([(matrix @ corner)[:] for corner in corners])
 
 
-def _opening(marker: bpy.types.Object, rectangle: np.ndarray | None, unit: float) -> Shape:
+def _opening_shape(marker: bpy.types.Object, rectangle: np.ndarray | None, unit: float) -> OverlayShape:
     """The floor before a marker: the wall runs along its longer side, and the room is where its rectangle is."""
     matrix = np.array(marker.matrix_world)
     corners = local_corners(marker)
@@ -71,19 +85,23 @@ def _opening(marker: bpy.types.Object, rectangle: np.ndarray | None, unit: float
     wide = int(size[1] > size[0])
     level = float(np.linalg.norm(matrix[:2, wide]))
     if min(level, size[wide]) < 1e-6:  # scaled to nothing, or its width stands upright
-        return joined([])
+        return join_shapes([])
     along = matrix[:2, wide] / level
-    inward = np.array([along[1], -along[0]])  # -Y where the marker is not turned
+    inward = np.array([along[1], -along[0]])  # -Y of a marker that is not rotated
     if rectangle is not None and (rectangle[:, :2].mean(axis=0) - middle[:2]) @ inward < 0:
         inward = -inward
     height = middle[2] - size[2] / 2 if rectangle is None else rectangle[0, 2]
     return opening_shape(marker.metaspatial.opening.lower(), middle[:2], inward, float(size[wide]), height, unit)
 
 
-def _items(
-    scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, turn: bpy.types.Collection | None, has_room: bool
+def _visible_items(
+    scene: bpy.types.Scene,
+    view_layer: bpy.types.ViewLayer,
+    index: SceneIndex,
+    turn: bpy.types.Collection | None,
+    has_room: bool,
 ) -> Iterator[tuple[bpy.types.Object, list[bpy.types.Object], str]]:
-    """The visible items: root object, those of its objects that have a shape, and front.
+    """The visible items: root object, those of its visible objects that have a shape, and front.
 
     The copies of a shown turn stand for the originals, which are hidden; selected objects are items once there is a
     room.
@@ -95,92 +113,60 @@ def _items(
         chosen = list(settings.items.all_objects) if settings.items is not None else []
     building = {settings.floor, *(settings.walls.all_objects if settings.walls is not None else ())}
     copies = list(turn.objects) if turn is not None else []
-    among = dict.fromkeys(thing for thing in (*copies, *chosen) if thing not in building)
-    parts: dict[bpy.types.Object, list[bpy.types.Object]] = {}  # `children` looks through the whole file each time
-    for thing in view_layer.objects:
-        if thing.parent is not None:
-            parts.setdefault(thing.parent, []).append(thing)
-    for root in among:
-        if root.parent in among or root.metaspatial.opening != "NONE" or not root.visible_get(view_layer=view_layer):
+    items = dict.fromkeys(obj for obj in (*copies, *chosen) if obj not in building)
+    for root in items:
+        if root.parent in items or root.metaspatial.opening != "NONE" or not root.visible_get(view_layer=view_layer):
             continue
-        tree = [root]
-        for thing in tree:  # which grows meanwhile
-            tree += parts.get(thing, ())
-        solid = [thing for thing in tree if has_shape(thing)]
+        tree = index.tree(root)
+        solid = [obj for obj in tree if has_shape(obj) and obj.visible_get(view_layer=view_layer)]
         if solid:
             yield root, solid, (root.get(turn_visibility.ORIGINAL) or root).metaspatial.front
-
-
-@persistent
-def _forget(*_: object) -> None:
-    """Something changed: what is drawn is worked out again at the next redraw."""
-    _drawn.clear()
 
 
 def _draw() -> None:
     context = bpy.context
     if not (context.space_data.overlay.show_overlays and context.window_manager.metaspatial.overlay):
         return
-    key, settings = (context.scene.session_uid, context.view_layer.name), _settings(context.scene)
-    if _drawn.get(key, ())[:1] != (settings,):
-        _drawn[key] = settings, []  # should the next line fail, it fails once and not at every redraw
-        _drawn[key] = settings, list(_batches(read_shapes(context.scene, context.view_layer)))
-    batches = _drawn[key][1]
-    if not batches:
+    view = current_view(context.scene, context.view_layer)
+    if view not in _batches:
+        _batches[view] = list(_make_batches(current_shapes(context.scene, context.view_layer)))
+    if not _batches[view]:
         return
     region = context.region
     gpu.state.blend_set("ALPHA")
-    for batch, name, colour in batches:
+    for batch, name, colour in _batches[view]:
         # Blue lies on the floor, under what stands there; violet is seen through everything.
         gpu.state.depth_test_set("LESS_EQUAL" if colour[:3] == BLUE else "NONE")
         shader = gpu.shader.from_builtin(name)
         shader.bind()
-        if name == _LINES:
+        if name == _LINE_SHADER:
             shader.uniform_float("viewportSize", (region.width, region.height))
-            shader.uniform_float("lineWidth", 1.5 * context.preferences.system.ui_scale)
+            shader.uniform_float("lineWidth", LINE_WIDTH_PX * context.preferences.system.ui_scale)
         shader.uniform_float("color", colour)
         batch.draw(shader)
     gpu.state.depth_test_set("NONE")
     gpu.state.blend_set("NONE")
 
 
-def _settings(scene: bpy.types.Scene) -> tuple[object, ...]:
-    """The settings of a scene that decide about what is drawn; data-blocks by their ids."""
-    held = scene.metaspatial
-    pointers = (held.floor, held.walls, held.items, held.compare_with)
-    return (
-        held.room_source,
-        held.items_source,
-        *held.size,
-        *(block and block.session_uid for block in pointers),
-    )
-
-
-def _batches(shapes: Iterable[Shape]) -> Iterator[_Batch]:
+def _make_batches(shapes: Shapes) -> Iterator[_Batch]:
     for shape, colour in zip(shapes, (BLUE, VIOLET), strict=True):
         for name, kind, points, opacity in (
-            (_FILLS, "TRIS", shape.triangles, FILL_OPACITY),
-            (_LINES, "LINES", shape.lines, LINE_OPACITY),
+            (_FILL_SHADER, "TRIS", shape.triangles, FILL_OPACITY),
+            (_LINE_SHADER, "LINES", shape.lines, LINE_OPACITY),
         ):
             if len(points):
                 batch = batch_for_shader(gpu.shader.from_builtin(name), kind, {"pos": points.astype(np.float32)})
                 yield batch, name, (*colour, opacity)
 
 
-_HANDLERS = ("depsgraph_update_post", "frame_change_post", "undo_post", "redo_post", "load_post")
-
-
 def register() -> None:
     global _handle
     _handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
-    for name in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(_forget)
 
 
 def unregister() -> None:
     global _handle
-    for name in _HANDLERS:
-        getattr(bpy.app.handlers, name).remove(_forget)
     bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
     _handle = None
-    _drawn.clear()
+    _shapes.clear()
+    _batches.clear()

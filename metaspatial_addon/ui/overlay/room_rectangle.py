@@ -1,4 +1,4 @@
-"""Where the room roughly is, out of bounding boxes alone: quick enough for the window, whatever the meshes hold.
+"""Where the room roughly is, from bounding boxes alone: quick enough for the window, whatever the meshes hold.
 
 The worker finds the true outline. This one tells where new openings and furniture go and which way is inwards.
 """
@@ -15,33 +15,34 @@ import numpy as np
 from ...blender.meshes import GEOMETRY
 from ...blender.turns.turn_collections import world_matrix
 
-_SLAB = 0.5
-"""Metres of thickness up to which a floor object is a slab that is walked on, and not a whole room."""
+MAX_SLAB_M = 0.5
+"""Thickness up to which a floor object is a slab that is walked on, and not a whole room."""
 
 
-def has_shape(thing: bpy.types.Object) -> bool:
+def has_shape(obj: bpy.types.Object) -> bool:
     """Whether something of an object stands in the room: faces of its own, or a collection that it instances."""
-    return thing.type in GEOMETRY or thing.type == "EMPTY" and thing.instance_collection is not None
+    return obj.type in GEOMETRY or obj.type == "EMPTY" and obj.instance_collection is not None
 
 
-def local_corners(thing: bpy.types.Object) -> np.ndarray:
+def local_corners(obj: bpy.types.Object) -> np.ndarray:
     """Corners (8, 3) of an object's own box; of an empty's cube; around the objects of a collection instance."""
-    if thing.type != "EMPTY":
-        return np.array(thing.bound_box)
-    if thing.instance_collection is None:
-        return _box(*(np.full(3, sign * thing.empty_display_size) for sign in (-1, 1)))
-    held = thing.instance_collection
-    parts = [(local_corners(part), np.array(world_matrix(part))) for part in held.all_objects if part.type in GEOMETRY]
+    if obj.type != "EMPTY":
+        return np.array(obj.bound_box)
+    if obj.instance_collection is None:
+        return _box(*(np.full(3, sign * obj.empty_display_size) for sign in (-1, 1)))
+    collection = obj.instance_collection
+    parts = [
+        (local_corners(part), np.array(world_matrix(part))) for part in collection.all_objects if part.type in GEOMETRY
+    ]
     points = [corners @ matrix[:3, :3].T + matrix[:3, 3] for corners, matrix in parts] or [np.zeros((8, 3))]
-    corners = np.concatenate(points) - held.instance_offset[:]
+    corners = np.concatenate(points) - collection.instance_offset[:]
     return _box(corners.min(axis=0), corners.max(axis=0))
 
 
 def world_corners(objects: Iterable[bpy.types.Object]) -> np.ndarray:
     """Corners (8 N, 3) of the objects' boxes in the world."""
     boxes = [
-        local_corners(thing) @ np.array(thing.matrix_world)[:3, :3].T + thing.matrix_world.translation[:]
-        for thing in objects
+        local_corners(obj) @ np.array(obj.matrix_world)[:3, :3].T + obj.matrix_world.translation[:] for obj in objects
     ]
     return np.concatenate(boxes) if boxes else np.empty((0, 3))
 
@@ -70,16 +71,16 @@ def room_rectangle(scene: bpy.types.Scene) -> np.ndarray | None:
         if floor is None:
             return None
         axis = np.array(floor.matrix_world)[:2, 0]
-        return _rectangle(world_corners([floor]), math.atan2(axis[1], axis[0]), _SLAB * unit)
-    walls = [thing for thing in settings.walls.all_objects if thing.type == "MESH"] if settings.walls else []
-    return _rectangle(world_corners(walls), 0.0, _SLAB * unit) if walls else None
+        return _rectangle(world_corners([floor]), math.atan2(axis[1], axis[0]), MAX_SLAB_M * unit)
+    walls = [obj for obj in settings.walls.all_objects if obj.type == "MESH"] if settings.walls else []
+    return _rectangle(world_corners(walls), 0.0, MAX_SLAB_M * unit) if walls else None
 
 
 def _rectangle(corners: np.ndarray, yaw: float, slab: float) -> np.ndarray:
-    """The rectangle (4, 3), turned by `yaw` (radians), around corners (N, 3), at the height that is walked on."""
+    """The rectangle (4, 3), rotated by `yaw` (radians), around corners (N, 3), at the height that is walked on."""
     c, s = math.cos(yaw), math.sin(yaw)
-    turned = corners[:, :2] @ np.array([(c, -s), (s, c)])
-    (x0, y0), (x1, y1) = turned.min(axis=0), turned.max(axis=0)
+    rotated = corners[:, :2] @ np.array([(c, -s), (s, c)])
+    (x0, y0), (x1, y1) = rotated.min(axis=0), rotated.max(axis=0)
     low, high = corners[:, 2].min(), corners[:, 2].max()
     flat = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) @ np.array([(c, s), (-s, c)])
     return np.column_stack([flat, np.full(4, high if high - low <= slab else low)])

@@ -12,7 +12,7 @@ from ..state.item_cache import listed_items
 from ..text import draw_text
 from .main import SidebarPanel
 
-MOST_ROWS = 24
+MAX_ROWS = 24
 
 
 class METASPATIAL_PT_items(SidebarPanel, Panel):
@@ -43,36 +43,36 @@ def _draw_items(layout: UILayout, context: Context) -> None:
     unit = context.scene.unit_settings.scale_length
     column = layout.column(align=True)
     column.use_property_split = False
-    for thing in roots[:MOST_ROWS]:
-        _draw_item(column.row(align=True), thing, unit)
-    if len(roots) > MOST_ROWS:
-        column.label(text=f"and {len(roots) - MOST_ROWS} more")
+    for obj in roots[:MAX_ROWS]:
+        _draw_item(column.row(align=True), obj, unit)
+    if len(roots) > MAX_ROWS:
+        column.label(text=f"and {len(roots) - MAX_ROWS} more")
 
 
-def _draw_item(row: UILayout, thing: bpy.types.Object, unit: float) -> None:
-    held = thing.metaspatial
-    row.prop(held, "locked", text="", icon="LOCKED" if held.locked else "UNLOCKED")
+def _draw_item(row: UILayout, obj: bpy.types.Object, unit: float) -> None:
+    settings = obj.metaspatial
+    row.prop(settings, "locked", text="", icon="LOCKED" if settings.locked else "UNLOCKED")
     parts = row.split(factor=0.42, align=True)
-    parts.label(text=thing.name, translate=False)
+    parts.label(text=obj.name, translate=False)
     fields = parts.row(align=True)
-    fields.prop(held, "category", text="", placeholder=turn_cache.guessed_category(thing, unit))
+    fields.prop(settings, "category", text="", placeholder=turn_cache.guessed_category(obj, unit))
     front = fields.row(align=True)
     front.ui_units_x = 1.6
-    front.operator(Operators.TURN_FRONT, text=held.front).object_name = thing.name
+    front.operator(Operators.ROTATE_FRONT, text=settings.front).object_name = obj.name
 
 
 def _draw_library(column: UILayout, context: Context) -> None:
-    passing = context.window_manager.metaspatial
+    session = context.window_manager.metaspatial
     row = column.row(align=True)
     row.use_property_split = False
-    row.prop(passing, "words", text="", icon="VIEWZOOM", placeholder="double bed, two nightstands")
+    row.prop(session, "words", text="", icon="VIEWZOOM", placeholder="double bed, two nightstands")
     pick = row.row(align=True)
     pick.ui_units_x = 3
     pick.operator(Operators.PICK_ASSETS, text="Pick")
-    if not passing.assets:
+    if not session.assets:
         draw_text(column, context, "Pick finds what the words, or else the prompt, speak of in your asset libraries")
         return
-    column.template_list(Lists.ASSETS, "", passing, "assets", passing, "asset_index", rows=4, maxrows=8)
+    column.template_list(Lists.ASSETS, "", session, "assets", session, "asset_index", rows=4, maxrows=8)
     column.operator(Operators.ADD_ASSETS, icon="ADD")
 
 

@@ -1,6 +1,6 @@
-"""The sidebar tab, in the order of use: prompt and Generate Layout first, then room, items, model. No panel computes.
+"""The sidebar tab, in the order of use: prompt and Generate Layout first, then room, items, model.
 
-Turns and items, which need more, are in `panels_turns.py` and `panels_items.py`.
+Turns and items are in `turns.py` and `items.py` beside this. Panels read what others have computed and cached.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Panel, UILayout
 
-from ..state import job, preferences, recent
+from ..state import preferences, recent, whats_new
 from ..state.identifiers import TAB, Menus, Operators, Panels
 from ..state.item_cache import listed_items
+from ..state.job_status import status
 from ..text import draw_text
 
-_PROMPT_LINES = 5
+MAX_PROMPT_LINES = 5
 _HINTS = {
     "SELECTED": "Select the furniture to lay out",
     "COLLECTION": "Choose the collection of the furniture",
@@ -48,11 +49,12 @@ class METASPATIAL_PT_main(SidebarPanel, Panel):
     def draw(self, context: Context) -> None:
         layout = self.layout
         _draw_prompt(layout, context)
-        if job.current.busy:
+        if status.busy:
             _draw_progress(layout)
         else:
             _draw_generate(layout, context)
         _draw_notice(layout, context)
+        _draw_update(layout)
 
 
 def _draw_prompt(layout: UILayout, context: Context) -> None:
@@ -60,13 +62,13 @@ def _draw_prompt(layout: UILayout, context: Context) -> None:
     row = layout.row(align=True)
     row.label(text="Prompt")
     row.menu(Menus.RECENT_PROMPTS, text="", icon="RECOVER_LAST")
-    wish = "A calm bedroom; the desk by the window"
+    example = "A calm bedroom; the desk by the window"
     if hasattr(layout, "textbox"):  # Blender 5.2 on
-        layout.textbox(settings, "prompt", initial_visible_lines=_PROMPT_LINES, placeholder=wish)
+        layout.textbox(settings, "prompt", initial_visible_lines=MAX_PROMPT_LINES, placeholder=example)
         return
-    layout.prop(settings, "prompt", text="", placeholder=wish)
+    layout.prop(settings, "prompt", text="", placeholder=example)
     if len(settings.prompt) > 30:
-        draw_text(layout, context, settings.prompt, most=_PROMPT_LINES)
+        draw_text(layout, context, settings.prompt, most=MAX_PROMPT_LINES)
 
 
 def _draw_generate(layout: UILayout, context: Context) -> None:
@@ -86,7 +88,7 @@ def _draw_generate(layout: UILayout, context: Context) -> None:
 
 def _draw_progress(layout: UILayout) -> None:
     column = layout.column(align=True)
-    progress = job.current.progress
+    progress = status.progress
     column.progress(text=progress.text, factor=progress.factor, type="BAR")
     row = column.row()
     row.scale_y = 1.6
@@ -95,7 +97,7 @@ def _draw_progress(layout: UILayout) -> None:
 
 def _draw_notice(layout: UILayout, context: Context) -> None:
     """The last job's outcome, until it is dismissed: what went wrong and the button that helps."""
-    notice = job.current.notice
+    notice = status.notice
     if notice is None:
         return
     box = layout.box()
@@ -106,6 +108,17 @@ def _draw_notice(layout: UILayout, context: Context) -> None:
     row.operator(Operators.DISMISS_NOTICE, text="", icon="X", emboss=False)
     if notice.operator:
         box.operator(notice.operator)
+
+
+def _draw_update(layout: UILayout) -> None:
+    """After an update, until it is dismissed: where to read what is new."""
+    if not whats_new.is_unseen():
+        return
+    box = layout.box()
+    row = box.row()
+    row.label(text=f"Updated to {whats_new.newest.version}", icon="INFO")
+    row.operator(Operators.DISMISS_UPDATE, text="", icon="X", emboss=False)
+    box.operator("preferences.addon_show", text="What's New").module = preferences.ROOT
 
 
 class METASPATIAL_MT_recent_prompts(Menu):
@@ -145,11 +158,11 @@ class METASPATIAL_PT_room(SidebarPanel, Panel):
         row = self.layout.row(align=True)
         row.operator(Operators.ADD_DOOR, icon="ADD")
         row.operator(Operators.ADD_WINDOW, icon="ADD")
-        thing = context.object
-        if thing is not None and thing.metaspatial.opening != "NONE":
+        obj = context.object
+        if obj is not None and obj.metaspatial.opening != "NONE":
             column = self.column()
-            column.label(text=thing.name, translate=False, icon="OBJECT_DATA")
-            column.prop(thing.metaspatial, "opening")
+            column.label(text=obj.name, translate=False, icon="OBJECT_DATA")
+            column.prop(obj.metaspatial, "opening")
 
 
 class METASPATIAL_PT_model(SidebarPanel, Panel):

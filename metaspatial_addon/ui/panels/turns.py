@@ -1,19 +1,20 @@
-"""The sub-panel of turns: the list of a run's turns, and what is to be known and done about the one picked in it."""
+"""The sub-panel of turns: the list of a run's turns, and faults, images and buttons of the one picked in it."""
 
 from __future__ import annotations
 
 import bpy
 from bpy.types import Collection, Context, Menu, Panel, UILayout, UIList
 
-from ...blender.turns import compare, turn_collections, turn_visibility, turns
+from ...blender.turns import compare, turn_visibility, turns
 from ..state import turn_cache
 from ..state.identifiers import Lists, Menus, Operators, Panels
+from ..state.scene.listed_turns import best_turn, listed_run, listed_turn, turn_images
 from ..text import draw_text, wrapped
 from .main import SidebarPanel
 
-MOST_FAULTS = 12
-_REASONING_LINES = 14
-_PICTURE_SCALE = 8.0
+MAX_FAULTS = 12
+MAX_REASONING_LINES = 14
+IMAGE_SCALE = 8.0
 
 
 class METASPATIAL_PT_turns(SidebarPanel, Panel):
@@ -24,11 +25,11 @@ class METASPATIAL_PT_turns(SidebarPanel, Panel):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        return turn_cache.listed_run(context.scene) is not None
+        return listed_run(context.scene) is not None
 
     def draw(self, context: Context) -> None:
         layout, settings = self.layout, context.scene.metaspatial
-        run = turn_cache.listed_run(context.scene)
+        run = listed_run(context.scene)
         if len(turns.runs(context.scene)) > 1:
             layout.prop(settings, "run", text="")
         row = layout.row()
@@ -36,7 +37,7 @@ class METASPATIAL_PT_turns(SidebarPanel, Panel):
         side = row.column(align=True)
         side.operator(Operators.DELETE_TURN, text="", icon="REMOVE")
         side.operator(Operators.CLEAR_TURNS, text="", icon="TRASH")
-        turn = turn_cache.listed_turn(context.scene)
+        turn = listed_turn(context.scene)
         if turn is None:
             return
         _draw_actions(layout, context)
@@ -58,25 +59,25 @@ def _draw_actions(layout: UILayout, context: Context) -> None:
 
 
 def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
-    told = turn_cache.turn_facts(turn)
+    summary = turn_cache.turn_summary(turn)
     header, body = layout.panel(f"{Panels.TURNS}_faults")
-    header.label(text=_count(told.faults) if not told.failure else "No Layout")
+    header.label(text=_count(summary.faults) if not summary.failure else "No Layout")
     if body is None:
         return
-    if told.failure:
-        draw_text(body, context, told.failure, icon="CANCEL")
+    if summary.failure:
+        draw_text(body, context, summary.failure, icon="CANCEL")
         return
     column = body.column(align=True)
-    faults = compare.faults(turn) if told.faults else []
-    for k, fault in enumerate(faults[:MOST_FAULTS]):
+    faults = compare.faults(turn) if summary.faults else []
+    for k, fault in enumerate(faults[:MAX_FAULTS]):
         for line, text in enumerate(wrapped(context, fault.text, icon=True)):
             row = column.row()
             row.alignment = "LEFT"
             row.scale_y = 0.8
             icon = "BLANK1" if line else "RESTRICT_SELECT_OFF"
             row.operator(Operators.SELECT_FAULT, text=text, translate=False, icon=icon, emboss=False).index = k
-    if len(faults) > MOST_FAULTS:
-        column.label(text=f"and {len(faults) - MOST_FAULTS} more")
+    if len(faults) > MAX_FAULTS:
+        column.label(text=f"and {len(faults) - MAX_FAULTS} more")
 
 
 def _count(faults: int) -> str:
@@ -84,25 +85,25 @@ def _count(faults: int) -> str:
 
 
 def _draw_pictures(layout: UILayout, turn: Collection) -> None:
-    pictures = [turn[key] for key in (turn_collections.VIEW, turn_collections.TOP) if turn.get(key) is not None]
-    if not pictures:
+    images = turn_images(turn)
+    if not images:
         return
     header, body = layout.panel(f"{Panels.TURNS}_pictures")
     header.label(text="Pictures")
     header.operator(Operators.SHOW_PICTURES, text="", icon="WINDOW", emboss=False)
-    for picture in pictures if body is not None else ():
-        body.template_icon(icon_value=picture.preview_ensure().icon_id, scale=_PICTURE_SCALE)
+    for image in images if body is not None else ():
+        body.template_icon(icon_value=image.preview_ensure().icon_id, scale=IMAGE_SCALE)
 
 
 def _draw_reasoning(layout: UILayout, context: Context, turn: Collection) -> None:
-    think = turn_cache.turn_facts(turn).think
+    think = turn_cache.turn_summary(turn).think
     if not think:
         return
     header, body = layout.panel(f"{Panels.TURNS}_reasoning", default_closed=True)
     header.label(text="Reasoning")
     header.operator(Operators.SHOW_REASONING, text="", icon="WINDOW", emboss=False)
     if body is not None:
-        draw_text(body, context, think, most=_REASONING_LINES)
+        draw_text(body, context, think, most=MAX_REASONING_LINES)
 
 
 class METASPATIAL_MT_compare(Menu):
@@ -111,7 +112,7 @@ class METASPATIAL_MT_compare(Menu):
 
     def draw(self, context: Context) -> None:
         scene = context.scene
-        shown, run = turn_visibility.shown(scene), turn_cache.listed_run(scene)
+        shown, run = turn_visibility.shown(scene), listed_run(scene)
         others = [turn for turn in turns.turns(run) if turn != shown] if run is not None else []
         for turn in others:
             number = turn[turns.KEY]["turn"]
@@ -134,24 +135,24 @@ class METASPATIAL_UL_turns(UIList):
         _active_data: object,
         _active_property: str,
     ) -> None:
-        told, held = turn_cache.turn_facts(item), item[turns.KEY]
+        summary = turn_cache.turn_summary(item)
         shown = turn_visibility.shown(context.scene) == item
         row = layout.row(align=True)
         row.operator(
             Operators.SHOW_TURN, text="", icon="HIDE_OFF" if shown else "HIDE_ON", emboss=False
-        ).number = told.number
-        row.label(text=f"Turn {told.number}")
+        ).number = summary.number
+        row.label(text=f"Turn {summary.number}")
         right = row.row(align=True)
         right.alignment = "RIGHT"
-        if held.get("accepted"):
+        if item[turns.KEY].get("accepted"):
             right.label(text="", icon="CHECKMARK")
-        if turn_cache.best_turn(data) == item:
+        if best_turn(data) == item:
             right.label(text="", icon="SOLO_ON")
-        right.label(text="" if told.reward is None else f"{told.reward:.0%}")
-        if told.failure:
+        right.label(text="" if summary.reward is None else f"{summary.reward:.0%}")
+        if summary.failure:
             right.label(text="", icon="CANCEL")
-        elif told.faults:
-            right.label(text=str(told.faults), icon="ERROR")
+        elif summary.faults:
+            right.label(text=str(summary.faults), icon="ERROR")
 
     def filter_items(self, _context: Context, data: bpy.types.ID, _property: str) -> tuple[list[int], list[int]]:
         """Show the turns alone, by number."""

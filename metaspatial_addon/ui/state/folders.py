@@ -1,4 +1,4 @@
-"""Where the add-on keeps its few files on the artist's machine: the log, the key, the recent prompts."""
+"""Where the add-on keeps its few files on the artist's machine: the log, the key, recent prompts, the last version."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import bpy
 
 from .identifiers import ROOT
+
+_has_log = False
 
 
 def user_folder() -> Path:
@@ -24,6 +26,17 @@ def log_path() -> Path:
     return user_folder() / "worker.log"
 
 
+def find_log() -> None:
+    """See whether there is a log."""
+    global _has_log
+    _has_log = log_path().is_file()
+
+
+def has_log() -> bool:
+    """Whether there was a log when it was last looked for; buttons ask for it while panels draw."""
+    return _has_log
+
+
 def write_private(path: Path, text: str) -> None:
     """Replace a file by one that only this user may read: it is so from its first byte, and never half-written."""
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made with mode 0600
@@ -34,3 +47,10 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+register = find_log
+
+
+def unregister() -> None:
+    """Nothing is kept in Blender."""

@@ -23,7 +23,7 @@ ROOT = root_package(__package__)
 """Key of the add-on in `preferences.addons`, and what `bpy.utils.extension_path_user` wants."""
 
 LARGEST_SEED = 2**31 - 1
-"""Of a run: 31 bits, as all that takes a seed takes."""
+"""Of a run: 31 bits, which every consumer of a seed takes."""
 
 TAB = "MetaSpatial"
 """The tab in the 3D viewport's sidebar."""
@@ -49,7 +49,7 @@ class Operators(StrEnum):
     SET_FLOOR = "metaspatial.set_floor"
     ADD_DOOR = "metaspatial.add_door"
     ADD_WINDOW = "metaspatial.add_window"
-    TURN_FRONT = "metaspatial.turn_front"
+    ROTATE_FRONT = "metaspatial.rotate_front"
     PICK_ASSETS = "metaspatial.pick_assets"
     ADD_ASSETS = "metaspatial.add_assets"
     ADD_LIBRARY = "metaspatial.add_library"
@@ -59,6 +59,7 @@ class Operators(StrEnum):
     OPEN_LOG = "metaspatial.open_log"
     CLEAR_KEY = "metaspatial.clear_key"
     DISMISS_NOTICE = "metaspatial.dismiss_notice"
+    DISMISS_UPDATE = "metaspatial.dismiss_update"
 
 
 class Panels(StrEnum):

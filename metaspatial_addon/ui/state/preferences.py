@@ -9,9 +9,11 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences, Context, UILayout
 
+from ..screen import Notice
 from ..text import draw_text
-from . import api_key
+from . import api_key, whats_new
 from .identifiers import ROOT, Operators
+from .job_status import status
 
 MODELS = (
     ("BUILTIN", "Built-in", "The small model that comes with the add-on: no set-up, no network"),
@@ -27,17 +29,15 @@ ENGINES = (
 CHECK_ICONS = {"WAITING": "SORTTIME", "OK": "CHECKMARK", "FAILED": "ERROR", "SKIPPED": "REMOVE"}
 
 
-def _stored_key(_preferences: AddonPreferences) -> str:
+def _get_key(_preferences: AddonPreferences) -> str:
     return api_key.stored_key()
 
 
-def _store_key(_preferences: AddonPreferences, value: str) -> None:
-    from . import job  # which reads these preferences
-
+def _set_key(_preferences: AddonPreferences, value: str) -> None:
     try:
         api_key.store_key(value)
     except OSError as error:
-        job.current.say(job.Notice("ERROR", f"The key could not be stored: {error.strerror}"))
+        status.notify(Notice("ERROR", f"The key could not be stored: {error.strerror}"))
 
 
 class METASPATIAL_AP_preferences(AddonPreferences):
@@ -60,8 +60,8 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         description="The server's key, if it wants one. Kept in a file that only you may read, not in the preferences",
         subtype="PASSWORD",
         options={"SKIP_SAVE"},
-        get=_stored_key,
-        set=_store_key,
+        get=_get_key,
+        set=_set_key,
     )
     local_folder: StringProperty(
         name="Checkpoint", description="Folder of a vision-language model, as saved by transformers", subtype="DIR_PATH"
@@ -116,6 +116,7 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         row = check.row(align=True)
         row.operator(Operators.SELF_CHECK, icon="PLAY")
         row.operator(Operators.OPEN_LOG, icon="TEXT")
+        _draw_whats_new(layout, context)
 
 
 def _group(layout: UILayout, title: str, icon: str) -> UILayout:
@@ -154,17 +155,27 @@ def _draw_key(column: UILayout, preferences: METASPATIAL_AP_preferences) -> None
 
 
 def _draw_checks(column: UILayout, context: Context) -> None:
-    """What the self-check found, a line or more for each part. What still waits without a job got no answer."""
-    from . import job  # which reads these preferences
-
-    notice = job.current.notice
+    """The results of the self-check, a line or more for each part. What still waits without a job got no answer."""
+    notice = status.notice
     for check in context.window_manager.metaspatial.checks:
         state, message = check.state, check.message
-        if state == "WAITING" and not job.current.busy:
+        if state == "WAITING" and not status.busy:
             state, message = "FAILED", notice.sentence if notice is not None else "was cancelled"
         part = column.column()
         part.alert = state == "FAILED"
         draw_text(part, context, f"{check.name}: {message}" if message else check.name, icon=CHECK_ICONS[state])
+
+
+def _draw_whats_new(layout: UILayout, context: Context) -> None:
+    """The newest entry of the changelog, in a panel that is closed at first."""
+    if whats_new.newest is None:
+        return
+    header, body = layout.panel("metaspatial_whats_new", default_closed=True)
+    header.label(text="What's New")
+    if body is not None:
+        body.label(text=f"Version {whats_new.newest.version}")
+        for point in whats_new.newest.points:
+            draw_text(body, context, point, icon="DOT")
 
 
 def of(context: Context) -> METASPATIAL_AP_preferences:

@@ -22,10 +22,11 @@ from bpy.types import Collection, Context, Object, PropertyGroup, Scene, WindowM
 
 from ...blender.turns import turn_visibility, turns
 from ...core.furniture import ROOM_TYPES
-from . import turn_cache
 from .identifiers import LARGEST_SEED
+from .job_status import status
+from .scene.listed_turns import listed_turn
 
-STILL: set[str] = set()
+NOT_ANIMATABLE: set[str] = set()
 """Options of a property that cannot be animated."""
 
 ROOM_SOURCES = (
@@ -55,12 +56,12 @@ OPENINGS = (
 )
 
 
-def _in_a_scene(thing: Object) -> bool:
-    return any(thing.name in scene.objects for scene in thing.users_scene)
-
-
-def _can_be_floor(_settings: PropertyGroup, thing: Object) -> bool:
-    return thing.type in {"MESH", "CURVE", "SURFACE"} and _in_a_scene(thing) and turns.KEY not in thing
+def _can_be_floor(_settings: PropertyGroup, obj: Object) -> bool:
+    return (
+        obj.type in {"MESH", "CURVE", "SURFACE"}
+        and any(obj.name in scene.objects for scene in obj.users_scene)
+        and turns.KEY not in obj
+    )
 
 
 def _is_artists(_settings: PropertyGroup, collection: Collection) -> bool:
@@ -99,12 +100,10 @@ def _set_shown_height(settings: PropertyGroup, value: float) -> None:
 
 def _show_picked(settings: PropertyGroup, context: Context) -> None:
     """Picking a turn in the list shows it. It is shown already when it was listed because it arrived."""
-    from . import job  # which reads these settings
-
     scene = settings.id_data
-    turn = turn_cache.listed_turn(scene)
+    turn = listed_turn(scene)
     if turn is not None and turn != turn_visibility.shown(scene) and context.mode == "OBJECT":
-        job.current.start_afresh()  # a turn that is just arriving counts on what is shown
+        status.restart_placement()
         turn_visibility.show(scene, turn)
 
 
@@ -116,7 +115,7 @@ class METASPATIAL_PG_scene(PropertyGroup):
         description="Where the room's outline comes from",
         items=ROOM_SOURCES,
         default="FLOOR",
-        options=STILL,
+        options=NOT_ANIMATABLE,
     )
     floor: PointerProperty(
         name="Floor", description="The object whose outline is the room's floor", type=Object, poll=_can_be_floor
@@ -135,7 +134,7 @@ class METASPATIAL_PG_scene(PropertyGroup):
         unit="LENGTH",
         min=0.0,
         precision=3,
-        options=STILL,
+        options=NOT_ANIMATABLE,
         get=_shown_size,
         set=_set_shown_size,
     )
@@ -146,15 +145,19 @@ class METASPATIAL_PG_scene(PropertyGroup):
         unit="LENGTH",
         min=0.0,
         precision=3,
-        options=STILL,
+        options=NOT_ANIMATABLE,
         get=_shown_height,
         set=_set_shown_height,
     )
     room_type: EnumProperty(
-        name="Kind", description="What the room is used for", items=ROOM_KINDS, default="room", options=STILL
+        name="Kind", description="What the room is used for", items=ROOM_KINDS, default="room", options=NOT_ANIMATABLE
     )
     items_source: EnumProperty(
-        name="Items From", description="What is to be laid out", items=ITEM_SOURCES, default="SELECTED", options=STILL
+        name="Items From",
+        description="What is to be laid out",
+        items=ITEM_SOURCES,
+        default="SELECTED",
+        options=NOT_ANIMATABLE,
     )
     items: PointerProperty(
         name="Items", description="The collection whose objects are laid out", type=Collection, poll=_is_artists
@@ -163,10 +166,13 @@ class METASPATIAL_PG_scene(PropertyGroup):
         name="Avoid Other Objects",
         description="Other objects that stand in the room stay where they are, and items keep clear of them",
         default=True,
-        options=STILL,
+        options=NOT_ANIMATABLE,
     )
     prompt: StringProperty(
-        name="Prompt", description="What the room should be like, in your own words", maxlen=4000, options=STILL
+        name="Prompt",
+        description="What the room should be like, in your own words",
+        maxlen=4000,
+        options=NOT_ANIMATABLE,
     )
     turns: IntProperty(
         name="Turns",
@@ -175,16 +181,20 @@ class METASPATIAL_PG_scene(PropertyGroup):
         default=3,
         min=1,
         max=10,
-        options=STILL,
+        options=NOT_ANIMATABLE,
     )
     seed: IntProperty(
-        name="Seed", description="The same seed gives the same layout again", min=0, max=LARGEST_SEED, options=STILL
+        name="Seed",
+        description="The same seed gives the same layout again",
+        min=0,
+        max=LARGEST_SEED,
+        options=NOT_ANIMATABLE,
     )
     randomise: BoolProperty(
         name="Randomise",
         description="Draw a new seed each time; the seed used stays in the field",
         default=True,
-        options=STILL,
+        options=NOT_ANIMATABLE,
     )
     run: PointerProperty(
         name="Run",
@@ -211,23 +221,27 @@ class METASPATIAL_PG_object(PropertyGroup):
     """Settings of one object: `object.metaspatial`."""
 
     locked: BoolProperty(
-        name="Locked", description="Stays where it is; the others are laid out around it", options=STILL
+        name="Locked", description="Stays where it is; the others are laid out around it", options=NOT_ANIMATABLE
     )
     category: StringProperty(
         name="Category",
         description='What it is, such as "desk"; left empty, it is guessed from the name',
         maxlen=60,
-        options=STILL,
+        options=NOT_ANIMATABLE,
     )
     front: EnumProperty(
         name="Front",
         description="The object's own axis that its front faces",
         items=FRONTS,
         default="-Y",
-        options=STILL,
+        options=NOT_ANIMATABLE,
     )
     opening: EnumProperty(
-        name="Opening", description="What the object marks in a wall", items=OPENINGS, default="NONE", options=STILL
+        name="Opening",
+        description="What the object marks in a wall",
+        items=OPENINGS,
+        default="NONE",
+        options=NOT_ANIMATABLE,
     )
 
 

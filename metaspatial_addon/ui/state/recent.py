@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .folders import user_folder, write_private
 
-MOST = 20
+MAX_PROMPTS = 20
 
-_known: list[str] | None = None
+_prompts: list[str] = []
 
 
 def _path() -> Path:
@@ -18,29 +18,35 @@ def _path() -> Path:
 
 
 def prompts() -> list[str]:
-    """The newest first. The file is read once a session, since menus ask while they draw."""
-    global _known
-    if _known is None:
-        try:
-            held = json.loads(_path().read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            held = []
-        _known = [text for text in held if isinstance(text, str)][:MOST] if isinstance(held, list) else []
-    return _known
+    """The newest first, as last read or written; menus ask while they draw."""
+    return _prompts
+
+
+def load() -> None:
+    """Read the file. One that is missing or cannot be read holds no prompts."""
+    global _prompts
+    try:
+        content = json.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = []
+    texts = content if isinstance(content, list) else []
+    _prompts = [text for text in texts if isinstance(text, str)][:MAX_PROMPTS]
 
 
 def remember(prompt: str) -> None:
     """Put a prompt first; the oldest goes. Where the file cannot be written, it is known for this session alone."""
-    global _known
+    global _prompts
     prompt = prompt.strip()
     if not prompt:
         return
-    _known = [prompt, *(text for text in prompts() if text != prompt)][:MOST]
+    _prompts = [prompt, *(text for text in _prompts if text != prompt)][:MAX_PROMPTS]
     with contextlib.suppress(OSError):
-        write_private(_path(), json.dumps(_known, indent=1))
+        write_private(_path(), json.dumps(_prompts, indent=1))
 
 
-def forget_cache() -> None:
-    """Read the file again when prompts are next asked for."""
-    global _known
-    _known = None
+register = load
+
+
+def unregister() -> None:
+    global _prompts
+    _prompts = []

@@ -1,6 +1,6 @@
-"""What panels show of turns and items that would take too long to work out at each redraw: worked out once, kept.
+"""What panels show of turns and items that would take too long to compute at each redraw: computed once, then cached.
 
-Everything is kept by what it is made from, so a changed name or record is another entry and nothing goes stale.
+The keys are what a value is made from, so a changed name or record is another entry and nothing goes stale.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...core.faults import faults_from_json
 
 
 @dataclass(frozen=True)
-class TurnFacts:
+class TurnSummary:
     """One turn: its number, score (0 to 1; None where nothing was measured), number of faults, the model's reasoning,
     and why there is no layout ("" where there is one)."""
 
@@ -29,52 +29,31 @@ class TurnFacts:
     failure: str
 
 
-def listed_run(scene: bpy.types.Scene) -> bpy.types.Collection | None:
-    """The run whose turns are listed: the one that was picked, else the newest."""
-    there = turns.runs(scene)
-    picked = scene.metaspatial.run
-    return picked if picked in there else there[-1] if there else None
-
-
-def listed_turn(scene: bpy.types.Scene) -> bpy.types.Collection | None:
-    """The turn that is picked in the list."""
-    run, index = listed_run(scene), scene.metaspatial.turn_index
-    children = list(run.children) if run is not None else []
-    return children[index] if index < len(children) and children[index] in turns.turns(run) else None
-
-
-def turn_facts(turn: bpy.types.Collection) -> TurnFacts:
-    """What a turn's record says."""
-    held = turn[turns.KEY]
-    return _turn_facts(held["turn"], held["record"])
+def turn_summary(turn: bpy.types.Collection) -> TurnSummary:
+    """The summary of a turn, from its record."""
+    return _turn_summary(turn[turns.KEY]["turn"], turn[turns.KEY]["record"])
 
 
 @lru_cache(maxsize=256)
-def _turn_facts(number: int, record: str) -> TurnFacts:
-    kept = json.loads(record)
-    faults = len(faults_from_json(kept.get("evidence") or {}, "the record of a turn"))
-    failure = kept.get("failure") or ""
-    if not failure and kept.get("status") == "model_fault":
-        failure = "; ".join(kept.get("problems") or ()) or "The answer could not be used"
-    return TurnFacts(number, kept.get("reward"), faults, (kept.get("think") or "").strip(), failure)
+def _turn_summary(number: int, record: str) -> TurnSummary:
+    fields = json.loads(record)
+    faults = len(faults_from_json(fields.get("evidence") or {}, "the record of a turn"))
+    failure = fields.get("failure") or ""
+    if not failure and fields.get("status") == "model_fault":
+        failure = "; ".join(fields.get("problems") or ()) or "The answer could not be used"
+    return TurnSummary(number, fields.get("reward"), faults, (fields.get("think") or "").strip(), failure)
 
 
-def best_turn(run: bpy.types.Collection) -> bpy.types.Collection | None:
-    """The turn of the highest score, the first of those; None where no answer could be used."""
-    scored = [turn for turn in turns.turns(run) if turn[turns.KEY].get("status") == "ok"]
-    return max(scored, key=lambda turn: turn[turns.KEY]["reward"], default=None)
-
-
-def guessed_category(thing: bpy.types.Object, unit: float) -> str:
-    """What an object is taken for by its name. `unit`: metres in one unit of the scene."""
-    return _guessed_category(thing.name, *(round(side * unit, 1) for side in thing.dimensions))
+def guessed_category(obj: bpy.types.Object, unit: float) -> str:
+    """What an object is, by its name. `unit`: metres in one unit of the scene."""
+    return _guessed_category(obj.name, *(round(side * unit, 1) for side in obj.dimensions))
 
 
 @lru_cache(maxsize=4096)
 def _guessed_category(name: str, width: float, depth: float, height: float) -> str:
     library = _library()
-    known = library.like(name, (width, depth, height)) if library is not None else None
-    return known.category if known is not None else " ".join(name_words(name)) or "object"
+    asset = library.like(name, (width, depth, height)) if library is not None else None
+    return asset.category if asset is not None else " ".join(name_words(name)) or "object"
 
 
 @cache
@@ -86,7 +65,11 @@ def _library() -> AssetLibrary | None:
         return None
 
 
-def forget() -> None:
-    """Let go of everything that is kept."""
-    for kept in (_turn_facts, _guessed_category, _library):
-        kept.cache_clear()
+def register() -> None:
+    """Read the catalog now, and not while a panel draws."""
+    _library()
+
+
+def unregister() -> None:
+    for function in (_turn_summary, _guessed_category, _library):
+        function.cache_clear()

@@ -16,6 +16,7 @@ from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
 from metaspatial_addon.ui.operators import library
 from metaspatial_addon.ui.overlay.room_rectangle import world_corners
 from metaspatial_addon.ui.state import properties
+from metaspatial_addon.ui.state.scene import furniture
 
 CATALOG = AssetLibrary().assets
 
@@ -37,9 +38,9 @@ def tick(name: str, category: str, count: int = 1, file: str | Path = "", kind: 
     line.ticked = ticked
 
 
-def extent(*things: bpy.types.Object) -> np.ndarray:
+def extent(*objects: bpy.types.Object) -> np.ndarray:
     bpy.context.view_layer.update()
-    return np.ptp(world_corners(things), axis=0)
+    return np.ptp(world_corners(objects), axis=0)
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def artists_library(tmp_path: Path) -> Path:
             [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)],
         )
         mesh.materials.append(bpy.data.materials.new(f"{name} paint"))
-        thing = bpy.data.objects.new(name, mesh)
-        thing.scale, thing.location, thing.parent = size, at, parent
-        return thing
+        obj = bpy.data.objects.new(name, mesh)
+        obj.scale, obj.location, obj.parent = size, at, parent
+        return obj
 
     holder = bpy.data.objects.new("Holder", None)
     holder.scale = (2, 2, 2)
@@ -65,8 +66,8 @@ def artists_library(tmp_path: Path) -> Path:
     corner = bpy.data.collections.new("Sofa Corner")
     corner.objects.link(cube("Left", (1, 2, 1), (-1, 0, 0)))
     corner.objects.link(cube("Right", (1, 1, 1), (1, 0, 0)))
-    for thing in (holder, piano):
-        bpy.context.scene.collection.objects.link(thing)
+    for obj in (holder, piano):
+        bpy.context.scene.collection.objects.link(obj)
     for block in (piano, corner):
         block.asset_mark()
     path = tmp_path / "studio.blend"
@@ -85,9 +86,9 @@ def test_ours_are_added_at_their_size_in_rows_beside_the_room(scene) -> None:
     assert scene.metaspatial.items_source == "COLLECTION" and items.name == "MetaSpatial Items"
     bed, one, two = items.objects
     assert one.data == two.data and one.name == "nightstand_oak"
-    assert [thing.metaspatial.category for thing in items.objects] == ["double bed", "nightstand", "nightstand"]
+    assert [obj.metaspatial.category for obj in items.objects] == ["double bed", "nightstand", "nightstand"]
     assert np.allclose(extent(bed), CATALOG["double_bed_oak"].size, atol=0.02)
-    corners = [world_corners([thing]) for thing in items.objects]
+    corners = [world_corners([obj]) for obj in items.objects]
     assert all(box[:, 1].max() <= -1.5 - 0.5 and abs(box[:, 2].min()) < 1e-4 for box in corners)
     assert all(a[:, 0].max() < b[:, 0].min() for a, b in zip(corners, corners[1:], strict=False))
     assert not bpy.context.window_manager.metaspatial.assets
@@ -126,11 +127,11 @@ def test_objects_and_collections_of_the_artists_libraries_are_added(artists_libr
     tick("Grand Piano", "grand piano", 1, artists_library)
     tick("Sofa Corner", "sofa", 2, artists_library, "COLLECTION")
     assert bpy.ops.metaspatial.add_assets() == {"FINISHED"}
-    things = {thing.name: thing for thing in scene.metaspatial.items.objects}
-    piano, sofa = things["Grand Piano"], things["Sofa Corner"]
+    objects = {obj.name: obj for obj in scene.metaspatial.items.objects}
+    piano, sofa = objects["Grand Piano"], objects["Sofa Corner"]
     assert piano.parent is None and np.allclose(extent(piano), (1.5, 2, 1), atol=1e-4)
     assert sofa.instance_collection.name == "Sofa Corner" and np.allclose(extent(sofa), (3, 2, 1), atol=1e-4)
-    assert things["Sofa Corner.001"].instance_collection == sofa.instance_collection
+    assert objects["Sofa Corner.001"].instance_collection == sofa.instance_collection
     assert "Holder" not in bpy.data.objects and "Left" not in scene.objects
     assert bpy.data.materials["Grand Piano paint"].users == 1
 
@@ -149,20 +150,20 @@ def test_no_path_comes_into_the_file(artists_library: Path, scene, tmp_path: Pat
 
 
 def test_what_is_gone_is_told_and_the_rest_is_added(scene, tmp_path: Path, capfd) -> None:
-    tick("No Such Thing", "thing")
+    tick("No Such Thing", "obj")
     tick("Chair", "chair", 1, tmp_path / "gone.blend")
     before = {block.session_uid for block in data_blocks()}
     assert bpy.ops.metaspatial.add_assets() == {"CANCELLED"}
     assert {block.session_uid for block in data_blocks()} == before
     tick("desk_oak", "desk")
     assert bpy.ops.metaspatial.add_assets() == {"FINISHED"}
-    assert [thing.name for thing in scene.metaspatial.items.objects] == ["desk_oak"]
+    assert [obj.name for obj in scene.metaspatial.items.objects] == ["desk_oak"]
 
 
 def test_the_worker_s_finds_become_the_list(scene) -> None:
     tick("old", "old")
     found = find_assets("a bedroom with two armchairs", [], lambda done: None)
-    library.list_found(bpy.context.window_manager, found)
+    furniture.list_assets(bpy.context.window_manager, found)
     lines = bpy.context.window_manager.metaspatial.assets
     assert [(line.name, line.category, line.count, line.ticked) for line in lines] == [
         (entry["name"], entry["category"], entry["count"], entry["ticked"]) for entry in found

@@ -1,4 +1,4 @@
-"""What the overlay draws, without a window: points in the world out of scenes, and when they are worked out."""
+"""What the overlay draws, without a window: points in the world out of scenes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from metaspatial_addon.blender.turns import turn_collections, turn_visibility, t
 from metaspatial_addon.ui.operators import openings
 from metaspatial_addon.ui.overlay import handler
 from metaspatial_addon.ui.overlay.shapes import (
-    LIFT,
+    LIFT_M,
     box_shape,
     flat_arrow,
     flat_shape,
     front_shape,
-    joined,
+    join_shapes,
     move_shape,
     opening_shape,
 )
 from metaspatial_addon.ui.state import properties
+from metaspatial_addon.ui.state.scene import index
 
 CUBE = np.array([(x, y, z) for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (0.0, 2.0)])
 
@@ -30,12 +31,12 @@ CUBE = np.array([(x, y, z) for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (0
 @pytest.fixture
 def scene():
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    for module in (properties, openings, handler):
+    for module in (properties, openings, index, handler):
         module.register()
     scene = bpy.context.scene
     scene.metaspatial.room_source, scene.metaspatial.size = "SIZE", (6, 4, 2.5)
     yield scene
-    for module in (handler, openings, properties):
+    for module in (handler, index, openings, properties):
         module.unregister()
 
 
@@ -45,9 +46,10 @@ def add_cube(at=(0.0, 0.0, 0.5), size=1.0, name="Item", turn=0.0) -> bpy.types.O
     return bpy.context.object
 
 
-def drawn() -> tuple:
+def drawn() -> handler.Shapes:
     bpy.context.view_layer.update()
-    return handler.read_shapes(bpy.context.scene, bpy.context.view_layer)
+    scene = bpy.context.scene
+    return handler.read_shapes(scene, bpy.context.view_layer, index.SceneIndex(scene))
 
 
 def tip(shape) -> np.ndarray:
@@ -66,14 +68,14 @@ def test_a_doors_swing_is_a_quarter_disc_about_its_start(unit: float) -> None:
     shape = opening_shape("door", np.array([2.0, 0.0]) * unit, np.array([0.0, 1.0]), 0.9 * unit, 0.0, unit)
     hinge = np.array([1.55, 0.0]) * unit
     far = np.linalg.norm(shape.lines[:, :2] - hinge, axis=1).max()
-    assert math.isclose(far, 0.9 * unit, rel_tol=1e-6) and np.allclose(shape.lines[:, 2], LIFT * unit)
+    assert math.isclose(far, 0.9 * unit, rel_tol=1e-6) and np.allclose(shape.lines[:, 2], LIFT_M * unit)
     assert math.isclose(area(shape) / unit**2, math.pi * 0.9**2 / 4, rel_tol=0.01)
     assert shape.lines[:, 1].min() > -1e-9 * unit and shape.lines[:, 0].min() > hinge[0] - 1e-6 * unit
 
 
 def test_a_windows_strip_is_thirty_centimetres_deep_on_the_rooms_side() -> None:
     shape = opening_shape("window", np.array([0.0, 3.0]), np.array([0.0, -1.0]), 1.2, 0.5, 1.0)
-    assert np.allclose(shape.lines.min(axis=0), (-0.6, 2.7, 0.5 + LIFT)) and np.allclose(shape.lines[:, 1].max(), 3.0)
+    assert np.allclose(shape.lines.min(axis=0), (-0.6, 2.7, 0.5 + LIFT_M)) and np.allclose(shape.lines[:, 1].max(), 3.0)
     assert math.isclose(area(shape), 0.36, rel_tol=1e-6)
 
 
@@ -109,7 +111,7 @@ def test_a_move_is_a_ghost_and_an_arrow_and_a_lift_is_a_ghost_alone() -> None:
 
 
 def test_nothing_is_a_shape_too() -> None:
-    assert joined([]).lines.shape == (0, 3) and joined([]).triangles.shape == (0, 3)
+    assert join_shapes([]).lines.shape == (0, 3) and join_shapes([]).triangles.shape == (0, 3)
 
 
 def test_nothing_is_drawn_of_an_artists_other_work(scene) -> None:
@@ -121,9 +123,9 @@ def test_nothing_is_drawn_of_an_artists_other_work(scene) -> None:
 def test_a_selected_item_shows_its_front(scene) -> None:
     item = add_cube(at=(1, 1, 0.5), turn=math.pi / 2)
     blue, violet = drawn()
-    assert np.allclose(tip(blue), (1 + 0.5 + 0.46, 1, LIFT), atol=1e-5) and len(violet.lines) == 0
+    assert np.allclose(tip(blue), (1 + 0.5 + 0.46, 1, LIFT_M), atol=1e-5) and len(violet.lines) == 0
     item.metaspatial.front = "+X"
-    assert np.allclose(tip(drawn()[0]), (1, 1 + 0.5 + 0.46, LIFT), atol=1e-5)
+    assert np.allclose(tip(drawn()[0]), (1, 1 + 0.5 + 0.46, LIFT_M), atol=1e-5)
     item.select_set(False)
     assert len(drawn()[0].lines) == 0
 
@@ -133,7 +135,7 @@ def test_an_item_with_parts_has_one_arrow_before_all_of_them(scene) -> None:
     part.parent = root
     part.matrix_parent_inverse = root.matrix_world.inverted()
     root.select_set(True)
-    assert np.allclose(tip(drawn()[0]), (0, -1.5 - 0.46, LIFT), atol=1e-5)
+    assert np.allclose(tip(drawn()[0]), (0, -1.5 - 0.46, LIFT_M), atol=1e-5)
 
 
 def test_items_of_a_collection_need_no_selection_and_no_room(scene) -> None:
@@ -143,7 +145,7 @@ def test_items_of_a_collection_need_no_selection_and_no_room(scene) -> None:
     items.objects.link(add_cube(at=(0, 0, 1.5)))
     bpy.ops.object.select_all(action="DESELECT")
     scene.metaspatial.items_source, scene.metaspatial.items = "COLLECTION", items
-    assert np.allclose(tip(drawn()[0]), (0, -0.96, 1 + LIFT), atol=1e-5), "on the level that it stands on"
+    assert np.allclose(tip(drawn()[0]), (0, -0.96, 1 + LIFT_M), atol=1e-5), "on the level that it stands on"
     bpy.data.objects["Item"].hide_set(True)
     assert len(drawn()[0].lines) == 0
 
@@ -151,11 +153,11 @@ def test_items_of_a_collection_need_no_selection_and_no_room(scene) -> None:
 def test_hundreds_of_items_have_a_hundred_arrows(scene) -> None:
     mesh = add_cube().data
     for k in range(300):
-        thing = bpy.data.objects.new("Item", mesh)
-        scene.collection.objects.link(thing)
-        thing.location.x = k
-        thing.select_set(True)
-    assert len(drawn()[0].lines) == 14 * handler.MOST_FRONTS
+        obj = bpy.data.objects.new("Item", mesh)
+        scene.collection.objects.link(obj)
+        obj.location.x = k
+        obj.select_set(True)
+    assert len(drawn()[0].lines) == 14 * handler.MAX_FRONTS
 
 
 def test_what_lies_on_its_front_and_what_has_no_shape_have_no_arrow(scene) -> None:
@@ -172,8 +174,8 @@ def test_markers_show_what_they_need_free_inside_the_room(scene) -> None:
     for turn in (door.rotation_euler.z, door.rotation_euler.z + math.pi):
         door.rotation_euler.z = turn
         lines = drawn()[0].lines
-        assert np.allclose(lines.min(axis=0), (0.55, -2, LIFT), atol=1e-5)
-        assert np.allclose(lines.max(axis=0), (1.45, -2 + 0.9, LIFT), atol=1e-5)
+        assert np.allclose(lines.min(axis=0), (0.55, -2, LIFT_M), atol=1e-5)
+        assert np.allclose(lines.max(axis=0), (1.45, -2 + 0.9, LIFT_M), atol=1e-5)
     door.scale.x = 1.2
     assert math.isclose(np.ptp(drawn()[0].lines[:, 0]), 1.2, abs_tol=1e-5)
     door.scale = (0, 0, 0)
@@ -207,7 +209,7 @@ def test_compared_turns_show_ghosts_and_arrows(scene) -> None:
     scene.metaspatial.compare_with = made[0]
     violet = drawn()[1]
     assert len(violet.lines) == 24 + 14 and np.allclose(violet.lines[:24].mean(axis=0), (1, 0, 0.5), atol=1e-5)
-    assert np.allclose(violet.lines[24 + 6], (3, 0, LIFT), atol=1e-5)
+    assert np.allclose(violet.lines[24 + 6], (3, 0, LIFT_M), atol=1e-5)
     scene.metaspatial.compare_with = made[1]
     assert len(drawn()[1].lines) == 0
 
@@ -220,43 +222,4 @@ def test_the_copies_of_a_shown_turn_have_the_fronts_of_the_originals(scene) -> N
     copy[turn_visibility.ORIGINAL] = item
     turn_visibility.show(scene, turn)
     item.metaspatial.front = "+Y"
-    assert np.allclose(tip(drawn()[0]), (2, 1 + 0.96, LIFT), atol=1e-5)
-
-
-def test_changes_are_noticed_and_nothing_is_left_registered(scene) -> None:
-    before = {name: list(getattr(bpy.app.handlers, name)) for name in handler._HANDLERS}
-    for _ in range(3):
-        handler.unregister()
-        handler.register()
-    assert {name: list(getattr(bpy.app.handlers, name)) for name in handler._HANDLERS} == before
-    item = add_cube()
-    bpy.context.view_layer.update()
-    for change in (
-        lambda: bpy.ops.metaspatial.turn_front(),
-        lambda: item.select_set(False),
-        lambda: item.hide_set(True),
-        lambda: setattr(item, "location", (1, 2, 3)),
-        lambda: setattr(scene.unit_settings, "scale_length", 0.1),
-    ):
-        handler._drawn[1, "ViewLayer"] = (), []
-        change()
-        bpy.context.view_layer.update()
-        assert not handler._drawn
-    handler.unregister()
-    assert all(handler._forget not in getattr(bpy.app.handlers, name) for name in handler._HANDLERS)
-    handler.register()
-
-
-def test_settings_that_a_script_changes_are_noticed(scene) -> None:
-    held, known = scene.metaspatial, {handler._settings(scene)}
-    for name, value in {
-        "size": (3, 3, 3),
-        "room_source": "FLOOR",
-        "floor": add_cube(),
-        "items_source": "COLLECTION",
-        "items": bpy.data.collections.new("Items"),
-        "compare_with": bpy.data.collections.new("Turn"),
-    }.items():
-        setattr(held, name, value)
-        assert handler._settings(scene) not in known
-        known.add(handler._settings(scene))
+    assert np.allclose(tip(drawn()[0]), (2, 1 + 0.96, LIFT_M), atol=1e-5)

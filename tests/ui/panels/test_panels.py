@@ -17,65 +17,12 @@ from metaspatial_addon.blender.turns import turn_collections, turn_visibility, t
 from metaspatial_addon.ui import text
 from metaspatial_addon.ui.panels import items, main
 from metaspatial_addon.ui.panels import turns as turn_panels
-from metaspatial_addon.ui.state import job, preferences, recent, turn_cache
+from metaspatial_addon.ui.screen import Notice, ProgressBar, list_turn
+from metaspatial_addon.ui.state import job_status, preferences, recent, turn_cache
 from metaspatial_addon.ui.state.identifiers import Operators
-
-EVIDENCE = {
-    "overlaps": [{"a": "Bed", "b": "Desk", "depth": 0.2}],
-    "outside": [],
-    "unsupported": [],
-    "unstable": [],
-    "blocked": [],
-    "unreachable": [{"id": "Desk"}],
-    "relations": [],
-}
-
-
-class Drawn:
-    """A layout that keeps what is drawn; all its parts write into one list of (kind, subject, options)."""
-
-    def __init__(self, calls: list[tuple[str, Any, dict[str, Any]]] | None = None) -> None:
-        self.calls = [] if calls is None else calls
-
-    def __getattr__(self, kind: str) -> Any:
-        if kind == "textbox" and not hasattr(bpy.types.UILayout, "textbox"):
-            raise AttributeError(kind)
-        if kind in ("row", "column", "box", "split"):
-            return lambda **_: Drawn(self.calls)
-        if kind == "panel":
-            return lambda *_, **__: (Drawn(self.calls), Drawn(self.calls))
-        return lambda *what, **options: self._keep(kind, what, options)
-
-    def _keep(self, kind: str, what: tuple[Any, ...], options: dict[str, Any]) -> SimpleNamespace:
-        properties = SimpleNamespace()
-        self.calls.append((kind, what[0] if kind == "operator" else what, {**options, "properties": properties}))
-        return properties
-
-    def texts(self) -> list[str]:
-        return [options["text"] for kind, _, options in self.calls if kind == "label" and options.get("text")]
-
-    def buttons(self) -> list[str]:
-        return [what for kind, what, _ in self.calls if kind == "operator"]
-
-    def fields(self) -> list[str]:
-        return [what[1] for kind, what, _ in self.calls if kind in ("prop", "textbox")]
-
-
-def draw(panel: type, width: int = 260, function: str = "draw") -> Drawn:
-    """What a panel shows in a sidebar of that width."""
-    told = bpy.context.preferences  # without a window there is no resolution scale
-    context = SimpleNamespace(
-        scene=bpy.context.scene,
-        view_layer=bpy.context.view_layer,
-        object=bpy.context.object,
-        window_manager=bpy.context.window_manager,
-        region=SimpleNamespace(width=width, type="UI"),
-        preferences=SimpleNamespace(addons=told.addons, ui_styles=told.ui_styles, system=SimpleNamespace(ui_scale=1.0)),
-    )
-    drawn = Drawn()
-    stand_in = SimpleNamespace(layout=drawn, column=lambda: drawn)
-    getattr(panel, function)(stand_in, context)
-    return drawn
+from metaspatial_addon.ui.state.job_status import status
+from metaspatial_addon.ui.state.scene import listed_turns
+from tests.ui.panels.drawing import EVIDENCE, Drawn, add_turn, draw
 
 
 @pytest.fixture(autouse=True)
@@ -96,18 +43,10 @@ def add(name: str, select: bool = True) -> bpy.types.Object:
     if mesh is None:
         mesh = bpy.data.meshes.new("Box")
         mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 1)], [], [(0, 1, 2), (0, 2, 3)])
-    thing = bpy.data.objects.new(name, mesh)
-    bpy.context.scene.collection.objects.link(thing)
-    thing.select_set(select)
-    return thing
-
-
-def add_turn(run: bpy.types.Collection, reward: float, **record: Any) -> bpy.types.Collection:
-    """A turn as one arrives, of no objects."""
-    told = {"status": "ok", "reward": reward, "evidence": EVIDENCE, "think": "The bed goes first.", **record}
-    turn = turns.new_turn(turns.next_number(run), told)
-    run.children.link(turn)
-    return turn
+    obj = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    obj.select_set(select)
+    return obj
 
 
 @pytest.fixture
@@ -135,8 +74,8 @@ def test_what_is_missing_is_said_where_the_button_is(scene: bpy.types.Scene) -> 
 
 
 def test_a_running_job_shows_its_progress_and_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job.current, "state", job.RUNNING)
-    monkeypatch.setattr(job.current, "progress", job.Progress("Turn 2 of 3: physics", 0.5))
+    monkeypatch.setattr(status, "state", job_status.RUNNING)
+    monkeypatch.setattr(status, "progress", ProgressBar("Turn 2 of 3: physics", 0.5))
     drawn = draw(main.METASPATIAL_PT_main)
     assert drawn.buttons() == [Operators.CANCEL]
     (bar,) = [options for kind, _, options in drawn.calls if kind == "progress"]
@@ -145,7 +84,7 @@ def test_a_running_job_shows_its_progress_and_cancel(monkeypatch: pytest.MonkeyP
 
 def test_a_notice_is_wrapped_and_has_the_button_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = "The model server at localhost:8000 refused the connection. Start it, or choose another model."
-    monkeypatch.setattr(job.current, "notice", job.Notice("ERROR", sentence, Operators.OPEN_LOG))
+    monkeypatch.setattr(status, "notice", Notice("ERROR", sentence, Operators.OPEN_LOG))
     drawn = draw(main.METASPATIAL_PT_main)
     assert drawn.buttons()[-2:] == [Operators.DISMISS_NOTICE, Operators.OPEN_LOG]
     lines = drawn.texts()[2:]
@@ -172,26 +111,26 @@ def test_items_have_lock_category_and_front(scene: bpy.types.Scene) -> None:
     assert drawn.fields() == ["items_source", "locked", "category", "others_are_obstacles"]
     (category,) = [options for kind, what, options in drawn.calls if kind == "prop" and what[1] == "category"]
     assert category["placeholder"] == "office chair"
-    (front,) = [options for kind, what, options in drawn.calls if what == Operators.TURN_FRONT]
+    (front,) = [options for kind, what, options in drawn.calls if what == Operators.ROTATE_FRONT]
     assert (front["text"], front["properties"].object_name) == ("+X", "OfficeChair_02.001")
     assert draw(items.METASPATIAL_PT_items, function="draw_header_preset").texts() == ["1"]
 
 
 def test_a_renamed_item_is_guessed_anew(scene: bpy.types.Scene) -> None:
-    thing = add("Sofa")
-    assert turn_cache.guessed_category(thing, 1.0) == "sofa"
-    thing.name = "Bookcase"
-    assert turn_cache.guessed_category(thing, 1.0) == "bookcase"
-    thing.name = "Gizmo.004"
-    assert turn_cache.guessed_category(thing, 1.0) == "gizmo"
+    obj = add("Sofa")
+    assert turn_cache.guessed_category(obj, 1.0) == "sofa"
+    obj.name = "Bookcase"
+    assert turn_cache.guessed_category(obj, 1.0) == "bookcase"
+    obj.name = "Gizmo.004"
+    assert turn_cache.guessed_category(obj, 1.0) == "gizmo"
 
 
 def test_many_items_are_counted_and_not_all_listed(scene: bpy.types.Scene) -> None:
     for k in range(30):
         add(f"Chair {k}")
     drawn = draw(items.METASPATIAL_PT_items)
-    assert drawn.fields().count("locked") == items.MOST_ROWS
-    assert drawn.texts()[-1] == f"and {30 - items.MOST_ROWS} more"
+    assert drawn.fields().count("locked") == items.MAX_ROWS
+    assert drawn.texts()[-1] == f"and {30 - items.MAX_ROWS} more"
 
 
 def test_found_assets_are_ticked_before_they_are_added(scene: bpy.types.Scene) -> None:
@@ -297,21 +236,21 @@ def test_the_list_has_turns_alone_by_number(run: bpy.types.Collection) -> None:
 def test_picking_a_turn_shows_it(scene: bpy.types.Scene, run: bpy.types.Collection) -> None:
     first, second = add_turn(run, 0.5), add_turn(run, 0.6)
     turn_visibility.show(scene, second)
-    job.list_turn(scene, second)
+    list_turn(scene, second)
     assert turn_visibility.shown(scene) == second
     scene.metaspatial.turn_index = 0
     assert turn_visibility.shown(scene) == first
-    assert turn_cache.listed_turn(scene) == first
+    assert listed_turns.listed_turn(scene) == first
 
 
 def test_the_newest_run_is_listed_until_another_is_picked(scene: bpy.types.Scene) -> None:
     one, two = turns.new_run(scene, "one"), turns.new_run(scene, "two")
-    assert turn_cache.listed_run(scene) == two
+    assert listed_turns.listed_run(scene) == two
     scene.metaspatial.run = one
-    assert turn_cache.listed_run(scene) == one
+    assert listed_turns.listed_run(scene) == one
     turn_collections.clear(scene)
-    assert turn_cache.listed_run(scene) is None
-    assert turn_cache.listed_turn(scene) is None
+    assert listed_turns.listed_run(scene) is None
+    assert listed_turns.listed_turn(scene) is None
 
 
 def test_a_recent_prompt_is_used_again(scene: bpy.types.Scene) -> None:

@@ -12,10 +12,12 @@ from mathutils import Matrix
 
 import metaspatial_addon
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
-from metaspatial_addon.ui.state import job, preferences, request
+from metaspatial_addon.ui.screen import Notice
+from metaspatial_addon.ui.state import job, job_status, preferences, request
 from metaspatial_addon.ui.state.identifiers import Operators
+from metaspatial_addon.ui.state.job_status import status
 from tests.blender.turns.arrivals import box, task_message, turn_message
-from tests.ui.jobs import MOVE, generate, job_folders, ticked, turn_told, until_idle, wait_until
+from tests.ui.jobs import MOVE, generate, job_folders, say_turn, ticked, until_idle, wait_until
 from tests.worker.waiting import wait_gone
 
 # With a real worker
@@ -27,23 +29,23 @@ def test_a_layout_from_click_to_accept(scene, folder):
     settings.randomise, settings.seed = False, 7
     bed, lamp = bpy.data.objects["Bed"], bpy.data.objects["Lamp"]
     bed.location.x = 0.5  # into the lamp
-    before = {thing: thing.matrix_basis.copy() for thing in (bed, lamp)}
+    before = {obj: obj.matrix_basis.copy() for obj in (bed, lamp)}
     assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
-    assert job.current.state == job.READING and job.current.progress.text
-    wait_until(lambda: job.tick() is None or not job.current.busy, 90)
-    assert job.current.notice is None and turn_visibility.all_turns(scene)
+    assert status.state == job_status.READING and status.progress.text
+    wait_until(lambda: job.tick() is None or not status.busy, 90)
+    assert status.notice is None and turn_visibility.all_turns(scene)
     turn = turn_visibility.shown(scene)
     assert {copy[turn_visibility.ORIGINAL] for copy in turn.objects} == {bed, lamp}
     assert turn[turn_collections.TOP].size[:] == (128, 128)
     assert not job_folders(folder), "the temporary folder is gone"
-    assert {thing: thing.matrix_basis for thing in before} == before
+    assert {obj: obj.matrix_basis for obj in before} == before
     first, pid = len(turn_visibility.all_turns(scene)), job.current.worker.pid
     assert bpy.ops.metaspatial.accept_turn() == {"FINISHED"}
-    assert any(not np.allclose(thing.matrix_basis, old) for thing, old in before.items())
+    assert any(not np.allclose(obj.matrix_basis, old) for obj, old in before.items())
     # Again, from there: the same process, the same run.
     assert bpy.ops.metaspatial.show_turn(number=1) == {"FINISHED"}
     assert bpy.ops.metaspatial.refine_from_here() == {"FINISHED"}
-    wait_until(lambda: job.tick() is None or not job.current.busy, 90)
+    wait_until(lambda: job.tick() is None or not status.busy, 90)
     assert job.current.worker.pid == pid and len(turns.runs(scene)) == 1
     later = turn_visibility.all_turns(scene)[first:]
     assert all(turns.read_turn(turn)["start"] == {"mode": "refine", "turn": 1} for turn in later)
@@ -57,11 +59,11 @@ def test_a_layout_from_click_to_accept(scene, folder):
 
 def test_cancel_ends_a_real_worker_and_the_next_click_works(scene, folder):
     assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
-    wait_until(lambda: job.tick() is None or job.current.state == job.RUNNING, 60)
+    wait_until(lambda: job.tick() is None or status.state == job_status.RUNNING, 60)
     pid = job.current.worker.pid
     started = time.monotonic()
     assert bpy.ops.metaspatial.cancel() == {"FINISHED"}
-    assert job.current.state == job.IDLE and time.monotonic() - started < 1
+    assert status.state == job_status.IDLE and time.monotonic() - started < 1
     wait_gone(pid)
     wait_until(lambda: job.tick() is None)
     assert not job_folders(folder) and not turns.runs(scene)
@@ -119,18 +121,18 @@ def test_a_new_seed_is_drawn_and_kept(scene, recorded):
 
 def test_what_is_missing_is_said_before_anything_starts(scene, recorded):
     settings, chosen = scene.metaspatial, preferences.of(bpy.context)
-    things = [bpy.data.objects[name] for name in ("Bed", "Lamp")]
+    objects = [bpy.data.objects[name] for name in ("Bed", "Lamp")]
 
     def refused(words: str) -> None:
         with pytest.raises(RuntimeError, match=words):
             bpy.ops.metaspatial.generate_layout()
-        assert words in job.current.notice.sentence and not job.current.busy and not recorded
+        assert words in status.notice.sentence and not status.busy and not recorded
 
-    for thing in things:
-        thing.metaspatial.locked = True
+    for obj in objects:
+        obj.metaspatial.locked = True
     refused("unlock those that may move")
-    for thing in things:
-        thing.select_set(False)
+    for obj in objects:
+        obj.select_set(False)
     refused("Select the furniture")
     settings.items_source = "COLLECTION"
     refused("Choose the collection with the furniture")
@@ -171,7 +173,7 @@ def test_addresses_of_this_computer(url, local):
 
 def test_the_same_furniture_again_without_selecting_it(scene, recorded):
     worker = generate()
-    turn_told(worker)
+    say_turn(worker)
     worker.says_done()
     until_idle()
     for copy in turn_visibility.shown(scene).objects:
@@ -186,7 +188,7 @@ def test_the_same_furniture_again_without_selecting_it(scene, recorded):
 
 def test_refine_goes_on_from_the_copies_and_fix_from_what_is_shown(scene, recorded):
     worker = generate()
-    turn_told(worker)
+    say_turn(worker)
     worker.says_done()
     until_idle()
     turn_visibility.shown(scene).objects["Bed · 01"].location.x = 1.25
@@ -194,7 +196,7 @@ def test_refine_goes_on_from_the_copies_and_fix_from_what_is_shown(scene, record
     ticked(2)
     asked = worker.sent[-1]
     assert asked["mode"] == "refine" and asked["start"]["Bed"][3] == 1.25 and set(asked["start"]) == {"Bed", "Lamp"}
-    turn_told(worker, move=Matrix.Translation((5, 5, 0)))
+    say_turn(worker, move=Matrix.Translation((5, 5, 0)))
     worker.says_done()
     until_idle()
     assert [turn.name for turn in turn_visibility.all_turns(scene)] == ["Turn 01", "Turn 02"]
@@ -205,7 +207,7 @@ def test_refine_goes_on_from_the_copies_and_fix_from_what_is_shown(scene, record
     bpy.ops.metaspatial.fix_broken()
     ticked(2)
     assert worker.sent[-1]["mode"] == "fix" and worker.sent[-1]["start"] == {}
-    turn_told(worker)
+    say_turn(worker)
     worker.says_done()
     until_idle()
     assert len(turns.runs(scene)) == 2
@@ -214,12 +216,12 @@ def test_refine_goes_on_from_the_copies_and_fix_from_what_is_shown(scene, record
 # The worker
 
 
-def test_a_worker_is_kept_and_ended_when_idle_or_large(scene, recorded):
+def test_a_worker_is_kept_and_ended_when_idle_or_large(scene, recorded, monkeypatch):
     chosen = preferences.of(bpy.context)
     worker = generate()
     worker.says_done(best=None, note="Nothing is at fault: there is nothing to mend.")
     until_idle()
-    assert "Nothing is at fault" in job.current.notice.sentence
+    assert "Nothing is at fault" in status.notice.sentence
     assert generate() is worker, "kept"
     worker.says_done(best=None, memory=chosen.memory_limit_mb + 1)
     until_idle()
@@ -227,9 +229,17 @@ def test_a_worker_is_kept_and_ended_when_idle_or_large(scene, recorded):
     worker = generate()
     worker.says_done(best=None)
     until_idle()
-    job.current._idle = 60 * chosen.idle_minutes - 1
-    assert job.tick() is not None
-    job.current._idle += 2
+    chosen.idle_minutes = 1
+    clock = [job.time.monotonic()]
+    monkeypatch.setattr(job.time, "monotonic", lambda: clock[0])
+    for _ in range(58):
+        clock[0] += 1
+        assert job.tick() is not None and not worker.stopped
+    clock[0] += 5000
+    assert job.tick() is not None, "a machine that slept has not let its worker idle"
+    for _ in range(3):
+        clock[0] += 1
+        job.tick()
     assert job.tick() is None and worker.stopped
 
 
@@ -242,7 +252,7 @@ def test_the_key_travels_in_the_environment_alone_and_a_new_one_starts_a_new_wor
         assert worker.environment == {"METASPATIAL_API_KEY": key} and key not in repr(worker.sent)
         worker.says("error", message="The server refused the key.", bug=False)
         until_idle()
-        assert job.current.notice == job.Notice("ERROR", "The server refused the key.")
+        assert status.notice == Notice("ERROR", "The server refused the key.")
     assert len(recorded) == 2 and recorded[0].stopped and not recorded[1].stopped
     chosen.model, chosen.key = "BUILTIN", ""
 
@@ -251,12 +261,12 @@ def test_bugs_lead_to_the_log_and_failures_keep_the_turns(scene, recorded):
     worker = generate()
     worker.says("error", message="An error.", bug=True)
     until_idle()
-    assert job.current.notice == job.Notice("ERROR", "An error.", Operators.OPEN_LOG)
+    assert status.notice == Notice("ERROR", "An error.", Operators.OPEN_LOG)
     generate()
-    turn_told(worker)
+    say_turn(worker)
     worker.says_done(failure="The server does not answer.")
     until_idle()
-    assert job.current.notice.sentence == "The server does not answer." and len(turn_visibility.all_turns(scene)) == 1
+    assert status.notice.sentence == "The server does not answer." and len(turn_visibility.all_turns(scene)) == 1
 
 
 def test_questions_are_answered(scene, recorded):
@@ -274,27 +284,29 @@ def test_a_worker_that_cannot_be_started(scene, monkeypatch):
     monkeypatch.setattr(job, "worker_command", lambda _: ["/nowhere/blender"])
     bpy.ops.metaspatial.generate_layout()
     ticked()
-    assert not job.current.busy and "could not be started" in job.current.notice.sentence
+    assert not status.busy and "could not be started" in status.notice.sentence
 
 
 def test_many_objects_are_placed_over_several_ticks(scene, recorded, monkeypatch):
-    monkeypatch.setattr(job, "BUDGET", 0.001)
+    monkeypatch.setattr(job, "TICK_BUDGET_S", 0.001)
     many = [box(f"Thing {k}", (k, 3, 0)) for k in range(150)]
-    for thing in many:
-        thing.select_set(True)
+    for obj in many:
+        obj.select_set(True)
     bpy.context.view_layer.update()
     worker = generate()
-    turn_told(worker, names=tuple(thing.name for thing in many))
+    say_turn(worker, names=tuple(obj.name for obj in many))
     worker.says_done()
-    before = len(job.current.ticks)
-    until_idle()
+    ticks = 0
+    while status.busy:
+        ticked()
+        ticks += 1
     assert len(turn_visibility.shown(scene).objects) == 150
-    assert len(job.current.ticks) - before > 3
+    assert ticks > 3
 
 
 def test_disabling_the_addon_brings_the_originals_back(scene, recorded):
     worker = generate()
-    turn_told(worker)
+    say_turn(worker)
     worker.says_done()
     until_idle()
     metaspatial_addon.unregister()
@@ -316,7 +328,7 @@ def test_disabling_the_addon_brings_the_originals_back(scene, recorded):
 def test_operators_of_turns(scene, recorded, folder):
     worker = generate()
     for number in (1, 2):
-        turn_told(worker, number, MOVE if number == 1 else Matrix())
+        say_turn(worker, number, MOVE if number == 1 else Matrix())
     worker.says_done(best=1)
     until_idle()
     assert bpy.ops.metaspatial.compare_turns(number=2) == {"FINISHED"}
@@ -340,13 +352,13 @@ def test_operators_of_turns(scene, recorded, folder):
 def test_selecting_a_fault(scene, recorded):
     worker = generate()
     roots = [bpy.data.objects[name] for name in ("Bed", "Lamp")]
-    worker.to_say.append({**task_message(roots), "job": 1})
+    worker.outbox.append({**task_message(roots), "job": 1})
     evidence = {"overlaps": [{"a": "Bed", "b": "Lamp", "depth": 0.2}], "unreachable": [{"id": "Lamp"}]}
-    worker.to_say.append(turn_message(dict.fromkeys(roots, MOVE), 1, evidence))
+    worker.outbox.append(turn_message(dict.fromkeys(roots, MOVE), 1, evidence))
     worker.says_done()
     until_idle()
     turn_collections.show(scene, None)
     for index, wanted in enumerate(({"Bed · 01", "Lamp · 01"}, {"Lamp · 01"})):
         assert bpy.ops.metaspatial.select_fault(number=1, index=index) == {"FINISHED"}
-        assert {thing.name for thing in bpy.context.view_layer.objects.selected} == wanted
+        assert {obj.name for obj in bpy.context.view_layer.objects.selected} == wanted
         assert bpy.context.view_layer.objects.active.name in wanted

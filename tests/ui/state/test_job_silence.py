@@ -11,6 +11,7 @@ import pytest
 
 from metaspatial_addon.blender.turns import turn_visibility
 from metaspatial_addon.ui.state import job, preferences
+from metaspatial_addon.ui.state.job_status import status
 from tests.episode.scripted import NONSENSE
 from tests.policy.servers import Handler, ScriptedServer, chat
 from tests.ui.jobs import wait_until
@@ -26,7 +27,7 @@ REPLY = 2.0
 @pytest.fixture
 def server(scene, monkeypatch):
     """The model behind a server that is asked for one turn of many samples; it answers once `go_on` is set."""
-    monkeypatch.setitem(job.SILENCE, "model", LIMIT)
+    monkeypatch.setitem(job.SILENCE_LIMITS_S, "model", LIMIT)
     server = ScriptedServer()
     server.over = threading.Event()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -46,9 +47,9 @@ def test_a_worker_whose_model_answers_slowly_is_not_ended(server, scene):
 
     server.steps = [answer_late]
     assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
-    wait_until(lambda: job.tick() is None or not job.current.busy, 90)
+    wait_until(lambda: job.tick() is None or not status.busy, 90)
     assert len(server.seen) == SAMPLES
-    assert len(turn_visibility.all_turns(scene)) == 1, job.current.notice
+    assert len(turn_visibility.all_turns(scene)) == 1, status.notice
 
 
 def test_a_worker_that_hangs_while_the_model_answers_is_ended(server, scene):
@@ -57,6 +58,6 @@ def test_a_worker_that_hangs_while_the_model_answers_is_ended(server, scene):
     wait_until(lambda: job.tick() is None or bool(server.seen), 60)
     pid = job.current.worker.pid
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: job.tick() is None or not job.current.busy, 30)
-    assert "did not answer any more and was stopped" in str(job.current.notice)
+    wait_until(lambda: job.tick() is None or not status.busy, 30)
+    assert "did not answer any more and was stopped" in str(status.notice)
     wait_gone(pid)

@@ -12,8 +12,10 @@ import bpy
 import pytest
 
 import metaspatial_addon
+from metaspatial_addon.ui.screen import Notice
 from metaspatial_addon.ui.state import api_key, folders, job, preferences, recent
 from metaspatial_addon.ui.state.identifiers import ROOT, Operators, root_package
+from metaspatial_addon.ui.state.job_status import status
 
 KEY = "sk-very-secret-0123456789"
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
@@ -25,7 +27,8 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "user").mkdir()
     monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "user"))
     monkeypatch.delenv(api_key.VARIABLE, raising=False)
-    recent.forget_cache()
+    for module in (api_key, recent):
+        module.load()
     return tmp_path / "user"
 
 
@@ -132,16 +135,17 @@ def test_recent_prompts_are_the_last_twenty_without_doubles() -> None:
     recent.remember("   ")
     expected = ["prompt 20", *(f"prompt {k}" for k in (24, 23, 22, 21, *range(19, 4, -1)))]
     assert recent.prompts() == expected
-    recent.forget_cache()
+    recent.load()
     assert recent.prompts() == expected
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[1, null]", "\x00"])
 def test_a_spoiled_file_of_prompts_is_no_obstacle(content: str) -> None:
     (folders.user_folder() / "recent_prompts.json").write_text(content)
+    recent.load()
     assert recent.prompts() == []
     recent.remember("a room")
-    recent.forget_cache()
+    recent.load()
     assert recent.prompts() == ["a room"]
 
 
@@ -157,7 +161,7 @@ def checks() -> dict[str, tuple[str, str]]:
 def run_job(seconds: float = 60.0) -> None:
     """What the window's timer does."""
     until = time.monotonic() + seconds
-    while job.current.busy:
+    while status.busy:
         assert time.monotonic() < until, "the job does not end"
         time.sleep(min(job.tick() or 0.0, 0.02))
 
@@ -188,17 +192,17 @@ def test_test_connection_says_that_nothing_answers(addon: preferences.METASPATIA
     state, message = checks()["Server"]
     assert state == "FAILED"
     assert "localhost:9" in message
-    assert job.current.notice == ("ERROR", message, "")
+    assert status.notice == Notice("ERROR", message)
 
 
 def test_a_check_that_cannot_begin_says_why(addon: preferences.METASPATIAL_AP_preferences) -> None:
     addon.model, addon.server_url = "SERVER", " "
     with pytest.raises(RuntimeError, match="address"):
         bpy.ops.metaspatial.test_connection()
-    assert not job.current.busy
-    assert "address" in job.current.notice.sentence
+    assert not status.busy
+    assert "address" in status.notice.sentence
     assert bpy.ops.metaspatial.dismiss_notice() == {"FINISHED"}
-    assert job.current.notice is None
+    assert status.notice is None
 
 
 def test_every_operator_that_the_preferences_show_is_there(addon: preferences.METASPATIAL_AP_preferences) -> None:

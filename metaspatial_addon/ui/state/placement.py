@@ -1,0 +1,94 @@
+"""A turn on its way into the artist's file: built and shown in steps of a few milliseconds. Called by `job.py`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import bpy
+
+from ...blender.turns import turn_collections, turn_visibility, turns
+from ..screen import list_turn, push_undo
+
+MAX_RESTARTS = 20
+"""Of one turn; each because the artist removed what was being copied."""
+
+
+class TurnPlacement:
+    """Puts one turn into the file. `turn_uid` is its collection's session_uid once it is there."""
+
+    def __init__(self, incoming: turn_collections.IncomingTurn) -> None:
+        self.turn_uid: int | None = None
+        self._incoming = incoming
+        self._steps = self._build()
+        self._restarts = 0
+        self._undo_message = ""
+
+    def advance(self, until: float) -> bool:
+        """Take a step, and more until `time.perf_counter()` is `until`; whether the turn is there and shown.
+
+        Raises LookupError without the scene, and ReferenceError when what is copied was removed too often.
+        """
+        try:
+            next(self._steps)
+            while time.perf_counter() < until:
+                next(self._steps)
+        except StopIteration:
+            return True
+        except ReferenceError:
+            if self._restarts == MAX_RESTARTS:
+                raise
+            self.restart()
+        return False
+
+    def restart(self) -> None:
+        """Begin again: the file was changed meanwhile, so what was being copied or shown may be gone."""
+        self._restarts += 1
+        self._steps.close()
+        turn = self._find_turn()
+        self._steps = self._build() if turn is None else self._show(turn)
+
+    def show_now(self) -> None:
+        """Take all steps that are left of showing the turn, if it is in the file."""
+        turn = self._find_turn()
+        if turn is not None:
+            turn_collections.show(self._find_scene(), turn)
+            list_turn(self._find_scene(), turn)
+
+    def push_undo(self) -> bool:
+        """Add the undo step of the turn, if it lacks one; whether it did."""
+        message, self._undo_message = self._undo_message, ""
+        if message:
+            push_undo(message)
+        return bool(message)
+
+    @property
+    def lacks_undo(self) -> bool:
+        """Whether the turn is in the file and no undo step holds it yet."""
+        return bool(self._undo_message)
+
+    def close(self) -> None:
+        """Stop, and remove a turn that is not complete."""
+        self._steps.close()
+        turn_collections.discard_unfinished()
+
+    def _build(self) -> Iterator[None]:
+        turn = yield from turn_collections.build_turn(self._incoming)
+        self.turn_uid = turn.session_uid
+        self._undo_message = f"MetaSpatial: Turn {turn[turns.KEY]['turn']}"
+        yield from self._show(turn)
+
+    def _show(self, turn: bpy.types.Collection) -> Iterator[None]:
+        """Show the turn, then list it: a turn that is listed before it is shown is shown at once, not in steps."""
+        scene = self._find_scene()
+        yield from turn_visibility.show_in_steps(scene, turn)
+        list_turn(scene, turn)
+
+    def _find_scene(self) -> bpy.types.Scene | None:
+        return turn_collections.find_scene(self._incoming.scene)
+
+    def _find_turn(self) -> bpy.types.Collection | None:
+        scene = self._find_scene()
+        if scene is None or self.turn_uid is None:
+            return None
+        return next((turn for turn in turn_visibility.all_turns(scene) if turn.session_uid == self.turn_uid), None)

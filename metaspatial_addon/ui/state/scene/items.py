@@ -1,0 +1,70 @@
+"""Which objects of the scene are the items to lay out, by the scene's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import bpy
+from bpy.types import Context, Object
+
+from ....blender.meshes import GEOMETRY
+from ....blender.turns import turn_collections, turn_visibility, turns
+from .index import SceneIndex
+
+
+def chosen_roots(context: Context, index: SceneIndex) -> list[Object]:
+    """The root objects of the items, the artist's own: a turn's copy that is selected stands for its original.
+
+    With nothing visible selected while a turn is shown, it is the items of that turn. `index`: of the context's scene.
+    """
+    scene, settings = context.scene, context.scene.metaspatial
+    if settings.items_source == "SELECTED":
+        layer = context.view_layer
+        chosen = [obj for obj in layer.objects.selected if obj.visible_get(view_layer=layer)]
+        if not chosen and turn_visibility.hides(scene):
+            return turn_roots(turn_visibility.shown(scene), index)
+    else:
+        chosen = [] if settings.items is None else list(settings.items.all_objects)
+    room, holder = set(wall_objects(settings)), settings.floor
+    while holder is not None:  # what holds the floor holds the room
+        room.add(holder)
+        holder = holder.parent
+    originals = dict.fromkeys(obj.get(turn_visibility.ORIGINAL, obj) for obj in chosen)
+    items = {
+        obj: None
+        for obj in originals
+        if obj is not None
+        and obj in index
+        and obj not in room
+        and obj.metaspatial.opening == "NONE"
+        and not isinstance(obj.get(turns.KEY), str)
+    }
+    roots = dict.fromkeys(_highest(obj, items) for obj in items)
+    return [root for root in roots if any(map(has_faces, index.tree(root)))]
+
+
+def turn_roots(turn: bpy.types.Collection | None, index: SceneIndex) -> list[Object]:
+    """The items of a turn that the scene still has, also those that were to stay where they are."""
+    entries = () if turn is None else turn.get(turn_collections.ITEMS, ())
+    roots = [entry["object"] for entry in entries if entry["asked"]]
+    return [root for root in roots if root is not None and root in index]
+
+
+def wall_objects(settings: Any) -> list[Object]:
+    """The objects of the walls, where these make the room. `settings`: `scene.metaspatial`."""
+    if settings.room_source != "WALLS" or settings.walls is None:
+        return []
+    return list(settings.walls.all_objects)
+
+
+def has_faces(obj: Object) -> bool:
+    """Whether an object has faces of its own, or instances a collection."""
+    return obj.type in GEOMETRY or (obj.instance_type == "COLLECTION" and obj.instance_collection is not None)
+
+
+def _highest(obj: Object, among: Collection[Object]) -> Object:
+    """The highest of an object and those of its ancestors that are in `among` without a gap."""
+    while obj.parent in among:
+        obj = obj.parent
+    return obj
