@@ -148,13 +148,13 @@ def open_environments(
     pixels = 0 if config.rendering == "compact" else config.rollout.pixels
     if not workers:
         return SyncEnvironments(prompt_format_of(config), pixels, config.threads)
-    place = WorkerConfig(config.rendering, pixels)
+    worker_config = WorkerConfig(config.rendering, pixels)
     if ray:
         from .envs import ray_worker  # needs ray
 
         ray_worker.connect(ray)
-        return Pool(lambda number: ray_worker.RayWorker(place), workers)
-    return Pool(lambda number: ProcessWorker(place, (logs or Path()) / f"worker_{first + number}.log"), workers)
+        return Pool(lambda number: ray_worker.RayWorker(worker_config), workers)
+    return Pool(lambda number: ProcessWorker(worker_config, (logs or Path()) / f"worker_{first + number}.log"), workers)
 
 
 def merge_last(config: TrainConfig, folder: Path) -> None:

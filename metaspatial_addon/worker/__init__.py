@@ -1,4 +1,5 @@
-"""The headless Blender behind the button: what it does (`main`, `jobs`), and how the window talks to it (`client`).
+"""The headless Blender behind the button: its main (`process_main`) and `jobs`, and the window's end of it (`client`).
 
-Messages are JSON lines (`protocol`). The worker knows nothing of the window, and ends when the window does.
+Messages are JSON lines (`protocol`). The worker knows nothing of the window, and ends when the window does. Training
+runs its environments in processes of the same kind.
 """

@@ -1,6 +1,7 @@
-"""The window's end of the worker: a process, a queue of what it said, and a sure way to end it. No bpy in here.
+"""The parent's end of a worker: a process, a queue of its messages, and a reliable way to end it. No bpy in here.
 
-Nothing that the window calls blocks: one thread reads the process's messages, another writes to it. For `ui.state.job`.
+Nothing that the window calls blocks: one thread reads the process's messages, another writes to it. Used by
+`ui.state.job` and, for training, by `headless.rl.envs.process`.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from typing import Any
 from . import protocol
 
 LARGEST_LOG = 1_000_000
-"""Bytes; a longer log is set aside, as NAME.old, when the next process starts."""
+"""Bytes; a longer log is renamed to NAME.old when the next process starts."""
 
-_GENTLY = 0.7  # seconds that a worker has to end by itself, removing its temporary files, before it is killed
-_LAST_WORDS = 1.0  # seconds after its end in which what it said before is still waited for
+MAIN = Path(__file__).resolve().with_name("process_main.py")
+SERVICE = "metaspatial_addon.worker.jobs"
 
-MAIN = Path(__file__).resolve().with_name("main.py")
+_TO_END = 0.7  # seconds that a worker has to end by itself, removing its temporary files, before it is killed
+_TO_DRAIN = 1.0  # seconds after its end in which messages that it sent before are still waited for
 
 
 def worker_command(blender_binary: str) -> list[str]:
@@ -41,33 +43,35 @@ class Worker:
     """A worker process. What it and Blender print goes to the end of the file `log`.
 
     `environment` is added to this process's own; the API key travels in it. All temporary files of the process are in
-    a folder of its own, which goes with it. Raises OSError when the process cannot be started or the log cannot be
-    written.
+    a folder of its own, which is removed with it. `service` is the module that handles messages, see `process_main`.
+    Raises OSError when the process cannot be started or the log cannot be written.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]):
-        _set_aside(log)
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str], service: str = SERVICE):
+        with contextlib.suppress(FileNotFoundError):
+            if log.stat().st_size > LARGEST_LOG:
+                os.replace(log, log.with_name(log.name + ".old"))
         own_group: dict[str, Any] = {"start_new_session": True}
         if os.name == "nt":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         self.temporary = tempfile.mkdtemp(prefix="metaspatial-worker-")
-        places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
+        folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
         try:
             with open(log, "ab") as errors:
                 self._process = subprocess.Popen(
-                    [*command, "--", str(log), self.temporary],
+                    [*command, "--", str(log), self.temporary, service],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
-                    env={**os.environ, **environment, **places},
+                    env={**os.environ, **environment, **folders},
                     **own_group,
                 )
         except OSError:
             os.rmdir(self.temporary)
             raise
         self.pid = self._process.pid
-        self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._to_say: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._received: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._ended: float | None = None
         self._reader = threading.Thread(target=self._read, name="MetaSpatial worker reader", daemon=True)
         self._writer = threading.Thread(target=self._write, name="MetaSpatial worker writer", daemon=True)
@@ -75,26 +79,33 @@ class Worker:
         self._writer.start()
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Say something. A worker that has ended does not hear it, which `alive` tells."""
-        self._to_say.put(protocol.encode(message))
+        """Send a message. One to a worker that has ended is lost; check `alive`."""
+        self._to_send.put(protocol.encode(message))
 
     def receive(self) -> dict[str, Any] | None:
         """The next message, the `hello` first; None when there is none at the moment."""
         try:
-            return self._said.get_nowait()
+            return self._received.get_nowait()
+        except queue.Empty:
+            return None
+
+    def wait(self, seconds: float) -> dict[str, Any] | None:
+        """The next message, waiting for it; None when there is none after so many seconds."""
+        try:
+            return self._received.get(timeout=seconds)
         except queue.Empty:
             return None
 
     @property
     def alive(self) -> bool:
-        """Whether more messages may come: once it is False, all has been received and the process is gone."""
+        """Whether more messages may come: once it is False, all have been received and the process has ended."""
         if self._process.poll() is None:
             return True
         if self._ended is None:
             self._ended = time.monotonic()
         # A child of the worker may hold the stream open after its end.
-        reading = self._reader.is_alive() and time.monotonic() < self._ended + _LAST_WORDS
-        return reading or not self._said.empty()
+        reading = self._reader.is_alive() and time.monotonic() < self._ended + _TO_DRAIN
+        return reading or not self._received.empty()
 
     @property
     def returncode(self) -> int | None:
@@ -102,17 +113,17 @@ class Worker:
         return self._process.poll()
 
     def stop(self) -> None:
-        """End the process and its children within a second; what it still says is not received. May be called again.
+        """End the process and its children within a second; further messages are not received. May be called again.
 
-        Returns at once: a thread sees to it.
+        Returns at once: a thread does it.
         """
-        self._to_say.put(None)
+        self._to_send.put(None)
         threading.Thread(target=self._end, name="MetaSpatial worker end").start()
 
     def _end(self) -> None:
-        """Thread: see the process end at the end of its stdin, or kill it."""
+        """Thread: wait for the process to end, since its stdin is closed, or kill it."""
         try:
-            self._process.wait(_GENTLY)
+            self._process.wait(_TO_END)
         except subprocess.TimeoutExpired:
             if os.name == "nt":
                 command = ["taskkill", "/F", "/T", "/PID", str(self.pid)]
@@ -126,26 +137,22 @@ class Worker:
     def _read(self) -> None:
         """Thread: messages from the `hello` on into the queue, until the stream ends."""
         greeted = False
+        assert self._process.stdout is not None
         with self._process.stdout as stream:
             for line in stream:
                 try:
                     message = protocol.decode(line)
                 except ValueError:
-                    continue  # chatter, or the half line of a process that was killed
+                    continue  # Blender's own output, or the half line of a process that was killed
                 greeted = greeted or message["type"] == "hello"
                 if greeted:
-                    self._said.put(message)
-        self._to_say.put(None)
+                    self._received.put(message)
+        self._to_send.put(None)
 
     def _write(self) -> None:
-        """Thread: the queue to the process's stdin, until None closes it or the process has gone."""
+        """Thread: the queue to the process's stdin, until None closes it or the process has ended."""
+        assert self._process.stdin is not None
         with contextlib.suppress(OSError), self._process.stdin as stream:
-            while (line := self._to_say.get()) is not None:
+            while (line := self._to_send.get()) is not None:
                 stream.write(line)
                 stream.flush()
-
-
-def _set_aside(log: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LARGEST_LOG:
-            os.replace(log, log.with_name(log.name + ".old"))

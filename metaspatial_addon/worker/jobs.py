@@ -1,14 +1,12 @@
-"""What the worker does: lay out a scene, look for assets, try the model. `main` hands it requests.
+"""Jobs of the window's worker: lay out a scene, find assets, check the model. `process_main` hands requests to `serve`.
 
-Model, stage and renderer stay from job to job; the file that a job opened, and all that was made of it, goes when the
-job ends. No bpy is imported before a job needs it.
+Model, stage and renderer are kept from job to job; the file that a job opened is closed when the job ends.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +22,7 @@ from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
 from . import models, protocol
+from .memory import resident_mb
 
 if TYPE_CHECKING:
     import bpy
@@ -32,21 +31,32 @@ if TYPE_CHECKING:
     from ..blender.rendering.render import Renderer
     from ..blender.scene_io.scene_to_task import SceneTask
 
-Say = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]
 
 ALIVE_EVERY = 1.0
 """Seconds between two `alive` messages, at least."""
 
-_OF_SCENE = re.compile(r"^(start of )?(task )?scene(\.blend)?: ")
+_SCENE_PREFIX = re.compile(r"^(start of )?(task )?scene(\.blend)?: ")
+
+
+def serve(send: Send) -> Callable[[dict[str, Any] | None], None]:
+    """Do the jobs of a window. See `process_main` and `protocol`."""
+    import bpy
+
+    if hasattr(os, "nice"):
+        os.nice(5)  # the artist's Blender goes first
+    print(f"MetaSpatial worker {os.getpid()}, Blender {bpy.app.version_string}, {time.ctime()}")
+    send({"type": "hello", "protocol": protocol.VERSION, "blender": bpy.app.version_string})
+    return JobRunner(send).run
 
 
 class JobRunner:
-    """Does jobs one after another and tells `say` how they go. See `protocol` for the messages."""
+    """Runs jobs one after another and sends what happens. See `protocol` for the messages."""
 
-    def __init__(self, say: Say):
-        self._say = say
-        self._wanted: Mapping[str, Any] | None = None
-        self._model: Policy | None = None
+    def __init__(self, send: Send):
+        self._send = send
+        self._policy_request: Mapping[str, Any] | None = None
+        self._policy: Policy | None = None
         self._renderers: dict[str, Renderer] = {}
         self._alive_sent = 0.0
 
@@ -56,54 +66,56 @@ class JobRunner:
 
         return Stage()
 
-    def answer(self, request: dict[str, Any] | None) -> None:
-        """Do what a request asks for; None is one that could not be read. Whatever fails ends only this job."""
+    def run(self, request: dict[str, Any] | None) -> None:
+        """Do the job of a request; None is one that could not be read. An error ends only this job."""
         job = None if request is None else request.get("job")
         try:
             if request is None:
                 raise InputError("request", "", "one JSON object with a type on a line")
             protocol.check_request(request)
             jobs = {"layout": self._lay_out, "assets": self._find_assets, "check": self._check}
-            self._say({**jobs[request["type"]](request), "job": job})
-        except BrokenPipeError:  # of `say`: nobody listens any more
+            self._send({**jobs[request["type"]](request), "job": job})
+        except BrokenPipeError:  # of `send`: the window has gone
             raise
         except (InputError, PolicyError, InfraFault) as error:
-            self._say(_error(job, _told(error), bug=False))
+            self._send({"type": "error", "job": job, "message": _sentence(error), "bug": False})
         except OSError as error:
             traceback.print_exc()
-            message = f"A file cannot be read or written ({_told(error)}). Check the disk's free space and try again."
-            self._say(_error(job, message, bug=False))
+            message = (
+                f"A file cannot be read or written ({_sentence(error)}). Check the disk's free space and try again."
+            )
+            self._send({"type": "error", "job": job, "message": message, "bug": False})
         except Exception as error:
             traceback.print_exc()
-            self.__dict__.pop("_stage", None)  # it may be half-built: the next job gets another
+            self.__dict__.pop("_stage", None)  # it may be half-built: the next job makes another
             self._renderers.clear()
             message = f"This did not work because of an error in MetaSpatial ({type(error).__name__}). Look at the log."
-            self._say(_error(job, message, bug=True))
+            self._send({"type": "error", "job": job, "message": message, "bug": True})
 
     def _lay_out(self, request: dict[str, Any]) -> dict[str, Any]:
         turns = request["turns"]
-        if self._wanted != request["policy"]:
-            self._progress(request, 1, turns, "model")  # loading one may take as long as asking it
-        policy = self._policy(request["policy"])
+        if self._policy_request != request["policy"]:
+            self._progress(request, 1, turns, "model")  # loading one may take as long as its answer
+        policy = self._open_policy(request["policy"])
         self._progress(request, 1, turns, "scene")
         renderer = self._renderer(request["engine"], request["pictures"])
         folder = Path(request["folder"])
-        with ExitStack() as held:
-            held.enter_context(_file_closed_after())
-            snapshot, start = _read_scene(request, self._stage)
-            held.callback(snapshot.free)
-            # Of all that is open the stage goes first: its objects wear the snapshot's meshes.
-            held.callback(self._stage.clear)
-            held.callback(renderer.close)
-            self._say(
+        with ExitStack() as cleanup:
+            cleanup.enter_context(_file_closed_after())
+            scene_task, start = _read_scene(request, self._stage)
+            cleanup.callback(scene_task.free)
+            # Cleared before the scene task is freed, whose meshes the stage's objects use.
+            cleanup.callback(self._stage.clear)
+            cleanup.callback(renderer.close)
+            self._send(
                 {
                     "type": "task",
                     "job": request["job"],
-                    "task": task_to_json(snapshot.task),
-                    "frame": [float(value) for value in snapshot.frame.flat],
-                    "notes": dict(snapshot.notes),
-                    "left_out": list(snapshot.left_out),
-                    "objects": {item_id: list(members.names) for item_id, members in snapshot.members.items()},
+                    "task": task_to_json(scene_task.task),
+                    "frame": [float(value) for value in scene_task.frame.flat],
+                    "notes": dict(scene_task.notes),
+                    "left_out": list(scene_task.left_out),
+                    "objects": {item_id: list(members.names) for item_id, members in scene_task.members.items()},
                 }
             )
             env = LayoutEnv(
@@ -120,15 +132,15 @@ class JobRunner:
                 "mode": request["mode"],
                 "engine": renderer.engine,
             }
-            standing = start or Layout(snapshot.task.id)
+            standing = start or Layout(scene_task.task.id)
             for event in play(
                 env,
                 policy,
-                snapshot.task,
+                scene_task.task,
                 request["seed"],
                 request["samples"],
                 None,
-                snapshot.meshes,
+                scene_task.meshes,
                 start,
                 request["mode"] == "fix",
                 lambda: self._report_alive(request),
@@ -139,11 +151,11 @@ class JobRunner:
                     outcome = event
                 elif event.status != "infra_fault":
                     standing = event.layout or standing  # an answer that could not be used moved nothing
-                    told = _turn(event, turn_record(env, event, settings), snapshot, standing, folder)
-                    self._say({**told, "job": request["job"]})
+                    message = _turn_message(event, turn_record(env, event, settings), scene_task, standing, folder)
+                    self._send({**message, "job": request["job"]})
         best = None if outcome.best is None else outcome.best.number
-        failure = _told(outcome.failure)
-        return {"type": "done", "best": best, "failure": failure, "note": outcome.note, "memory": memory_mb()}
+        failure = _sentence(outcome.failure)
+        return {"type": "done", "best": best, "failure": failure, "note": outcome.note, "memory": round(resident_mb())}
 
     def _find_assets(self, request: dict[str, Any]) -> dict[str, Any]:
         from ..blender.assets.search import find_assets
@@ -156,34 +168,35 @@ class JobRunner:
 
     def _check(self, request: dict[str, Any]) -> dict[str, Any]:
         self._progress(request, 0, 0, "check")
-        wanted = request["policy"]
+        policy = request["policy"]
         checked: dict[str, Any] = {"type": "checked"}
         try:
-            works = models.check_server(wanted) if wanted["kind"] == "server" else models.check(self._policy(wanted))
+            is_server = policy["kind"] == "server"
+            works = models.check_server(policy) if is_server else models.check(self._open_policy(policy))
             checked |= {"ok": True, "message": works}
         except (PolicyError, InputError) as error:
-            checked |= {"ok": False, "message": _told(error)}
+            checked |= {"ok": False, "message": _sentence(error)}
         if "engine" in request:
             checked["renderer"] = self._check_renderer(request["engine"])
         return checked
 
     def _check_renderer(self, engine: str) -> dict[str, Any]:
-        """Whether a small picture of an empty room can be taken."""
-        with _file_closed_after(), ExitStack() as held:
+        """Whether a small image of an empty room can be rendered."""
+        with _file_closed_after(), ExitStack() as cleanup:
             renderer = self._renderer(engine, 64)
-            held.callback(self._stage.clear)
-            held.callback(renderer.close)
+            cleanup.callback(self._stage.clear)
+            cleanup.callback(renderer.close)
             try:
                 attempt("building a room", lambda: self._stage.open(models.TASK))
                 attempt("rendering", lambda: renderer.room_view(self._stage, models.TASK, Layout(models.TASK.id)))
             except InfraFault as fault:
-                return {"ok": False, "message": f"{_told(fault)}. Choose Cycles, which needs no graphics card."}
+                return {"ok": False, "message": f"{_sentence(fault)}. Choose Cycles, which needs no graphics card."}
         return {"ok": True, "message": f"Pictures are rendered by {renderer.engine.replace('_', ' ').title()}."}
 
     def _progress(
         self, request: Mapping[str, Any], turn: int, turns: int, phase: str, done: float | None = None
     ) -> None:
-        self._say(
+        self._send(
             {
                 "type": "progress",
                 "job": request["job"],
@@ -199,15 +212,15 @@ class JobRunner:
         now = time.monotonic()
         if now - self._alive_sent >= ALIVE_EVERY:
             self._alive_sent = now
-            self._say({"type": "alive", "job": request["job"]})
+            self._send({"type": "alive", "job": request["job"]})
 
-    def _policy(self, wanted: Mapping[str, Any]) -> Policy:
-        """The policy of a request; the last one is kept, and no other, since models are large."""
-        if self._wanted != wanted:
-            self._model, self._wanted = None, None
-            self._model = models.open_policy(wanted)
-            self._wanted = wanted
-        return self._model
+    def _open_policy(self, request: Mapping[str, Any]) -> Policy:
+        """The policy of a request. The last one is kept, and no other, since models are large."""
+        if self._policy is None or self._policy_request != request:
+            self._policy = self._policy_request = None
+            self._policy = models.open_policy(request)
+            self._policy_request = request
+        return self._policy
 
     def _renderer(self, engine: str, pixels: int) -> Renderer:
         """The engine's renderer, which is kept from job to job, with images of this width and height."""
@@ -221,7 +234,7 @@ class JobRunner:
 
 @contextmanager
 def _file_closed_after() -> Iterator[None]:
-    """Whatever a job opens or makes in the open file is gone afterwards."""
+    """Replace the open file by an empty one afterwards, and with it everything that a job opened or made."""
     import bpy
 
     try:
@@ -231,7 +244,7 @@ def _file_closed_after() -> Iterator[None]:
 
 
 def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, Layout | None]:
-    """The hand-over as a task, and the layout that it begins from. Raises InputError."""
+    """The exported scene as a task, and the layout to start from, if any. Raises InputError."""
     from mathutils import Matrix
 
     from ..blender.scene_io.openings import OpeningOptions
@@ -241,10 +254,10 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
     scene = open_exported_scene(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
 
     def find(field: str, name: str) -> bpy.types.Object:
-        thing = scene.objects.get(name)
-        if thing is None:
+        obj = scene.objects.get(name)
+        if obj is None:
             raise InputError(protocol.SCENE_FILE, field, "an object of the scene", name)
-        return thing
+        return obj
 
     for name, numbers in request["start"].items():
         matrix = Matrix([numbers[row : row + 4] for row in range(0, 16, 4)])
@@ -252,7 +265,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
     scene.view_layers[0].update()
     room = request["room"]
     options = {i["name"]: ItemOptions(i["locked"], i["category"], i["front"]) for i in request["items"]}
-    snapshot = scene_to_task(
+    scene_task = scene_to_task(
         scene,
         floor=find("floor", room["floor"]) if room["source"] == "floor" else None,
         walls=[find("walls", name) for name in room["walls"]] if room["source"] == "walls" else None,
@@ -266,10 +279,12 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
         obstacles=[find("obstacles", name) for name in request["obstacles"]],
         openings={o["name"]: OpeningOptions(o["kind"]) for o in request["openings"]},
     )
-    return snapshot, None if request["mode"] == "generate" else snapshot.layout
+    return scene_task, None if request["mode"] == "generate" else scene_task.layout
 
 
-def _turn(turn: Turn, record: Mapping[str, Any], snapshot: SceneTask, standing: Layout, folder: Path) -> dict[str, Any]:
+def _turn_message(
+    turn: Turn, record: Mapping[str, Any], scene_task: SceneTask, standing: Layout, folder: Path
+) -> dict[str, Any]:
     """A turn's message; its two renders are files in the folder then."""
     pictures: dict[str, str | None] = {"top": None, "view": None}
     for kind in pictures:
@@ -285,47 +300,12 @@ def _turn(turn: Turn, record: Mapping[str, Any], snapshot: SceneTask, standing: 
             "hidden": placed.hidden,
             "matrix": [value for row in placed.matrix for value in row],
         }
-        for placed in snapshot.placed(standing)
+        for placed in scene_task.placed(standing)
     ]
     return {"type": "turn", "number": turn.number, "record": kept, "objects": objects, **pictures}
 
 
-def memory_mb() -> int:
-    """Resident memory of this process in MB; 0 where the system does not tell."""
-    if os.name == "nt":
-        return _memory_of_windows() >> 20
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) >> 10
-    except OSError:  # macOS
-        told = subprocess.run(["ps", "-o", "rss=", "-p", str(os.getpid())], capture_output=True, check=False)
-        return int(told.stdout or 0) >> 10
-
-
-def _memory_of_windows() -> int:
-    import ctypes
-    from ctypes import wintypes
-
-    class Counters(ctypes.Structure):  # PROCESS_MEMORY_COUNTERS
-        _fields_ = (
-            ("size", wintypes.DWORD),
-            ("faults", wintypes.DWORD),
-            *((name, ctypes.c_size_t) for name in ("peak", "resident", "a", "b", "c", "d", "paged", "most_paged")),
-        )
-
-    counters = Counters(size=ctypes.sizeof(Counters))
-    kernel = ctypes.WinDLL("kernel32")
-    kernel.GetCurrentProcess.restype = wintypes.HANDLE
-    ask = kernel.K32GetProcessMemoryInfo
-    ask.argtypes = (wintypes.HANDLE, ctypes.POINTER(Counters), wintypes.DWORD)
-    return counters.resident if ask(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.size) else 0
-
-
-def _error(job: int | None, message: str, bug: bool) -> dict[str, Any]:
-    return {"type": "error", "job": job, "message": message, "bug": bug}
-
-
-def _told(words: object) -> str:
+def _sentence(words: object) -> str:
     """An error in one line; what is wrong with the scene without the name of the hand-over, which no artist knows."""
-    line = _OF_SCENE.sub("", " ".join(str(words).split()))
+    line = _SCENE_PREFIX.sub("", " ".join(str(words).split()))
     return line[:1].upper() + line[1:]

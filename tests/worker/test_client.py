@@ -42,7 +42,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 def test_commands():
-    main = str(Path(__file__).parents[2] / "metaspatial_addon" / "worker" / "main.py")
+    main = str(Path(__file__).parents[2] / "metaspatial_addon" / "worker" / "process_main.py")
     assert worker_command("") == [sys.executable, main]
     command = worker_command("/opt/blender")
     assert command[0] == "/opt/blender" and command[-2:] == ["-P", main]

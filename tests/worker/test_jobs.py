@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 import bpy
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.worker import jobs, models
+from metaspatial_addon.worker.memory import resident_mb
 from tests.worker.rooms import job_folder, layout_request
 
 
@@ -20,7 +23,7 @@ def said():
 
 
 @pytest.fixture
-def workshop(said):
+def runner(said):
     return jobs.JobRunner(said.append)
 
 
@@ -28,7 +31,7 @@ def blocks() -> set[str]:
     return {block.name_full for block in data_blocks()}
 
 
-def test_a_crash_is_told_and_the_next_job_works(workshop, said, tmp_path, monkeypatch, capsys):
+def test_a_crash_is_told_and_the_next_job_works(runner, said, tmp_path, monkeypatch, capsys):
     folder = job_folder(tmp_path / "job")
     request = layout_request(folder, turns=1, samples=1, pictures=32)
 
@@ -39,24 +42,24 @@ def test_a_crash_is_told_and_the_next_job_works(workshop, said, tmp_path, monkey
 
     with monkeypatch.context() as broken:
         broken.setattr(jobs, "play", crash)
-        workshop.answer(request)
+        runner.run(request)
     assert (said[-1]["type"], said[-1]["job"], said[-1]["bug"]) == ("error", 1, True)
     assert "KeyError" in said[-1]["message"] and "log" in said[-1]["message"]
     assert "Traceback" in capsys.readouterr().err
-    workshop.answer(request)
+    runner.run(request)
     assert said[-1]["type"] == "done" and said[-1]["failure"] == ""
 
 
-def test_a_job_leaves_nothing_in_the_open_file(workshop, said, tmp_path):
+def test_a_job_leaves_nothing_in_the_open_file(runner, said, tmp_path):
     folder = job_folder(tmp_path / "job")
-    workshop.answer(layout_request(folder, turns=1, samples=1, pictures=32))
+    runner.run(layout_request(folder, turns=1, samples=1, pictures=32))
     assert said[-1]["type"] == "done"
     after = blocks()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert after == blocks()
 
 
-def test_the_model_is_kept_until_another_is_wanted(workshop, said, monkeypatch):
+def test_the_model_is_kept_until_another_is_wanted(runner, said, monkeypatch):
     opened = []
 
     def open_policy(wanted):
@@ -70,7 +73,7 @@ def test_the_model_is_kept_until_another_is_wanted(workshop, said, monkeypatch):
     builtin = {"kind": "builtin"}
     local = {"kind": "local", "folder": "/m", "adapter": "", "packages": ""}
     for number, policy in enumerate((builtin, builtin, local, builtin)):
-        workshop.answer({"type": "check", "job": number, "policy": policy})
+        runner.run({"type": "check", "job": number, "policy": policy})
     assert opened == ["builtin", "local", "builtin"]
     told = [(m["job"], m["ok"], m["message"]) for m in said if m["type"] == "checked"]
     assert told == [
@@ -81,51 +84,60 @@ def test_the_model_is_kept_until_another_is_wanted(workshop, said, monkeypatch):
     ]
 
 
-def test_a_scene_that_cannot_be_laid_out_is_told_without_the_hand_over(workshop, said, tmp_path):
+def test_a_scene_that_cannot_be_laid_out_is_told_without_the_hand_over(runner, said, tmp_path):
     folder = job_folder(tmp_path / "job")
     request = layout_request(folder)
-    workshop.answer({**request, "items": [{**item, "locked": True} for item in request["items"]]})
+    runner.run({**request, "items": [{**item, "locked": True} for item in request["items"]]})
     assert said[-1]["message"] == "Items: expected at least one that is not locked"
-    workshop.answer({**request, "room": {"source": "floor", "floor": "Attic", "height": 2.7}})
+    runner.run({**request, "room": {"source": "floor", "floor": "Attic", "height": 2.7}})
     assert said[-1]["message"] == "Floor: expected an object of the scene, got 'Attic'"
 
 
-def test_a_full_disk_is_told_in_words(workshop, said, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_in_words(runner, said, tmp_path, monkeypatch):
     folder = job_folder(tmp_path / "job")
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/turn_01_top.png")
 
-    monkeypatch.setattr(jobs, "_turn", full)
-    workshop.answer(layout_request(folder, turns=1, samples=1, pictures=32))
+    monkeypatch.setattr(jobs, "_turn_message", full)
+    runner.run(layout_request(folder, turns=1, samples=1, pictures=32))
     assert said[-1]["type"] == "error" and not said[-1]["bug"]
     assert os.strerror(errno.ENOSPC) in said[-1]["message"]
 
 
-def test_nothing_to_mend_is_an_end_without_turns(workshop, said, tmp_path):
+def test_nothing_to_mend_is_an_end_without_turns(runner, said, tmp_path):
     folder = job_folder(tmp_path / "job")
     stand = {"Bed": (-0.5, 0.0), "Desk": (1.25, 1.625), "Wardrobe": (-1.25, 1.625)}
     start = {name: [1, 0, 0, x, 0, 1, 0, y, 0, 0, 1, 0, 0, 0, 0, 1] for name, (x, y) in stand.items()}
-    workshop.answer(layout_request(folder, mode="fix", start=start, pictures=32))
+    runner.run(layout_request(folder, mode="fix", start=start, pictures=32))
     assert "turn" not in [message["type"] for message in said]
     assert said[-1]["best"] is None and said[-1]["failure"] == ""
     assert said[-1]["note"] == "Nothing is at fault: there is nothing to mend."
 
 
+def test_memory_of_another_process_is_that_of_the_process_until_it_ends():
+    code = "held = bytearray(300 << 20); held[::4096] = b'x' * len(held[::4096]); print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert 300 < resident_mb(process.pid) < 400
+        process.stdin.close()
+    assert resident_mb(process.pid) == 0
+
+
 def test_memory_is_that_of_this_process():
-    before = jobs.memory_mb()
+    before = resident_mb()
     held = bytearray(200 << 20)
     held[::4096] = b"x" * len(held[::4096])
-    assert 50 < before < jobs.memory_mb() - 150
+    assert 50 < before < resident_mb() - 150
 
 
-def test_assets_are_found(workshop, said):
-    workshop.answer({"type": "assets", "job": 4, "prompt": "a double bed", "libraries": []})
+def test_assets_are_found(runner, said):
+    runner.run({"type": "assets", "job": 4, "prompt": "a double bed", "libraries": []})
     assert said[-1]["type"] == "assets" and said[-1]["job"] == 4
     assert any(found["category"] == "double bed" for found in said[-1]["found"])
 
 
-def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(workshop, said, tmp_path, monkeypatch):
+def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(runner, said, tmp_path, monkeypatch):
     class Slow(type(models.open_policy({"kind": "builtin"}))):
         def answer(self, conversations, seeds, temperature=None, on_progress=None):
             for now in (10.0, 10.2, 10.9, 11.1, 11.2, 12.3):
@@ -135,7 +147,7 @@ def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(workshop
             return super().answer(conversations, seeds, temperature)
 
     monkeypatch.setattr(models, "open_policy", lambda wanted: Slow())
-    workshop.answer(layout_request(job_folder(tmp_path / "job"), turns=1, samples=1, pictures=32))
+    runner.run(layout_request(job_folder(tmp_path / "job"), turns=1, samples=1, pictures=32))
     kinds = [message["type"] for message in said]
     assert kinds.count("alive") >= 3 and said[-1]["type"] == "done"
     phases = [message.get("phase", message["type"]) for message in said]

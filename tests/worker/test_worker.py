@@ -29,7 +29,7 @@ def turns_of(said: list[dict]) -> list[dict]:
 
 def raw(worker, line: bytes) -> None:
     """Send what no window sends."""
-    worker._to_say.put(line)
+    worker._to_send.put(line)
 
 
 def test_two_layouts_in_one_process(worker, tmp_path):

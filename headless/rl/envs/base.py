@@ -1,7 +1,7 @@
-"""Where episodes are played: answers in, rewards and the next messages out. `rollouts` knows this interface alone.
+"""The interface of environments: completions in, rewards and the next messages out. `rollout` uses nothing else.
 
-Answers are handed in as they come and results taken as they are ready, so that environments may work in this process,
-in others, or on other machines.
+Completions are handed in as they come and results taken as they are ready, so that environments may work in this
+process, in others, or on other machines.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..budget import Budget
 
 @dataclass(frozen=True)
 class EpisodeSettings:
-    """What an episode is played with. `render` measures the view term, `pictures` shows pictures to the model.
+    """Options of an episode. `render` measures the view term, `pictures` puts images into the conversation.
 
-    Nothing is rendered for the model that does not fit `budget`: the episode is then over.
+    An episode is truncated when its next prompt would not fit `budget`; no image is rendered for that prompt.
     """
 
     turns: int = 3
@@ -33,11 +33,11 @@ class EpisodeSettings:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What an environment says after it began (without a `score`) or took an answer.
+    """What an environment returns for the beginning of an episode (without a `score`) and for each completion.
 
-    `messages` are those since the last answer, none when the episode is over. A `fault` is one of the machine's: the
-    episode has no result. `truncated`: it is over because the next prompt would not fit the budget. `seconds` by phase:
-    physics, render.
+    `messages` are those since the last completion, none when the episode is over. A `fault` is a failure of the
+    machine: the episode has no result. `truncated`: it is over because the next prompt would not fit the budget.
+    `seconds` by phase: physics, render.
     """
 
     messages: Conversation = ()
@@ -49,9 +49,9 @@ class StepResult:
 
 
 class Environments(Protocol):
-    """Plays any number of episodes, told apart by a number of the caller's.
+    """Any number of episodes at a time, by numbers of the caller's.
 
-    `asynchronous`: whether they are played while this process does other things.
+    `asynchronous`: whether they run while this process does other things.
     """
 
     asynchronous: bool
@@ -61,13 +61,13 @@ class Environments(Protocol):
         ...
 
     def answer(self, episode: int, text: str) -> None:
-        """Hand in the answer to what an episode told last."""
+        """Hand in the completion for an episode's last result."""
         ...
 
     def collect(self) -> list[tuple[int, StepResult]]:
-        """What has been told since, at least one thing if any is due."""
+        """Results since the last call, by episode; waits for at least one if any is due."""
         ...
 
     def forget(self) -> None:
-        """All episodes are over."""
+        """Drop all episodes, those that are not over included."""
         ...

@@ -1,7 +1,8 @@
-"""What a worker of the pool does, wherever it lives: plays one turn after the other, each request complete in itself.
+"""What a worker of the pool does, wherever it runs: play one turn after the other, each request complete in itself.
 
-An episode that it does not know, since another worker played it, is played again from its task and answers. Used by
-`process_main` in a process and by `ray_worker` in a Ray actor; imports bpy, and no torch.
+An episode that it does not know, since another worker played it, is replayed from its task and completions. Run by
+`metaspatial_addon.worker.process_main` in a process (see `serve`) and by `ray_worker` in a Ray actor; imports bpy, and
+no torch.
 
 No thread may run Python while it plays, not even to watch its memory: Blender's operators release the GIL and look up
 their context without it.
@@ -10,19 +11,21 @@ their context without it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from metaspatial_addon.core.task import Task
 
+from . import wire
 from .base import Environments, EpisodeSettings, StepResult
 
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What a worker plays with: as `SyncEnvironments`, one thread. It is ended when it holds more than `memory_mb`."""
+    """Options of a worker: those of `SyncEnvironments`, and the resident memory in MB above which it is replaced."""
 
     rendering: Literal["compact", "full"]
     pixels: int = 0
@@ -31,7 +34,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class EpisodeRequest:
-    """To begin an episode, or with answers in `said`, to judge the last of them.
+    """To begin an episode, or with `completions`, to score the last of them.
 
     Keys grow with every episode of a pool. Those below `oldest` are over.
     """
@@ -40,45 +43,45 @@ class EpisodeRequest:
     oldest: int
     task: Task
     settings: EpisodeSettings
-    said: tuple[str, ...] = ()
+    completions: tuple[str, ...] = ()
 
 
 class PoolWorker:
-    """Plays on environments of its own, which tell of one request at a time."""
+    """Plays on environments of its own, one request at a time."""
 
     def __init__(self, environments: Environments):
         self._environments = environments
         self._tasks: list[Task] = []
-        self._answered: dict[int, int] = {}  # answers taken, by key
+        self._answered: dict[int, int] = {}  # number of completions taken, by key
         self._oldest = 0
 
     @classmethod
-    def from_config(cls, place: WorkerConfig) -> PoolWorker:
-        """With real physics and renders, in a process that nothing else works in."""
+    def from_config(cls, config: WorkerConfig) -> PoolWorker:
+        """With real physics and renders on one thread, in a process that nothing else works in."""
         from metaspatial_addon.prompts.compact import CompactFormat
         from metaspatial_addon.prompts.full import FullFormat
 
         with _one_core():
             from .sync import SyncEnvironments  # loads bpy
 
-        prompt_format = CompactFormat() if place.rendering == "compact" else FullFormat()
-        return cls(SyncEnvironments(prompt_format, place.pixels, threads=1).__enter__())
+        prompt_format = CompactFormat() if config.rendering == "compact" else FullFormat()
+        return cls(SyncEnvironments(prompt_format, config.pixels, threads=1).__enter__())
 
     def play(self, request: EpisodeRequest) -> StepResult:
-        """What the environment says to the last answer, or to the beginning. A fault's episode is forgotten."""
+        """The result of the last completion, or of the beginning. An episode with a fault is forgotten."""
         if request.oldest != self._oldest:  # the first of new episodes: all others are over
             self._environments.forget()
             self._tasks, self._answered, self._oldest = [], {}, request.oldest
-        last = len(request.said) - 1
-        if not request.said or self._answered.get(request.key) != last:
-            told = self._begin(request)
-            for text in request.said[:-1]:
-                if told.fault:
+        last = len(request.completions) - 1
+        if not request.completions or self._answered.get(request.key) != last:
+            result = self._begin(request)
+            for text in request.completions[:-1]:
+                if result.fault:
                     break
-                told = self._answer(request.key, text)
-            if told.fault or not request.said:
-                return told
-        return self._answer(request.key, request.said[-1])
+                result = self._answer(request.key, text)
+            if result.fault or not request.completions:
+                return result
+        return self._answer(request.key, request.completions[-1])
 
     def _begin(self, request: EpisodeRequest) -> StepResult:
         # The stage builds a room again for every new object: episodes of one task share it.
@@ -86,22 +89,54 @@ class PoolWorker:
         if task is request.task:
             self._tasks.append(task)
         self._environments.begin(request.key, task, request.settings)
-        return self._told(request.key, 0)
+        return self._collect(request.key, 0)
 
     def _answer(self, key: int, text: str) -> StepResult:
         self._environments.answer(key, text)
-        return self._told(key, self._answered[key] + 1)
+        return self._collect(key, self._answered[key] + 1)
 
-    def _told(self, key: int, answered: int) -> StepResult:
-        [(_, told)] = self._environments.collect()
+    def _collect(self, key: int, answered: int) -> StepResult:
+        [(_, result)] = self._environments.collect()
         self._answered[key] = answered
-        return told
+        return result
+
+
+def serve(send: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any] | None], None]:
+    """Play for `process.ProcessWorker`. See `process_main`.
+
+    `open` has a `config` and is answered with `opened`; `play` has a `request` and is answered with a `result`. An
+    exception is answered with its traceback in `bug`. All of these are dataclasses by `wire`.
+    """
+    worker: PoolWorker | None = None
+
+    def on_message(message: dict[str, Any] | None) -> None:
+        nonlocal worker
+        if message is None:
+            raise ValueError("expected a JSON object with a type")
+        try:
+            if message["type"] == "open":
+                worker = worker or PoolWorker.from_config(wire.from_json(WorkerConfig, message["config"]))
+                answer = {"type": "opened"}
+            else:
+                assert worker is not None, "play before open"
+                result = worker.play(wire.from_json(EpisodeRequest, message["request"]))
+                answer = {"type": "result", "result": wire.to_json(result)}
+        except MemoryError:
+            raise
+        except Exception:
+            traceback.print_exc()
+            answer = {"type": "bug", "traceback": traceback.format_exc()}
+        send(answer)
+
+    send({"type": "hello"})
+    return on_message
 
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """Blender, as it is loaded, counts the cores that it may use and later has as many task threads. In a process that
-    shares the machine with others like it they only spin: a worker took 1.4 cores for what it does on one."""
+    """Bind this thread to one core inside. Blender counts the cores that it may use when it is loaded, and later has as
+    many task threads. In a process that shares the machine with others like it they only spin: a worker took 1.4 cores
+    for what it does on one."""
     if not hasattr(os, "sched_setaffinity"):  # Linux has it
         yield
         return

@@ -5,77 +5,67 @@ It is started by subprocess and not by multiprocessing, since inside Blender `sy
 
 from __future__ import annotations
 
-import base64
-import pickle
-import queue
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from metaspatial_addon.worker import client
+from metaspatial_addon.worker.memory import resident_mb
 
+from . import wire
 from .base import StepResult
 from .pool import WorkerBug, WorkerLost
 from .pool_worker import EpisodeRequest, WorkerConfig
 
-MAIN = Path(__file__).resolve().with_name("process_main.py")
+SERVICE = "headless.rl.envs.pool_worker"
 
-_LOOK_EVERY = 0.1  # seconds between looks whether the process still lives
+_CHECK_EVERY = 0.1  # seconds between checks of the process and its memory
 
 
 def worker_command() -> list[str]:
     """The command that starts a worker: this Blender, headless, or this Python where bpy is a module of it."""
     bpy = sys.modules.get("bpy")
-    blender, *options, _ = client.worker_command(bpy.app.binary_path if bpy else "")
-    return [blender, *(["--threads", "1", *options] if options else []), str(MAIN)]
+    blender, *options, main = client.worker_command(bpy.app.binary_path if bpy else "")
+    return [blender, *(["--threads", "1", *options] if options else []), main]
 
 
 class ProcessWorker(client.Worker):
     """A worker process; what it prints goes to the end of the file `log`. Its memory is watched from here."""
 
-    def __init__(self, place: WorkerConfig, log: Path, command: Sequence[str] = ()):
+    def __init__(self, config: WorkerConfig, log: Path, command: Sequence[str] = ()):
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         try:
-            super().__init__(command or worker_command(), log, threads)
+            super().__init__(command or worker_command(), log, threads, SERVICE)
         except OSError as error:
             raise WorkerLost(f"it cannot be started ({error})") from error
-        self._place, self._log = place, log
+        self._config, self._log = config, log
 
     def open(self, seconds: float) -> None:
-        self._ask("open", self._place, seconds)
+        """See `pool.EpisodeWorker`."""
+        self._ask({"type": "open", "config": wire.to_json(self._config)}, seconds)
 
     def play(self, request: EpisodeRequest, seconds: float) -> StepResult:
-        return pickle.loads(base64.b64decode(self._ask("play", request, seconds)["content"]))
+        """See `pool.EpisodeWorker`."""
+        answer = self._ask({"type": "play", "request": wire.to_json(request)}, seconds)
+        return wire.from_json(StepResult, answer["result"])
 
-    def _ask(self, kind: str, content: object, seconds: float) -> dict[str, Any]:
+    def _ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The answer to a message. Raises WorkerLost and WorkerBug."""
-        self.send({"type": kind, "content": base64.b64encode(pickle.dumps(content)).decode()})
+        self.send(message)
         deadline = time.monotonic() + seconds
         while True:
-            try:
-                message = self._said.get(timeout=_LOOK_EVERY)
-            except queue.Empty:
-                message = None
-            if self._held_mb() > self._place.memory_mb:
-                raise WorkerLost(f"it grew past {self._place.memory_mb} MB")
-            if message is None:
+            answer = self.wait(_CHECK_EVERY)
+            if resident_mb(self.pid) > self._config.memory_mb:
+                raise WorkerLost(f"it grew past {self._config.memory_mb} MB")
+            if answer is None:
                 if not self.alive:
                     raise WorkerLost(f"it ended with code {self.returncode}, see {self._log}")
                 if time.monotonic() > deadline:
                     raise WorkerLost(f"it did not answer in {seconds:g} s")
                 continue
-            if message["type"] == "bug":
-                raise WorkerBug(message["content"])
-            if message["type"] != "hello":
-                return message
-
-    def _held_mb(self) -> float:
-        """Resident memory of the process; 0 when it is gone."""
-        try:
-            return psutil.Process(self.pid).memory_info().rss / 2**20
-        except psutil.Error:
-            return 0.0
+            if answer["type"] == "bug":
+                raise WorkerBug(answer["traceback"])
+            if answer["type"] != "hello":
+                return answer

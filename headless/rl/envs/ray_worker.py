@@ -13,6 +13,7 @@ import ray
 import ray.exceptions
 
 from headless import cli
+from metaspatial_addon.worker.memory import resident_mb
 
 from .base import StepResult
 from .pool import WorkerBug, WorkerLost
@@ -20,30 +21,29 @@ from .pool_worker import EpisodeRequest, PoolWorker, WorkerConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 
-_TO_CONNECT = 10.0  # seconds
+_CONNECT_SECONDS = 10.0
 
 
 class _Actor:
     """Lives in a Ray worker process."""
 
-    def __init__(self, place: WorkerConfig):
-        self._place = place
-        self._worker = PoolWorker.from_config(place)
+    def __init__(self, config: WorkerConfig):
+        self._config = config
+        self._worker = PoolWorker.from_config(config)
 
     def ready(self) -> None:
-        """Answers when the actor is there."""
+        """Return when the actor is there."""
         self._end_if_grown()
 
     def play(self, request: EpisodeRequest) -> StepResult:
-        told = self._worker.play(request)
+        """See `PoolWorker.play`."""
+        result = self._worker.play(request)
         self._end_if_grown()
-        return told
+        return result
 
     def _end_if_grown(self) -> None:
-        """What grows within a turn is for Ray's own memory monitor."""
-        from metaspatial_addon.worker.jobs import memory_mb  # imports bpy, which is loaded by now
-
-        if memory_mb() > self._place.memory_mb:
+        """End the process if it holds more than it may. Growth within a turn is left to Ray's own memory monitor."""
+        if resident_mb() > self._config.memory_mb:
             os._exit(1)
 
 
@@ -52,18 +52,18 @@ def connect(address: str) -> None:
     try:
         if address != "auto":  # Ray itself would try for minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
-            socket.create_connection((host, int(port)), _TO_CONNECT).close()
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError, ValueError) as error:
         raise cli.CommandError(f"--ray {address}: no cluster can be reached there ({error})") from error
 
 
 class RayWorker:
-    """A worker that takes one core of the cluster."""
+    """A worker that takes one core of the cluster. Requests and results travel by Ray's own serialisation."""
 
-    def __init__(self, place: WorkerConfig):
+    def __init__(self, config: WorkerConfig):
         variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        self._actor = ray.remote(_Actor).options(num_cpus=1, runtime_env={"env_vars": variables}).remote(place)
+        self._actor = ray.remote(_Actor).options(num_cpus=1, runtime_env={"env_vars": variables}).remote(config)
 
     def open(self, seconds: float) -> None:
         self._result(self._actor.ready.remote(), seconds)

@@ -1,6 +1,7 @@
-"""A worker process that misbehaves as METASPATIAL_FAULT says, `KIND:KEY:TURN`, the first time that it meets that turn.
+"""A worker process that misbehaves as METASPATIAL_FAULT says, `KIND:KEY:TURN`, the first time that it is asked for
+that turn.
 
-KIND: hang, crash, grow, or bug. The folder METASPATIAL_MET remembers, for later processes, what was met.
+KIND: hang, crash, grow, or bug. A file in METASPATIAL_FAULT_FOLDER tells later processes that it has happened.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
-from headless.rl.envs import pool_worker, process_main
+from headless.rl.envs import pool_worker
+from metaspatial_addon.worker import process_main
 
 kind, key, turn = os.environ["METASPATIAL_FAULT"].split(":")
 play = pool_worker.PoolWorker.play
 
 
 def misbehaves(self, request):
-    met = Path(os.environ["METASPATIAL_MET"], kind)
-    if (request.key, len(request.said)) == (int(key), int(turn)) and not met.exists():
-        met.touch()
+    happened = Path(os.environ["METASPATIAL_FAULT_FOLDER"], kind)
+    if (request.key, len(request.completions)) == (int(key), int(turn)) and not happened.exists():
+        happened.touch()
         if kind == "hang":
             time.sleep(1000)
         elif kind == "crash":
@@ -36,4 +38,4 @@ def misbehaves(self, request):
 
 
 pool_worker.PoolWorker.play = misbehaves
-process_main.main()
+process_main.run()

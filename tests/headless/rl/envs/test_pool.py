@@ -37,7 +37,7 @@ class PaperWorker:
 
     def play(self, request, seconds):
         self.fails(request)
-        self.played.append((request.key, len(request.said)))
+        self.played.append((request.key, len(request.completions)))
         return self.worker.play(request)
 
     def stop(self):
@@ -88,7 +88,7 @@ def test_workers_that_are_lost_at_any_moment_change_nothing(staff, expected):
     rng, struck = random.Random(1), Counter()
 
     def fails(worker, request):
-        turn = request.key, len(request.said)
+        turn = request.key, len(request.completions)
         if rng.random() < 0.3 and struck[turn] < TRIES - 1:
             struck[turn] += 1
             raise WorkerLost("struck by lightning")
@@ -106,7 +106,7 @@ def test_an_answer_that_was_lost_on_its_way_is_asked_for_again(staff, expected):
     class Deaf(PaperWorker):
         def play(self, request, seconds):
             told = super().play(request, seconds)
-            if len(lost) < 2 and len(request.said) == 2:
+            if len(lost) < 2 and len(request.completions) == 2:
                 lost.append(request.key)
                 raise WorkerLost("the line was cut")
             return told
@@ -118,7 +118,7 @@ def test_an_answer_that_was_lost_on_its_way_is_asked_for_again(staff, expected):
 
 def test_after_three_tries_the_episode_is_left_out_and_no_other(staff, expected, capsys):
     def fails(worker, request):
-        if request.key == 2 and len(request.said) == 2:
+        if request.key == 2 and len(request.completions) == 2:
             raise WorkerLost("it grew past 100 MB")
 
     with Pool(hire(staff, fails), 2) as pool:
@@ -175,7 +175,7 @@ def test_no_turn_waits_for_the_slowest(staff):
     go_on = threading.Event()
 
     def fails(worker, request):
-        if request.key == 0 and request.said:
+        if request.key == 0 and request.completions:
             go_on.wait(20)
 
     with Pool(hire(staff, fails), 2) as pool:
@@ -194,7 +194,7 @@ def test_episodes_of_a_worker_that_hangs_are_taken_over(staff, monkeypatch):
     go_on = threading.Event()
 
     def fails(worker, request):
-        if request.key == 0 and request.said:
+        if request.key == 0 and request.completions:
             go_on.wait(20)
 
     with Pool(hire(staff, fails), 2) as pool:
@@ -214,7 +214,7 @@ def test_an_idle_worker_takes_over_what_would_wait_longer_elsewhere(staff):
     busy, go_on, moved = threading.Event(), threading.Event(), (0, 2, 4, 6, 8)
 
     def fails(worker, request):
-        if request.key == 0 and request.said:
+        if request.key == 0 and request.completions:
             busy.set()
             go_on.wait(20)
 

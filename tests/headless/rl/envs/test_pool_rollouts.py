@@ -42,10 +42,10 @@ def test_while_one_group_waits_another_goes_on(small_model):
     class Waits(PaperWorker):
         def play(self, request, seconds):
             if request.task.id in second:
-                order.append(len(request.said))
+                order.append(len(request.completions))
                 if order.count(3) == 3:
                     ended.set()
-            elif request.said:
+            elif request.completions:
                 assert ended.wait(30), "the other group waits for this one"
             return super().play(request, seconds)
 

@@ -26,7 +26,7 @@ from tests.headless.rl.envs.pools import PAIRS, drive, rewards
 from tests.worker.waiting import wait_gone, wait_until
 
 ROOT = Path(__file__).parents[4]
-PLACE = WorkerConfig("compact")
+CONFIG = WorkerConfig("compact")
 FAULTY = [sys.executable, str(ROOT / "tests" / "headless" / "rl" / "envs" / "faulty_worker.py")]
 
 
@@ -40,9 +40,9 @@ def expected():
 def hire(tmp_path):
     """Makes the `start` of a pool; its workers are `hire.staff`, and gone after the test."""
 
-    def hire(place=PLACE, command=()):
+    def hire(config=CONFIG, command=()):
         def start(number):
-            hire.staff.append(ProcessWorker(place, tmp_path / f"worker_{number}.log", command))
+            hire.staff.append(ProcessWorker(config, tmp_path / f"worker_{number}.log", command))
             return hire.staff[-1]
 
         return start
@@ -89,7 +89,7 @@ def test_workers_killed_at_any_moment_change_nothing(hire, expected):
 )
 def test_a_worker_that_misbehaves_is_replaced(kind, said, hire, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("METASPATIAL_FAULT", f"{kind}:4:2")
-    monkeypatch.setenv("METASPATIAL_MET", str(tmp_path))
+    monkeypatch.setenv("METASPATIAL_FAULT_FOLDER", str(tmp_path))
     with Pool(
         hire(WorkerConfig("compact", memory_mb=900), FAULTY), 2, Timeouts(turn=3 if kind == "hang" else 60)
     ) as pool:
@@ -110,7 +110,7 @@ def test_a_worker_that_is_stopped_by_the_system_is_replaced(hire, expected):
 
 def test_a_bug_comes_with_its_traceback(hire, tmp_path, monkeypatch):
     monkeypatch.setenv("METASPATIAL_FAULT", "bug:0:0")
-    monkeypatch.setenv("METASPATIAL_MET", str(tmp_path))
+    monkeypatch.setenv("METASPATIAL_FAULT_FOLDER", str(tmp_path))
     with Pool(hire(command=FAULTY), 1) as pool:
         pool.begin(0, PAIRS[0][0], EpisodeSettings())
         with pytest.raises(WorkerBug, match=r"(?s)faulty_worker\.py.*KeyError: 'sofa'"):
@@ -141,7 +141,7 @@ from headless.rl.envs.pool import Pool
 from headless.rl.envs.process import ProcessWorker
 from headless.rl.envs.pool_worker import WorkerConfig
 with Pool(lambda n: ProcessWorker(WorkerConfig("compact"), Path({str(tmp_path)!r}, f"{{n}}.log")), 2) as pool:
-    print(*(seat.worker.pid for seat in pool._seats), flush=True)
+    print(*(slot.worker.pid for slot in pool._slots), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -155,7 +155,7 @@ with Pool(lambda n: ProcessWorker(WorkerConfig("compact"), Path({str(tmp_path)!r
 def test_the_command_of_a_worker(monkeypatch):
     import bpy
 
-    main = str(ROOT / "headless" / "rl" / "envs" / "process_main.py")
+    main = str(ROOT / "metaspatial_addon" / "worker" / "process_main.py")
     assert worker_command()[-1] == main
     if not bpy.app.binary_path:
         assert worker_command() == [sys.executable, main]

@@ -25,7 +25,7 @@ from tests.worker.waiting import wait_gone
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-PLACE = WorkerConfig("compact")
+CONFIG = WorkerConfig("compact")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def cluster():
 
 
 def test_actors_on_two_nodes_tell_what_this_process_would(cluster, expected):
-    with Pool(lambda number: ray_worker.RayWorker(PLACE), 2) as pool:
+    with Pool(lambda number: ray_worker.RayWorker(CONFIG), 2) as pool:
         assert ray.available_resources().get("CPU", 0) == 0  # each node has one core, and each worker takes one
         assert drive(pool, render=True) == expected
         assert pool.replaced == 0
@@ -56,7 +56,7 @@ def test_a_node_that_is_lost_midway_changes_nothing(cluster, expected):
     workers = []
 
     def start(number):
-        workers.append(ray_worker.RayWorker(PLACE))
+        workers.append(ray_worker.RayWorker(CONFIG))
         return workers[-1]
 
     def place(actor):
@@ -79,7 +79,7 @@ def test_a_killed_actor_is_replaced(cluster, expected):
     workers = []
 
     def start(number):
-        workers.append(ray_worker.RayWorker(PLACE))
+        workers.append(ray_worker.RayWorker(CONFIG))
         return workers[-1]
 
     def kill(told):
