@@ -1,7 +1,7 @@
 """Dataclasses as JSON and back, for messages between the trainer and its own worker processes.
 
-The reader says which class it expects, and nothing but the classes in that one's type hints is made: nothing that is
-read is executed. Numbers come back to the last digit. It is no file format: both ends run the same code.
+The reader says which class it expects. Only dataclasses in that one's type hints, and subclasses of these, are made:
+nothing that is read is executed. Numbers come back to the last digit. It is no file format: both ends are one version.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import types
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+_CLASS = "_class"  # beside an object's fields, the name of its class
 
 
 def to_json(value: Any) -> Any:
@@ -26,7 +28,8 @@ def to_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: to_json(entry) for key, entry in value.items()}
     if dataclasses.is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        values = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {_CLASS: type(value).__name__, **values}
     return value.item()  # a scalar of numpy
 
 
@@ -39,12 +42,13 @@ def from_json(expected: type[T], data: Any) -> T:
 def _read(hint: Any, data: Any) -> Any:
     origin, inner = get_origin(hint), get_args(hint)
     if dataclasses.is_dataclass(hint):
-        return hint(**{name: _read(field, data[name]) for name, field in _fields(hint).items()})  # type: ignore[operator]
+        expected = _classes(hint)[data[_CLASS]]
+        return expected(**{name: _read(field, data[name]) for name, field in _fields(expected).items()})
     if origin in (Union, types.UnionType):
-        if data is None:
-            return None
-        classes = [member for member in inner if dataclasses.is_dataclass(member)]
-        return _read(classes[0], data) if isinstance(data, dict) and len(classes) == 1 else data
+        for member in inner if isinstance(data, dict) else ():
+            if dataclasses.is_dataclass(member) and data[_CLASS] in _classes(member):
+                return _read(member, data)
+        return data  # None, a literal, or a plain value
     if origin is tuple:
         hints = inner[:1] * len(data) if inner[-1] is Ellipsis else inner
         return tuple(_read(member, entry) for member, entry in zip(hints, data, strict=True))
@@ -55,6 +59,15 @@ def _read(hint: Any, data: Any) -> Any:
     if origin is Literal or hint in (str, bool, int, float):
         return data
     raise TypeError(f"no JSON form of {hint}")
+
+
+@functools.cache
+def _classes(base: Any) -> dict[str, Any]:
+    """A dataclass and its subclasses, by name."""
+    found = {base.__name__: base}
+    for derived in base.__subclasses__():
+        found |= _classes(derived)
+    return found
 
 
 @functools.cache

@@ -14,13 +14,13 @@ from headless.rl.envs.base import EpisodeSettings, StepResult
 from headless.rl.envs.pool_worker import EpisodeRequest, WorkerConfig
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Message
-from metaspatial_addon.core.evidence import Evidence, Outside, Overlap, RelationScore, ViewMeasure
+from metaspatial_addon.core.evidence import Evidence, ViewMeasure
+from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import Weights
 
 EVIDENCE = Evidence(
-    overlaps=(Overlap("a", "b", 0.1 + 0.2),),
-    outside=(Outside("a", 1 / 3, np.float64(2 / 3)),),
+    detected=(Overlap("a", "b", 0.1 + 0.2), Outside("a", 1 / 3, np.float64(2 / 3)), Blocked("door", ("a", "b"), 0.5)),
     relations=(RelationScore("a", "near", "b", -0.0),),
     view=ViewMeasure({"a": 0.7}, {}, 5e-324, np.float32(0.1)),
 )
@@ -54,7 +54,10 @@ def test_numbers_keep_their_kind_and_every_digit():
     assert type(again.score.counts["items"]) is int and type(again.score.evidence.view.balance) is float
 
 
-@pytest.mark.parametrize("data", [None, [], {}, {"key": 1}, "x", {**wire.to_json(REQUEST), "task": {}}])
+@pytest.mark.parametrize(
+    "data",
+    [None, [], {}, {"key": 1}, "x", {**wire.to_json(REQUEST), "task": {}}, {**wire.to_json(REQUEST), "_class": "Path"}],
+)
 def test_other_data_is_no_request(data):
     with pytest.raises((KeyError, TypeError, ValueError)):
         wire.from_json(EpisodeRequest, data)
