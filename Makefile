@@ -87,7 +87,7 @@ lint: .venv/.lint
 	$(python) tools/check_release.py >/dev/null
 
 bench: .venv/.test
-	$(python) benchmarks/run.py
+	$(python) -m benchmarks.run
 
 extension: .venv/.demo
 	$(python) tools/build_extension.py

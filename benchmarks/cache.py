@@ -1,8 +1,8 @@
-"""Keys and values kept from turn to turn against reading the whole episode again: `python benchmarks/cache.py`.
+"""Sampling with the key-value cache kept from turn to turn against reading each episode anew in every turn.
 
-Sampling of a training step of `tiny.toml` with 4 turns: 4 tasks x 8 episodes by the embedded model, pictures included.
-Physics judges the first rollout; what it told is then told again, so that reading and writing alone are timed. Both
-ways draw with the same random numbers, and the tokens that come out must be the same.
+Run alone by `python -m benchmarks.cache`. The rollout is that of a training step of `tiny.toml` with 4 turns: 4 tasks x
+8 episodes by the embedded model, images included. The first rollout records the feedback that physics gives; the timed
+ones repeat it, so that sampling alone is timed. Both ways use the same random numbers and must give the same tokens.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass, field
 
 import torch
-from common import ROOT, clean_rooms, side_by_side
 
+from benchmarks.common import ROOT, furnished_rooms, side_by_side
 from headless.rl.data import Prompt, Trajectory
 from headless.rl.policies.compact import CompactPolicy
 from headless.rl.sampler import Sampler
@@ -27,48 +27,53 @@ FORMAT = CompactFormat()
 
 
 @dataclass
-class Told:
-    """An episode that goes on to the last turn, whatever is right already: what it hears before each turn."""
+class ScriptedEpisode:
+    """An episode that always has all its turns, and the messages before each of them."""
 
     task: Task
     messages: list[Conversation] = field(default_factory=list)
 
 
-def sample(actor: CompactPolicy, episodes: list[Told], keep: bool, scorer: Scorer | None = None) -> list[list[int]]:
-    """The ids of every episode. `keep` goes on from the cache of the turn before; a scorer judges, and is told to
-    the episodes."""
+def sample(
+    policy: CompactPolicy, episodes: list[ScriptedEpisode], keep: bool, scorer: Scorer | None = None
+) -> list[list[int]]:
+    """Play all turns of the episodes: the token ids of each.
+
+    With `keep` the cache of the turn before is continued. A scorer scores each answer and appends the feedback to the
+    episodes' messages; without one the messages must be there.
+    """
     rows = range(len(episodes))
     trajectories = [Trajectory() for _ in rows]
     conversations: list[Conversation] = [()] * len(episodes)
     layouts: list[Layout | None] = [None] * len(episodes)
     for turn in range(TURNS):
-        prompts = [actor.prompt(episode.messages[turn]) for episode in episodes]
+        prompts = [policy.prompt(episode.messages[turn]) for episode in episodes]
         for row in rows:
             trajectories[row].hear(prompts[row])
             conversations[row] += episodes[row].messages[turn]
         if turn == 0 or not keep:
-            sampler = Sampler(actor, len(episodes), 1.0)
+            sampler = Sampler(policy, len(episodes), 1.0)
             prompts = [Prompt(tuple(t.ids), tuple(t.pictures)) for t in trajectories]
         sampler.read(prompts)
-        choices = [actor.choices(conversation, 256) for conversation in conversations]
-        for row, said in enumerate(sampler.write(choices, [(turn, row) for row in rows])):
-            trajectories[row].say(said, turn)
-            text, task = actor.text(said.ids), episodes[row].task
+        choices = [policy.choices(conversation, 256) for conversation in conversations]
+        for row, completion in enumerate(sampler.write(choices, [(turn, row) for row in rows])):
+            trajectories[row].say(completion, turn)
+            text, task = policy.text(completion.ids), episodes[row].task
             conversations[row] += (Message("assistant", text),)
             if scorer is not None and turn + 1 < TURNS:
                 answer = FORMAT.read(text, task, layouts[row])
-                assert answer.layout is not None, "the grammar lets it say nothing else"
+                assert answer.layout is not None, "the grammar allows nothing else"
                 scorer.open(task)
                 score = scorer.score(task, answer.grade, scorer.physics(task, answer.layout))
-                shown = FORMAT.draw_images(task, answer.layout)
-                episodes[row].messages.append((FORMAT.feedback(task, answer.layout, score.to_json(), shown),))
+                images = FORMAT.draw_images(task, answer.layout)
+                episodes[row].messages.append((FORMAT.feedback(task, answer.layout, score.to_json(), images),))
                 layouts[row] = answer.layout
     return [trajectory.ids for trajectory in trajectories]
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of a rollout's sampling, with the cache kept and with everything read again; `tokens` an episode."""
+    """Seconds of a rollout's sampling with the cache kept and with everything read again; tokens of an episode."""
 
     kept: float
     again: float
@@ -76,17 +81,19 @@ class Times:
 
 
 def time_cache(rounds: int = 5) -> Times:
-    """Medians of both ways, in turns. Raises AssertionError where they do not write the same tokens."""
+    """Medians of both ways. Raises AssertionError where their tokens differ."""
     torch.set_num_threads(1)
-    actor, episodes = CompactPolicy(ROOT / "assets/models/tiny"), []
-    for task, _ in clean_rooms(TASKS):
+    policy, episodes = CompactPolicy(ROOT / "assets/models/tiny"), []
+    for task, _ in furnished_rooms(TASKS):
         first = FORMAT.first(task, FORMAT.draw_images(task, Layout(task.id)))
-        episodes += [Told(task, [first]) for _ in range(GROUP)]
+        episodes += [ScriptedEpisode(task, [first]) for _ in range(GROUP)]
     with Stage() as stage:
-        kept = sample(actor, episodes, True, Scorer(stage))
-    assert kept == sample(actor, episodes, False), "both ways must write the same tokens"
-    ours, other = side_by_side([lambda: sample(actor, episodes, True), lambda: sample(actor, episodes, False)], rounds)
-    return Times(ours, other, sum(map(len, kept)) / len(kept))
+        kept = sample(policy, episodes, True, Scorer(stage))
+    assert kept == sample(policy, episodes, False), "both ways must write the same tokens"
+    kept_seconds, again_seconds = side_by_side(
+        [lambda: sample(policy, episodes, True), lambda: sample(policy, episodes, False)], rounds
+    )
+    return Times(kept_seconds, again_seconds, sum(map(len, kept)) / len(kept))
 
 
 if __name__ == "__main__":

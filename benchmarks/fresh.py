@@ -1,7 +1,7 @@
-"""Row 3: the same evidence out of a fresh process for every layout, the way of the paper.
+"""Scoring by a fresh process for every layout, as the paper's code does.
 
-The process imports bpy and twelve .glb files, places them, measures, renders where asked to, and saves a .blend.
-Run as a script it is that process: `python benchmarks/fresh.py JOB.json`.
+The process imports bpy and 12 .glb files, places them, measures, renders on request, and saves a .blend. Run by
+`python -m benchmarks.fresh JOB.json`, this module is that process.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import Placed, seconds
-
+from benchmarks.common import ROOT, Furnished, seconds
 from metaspatial_addon.core.task import Task, task_from_json, task_to_json
 
 
-def time_fresh(room: Placed, render: bool, rounds: int = 3) -> float:
-    """Median seconds of a fresh process for a layout of that room."""
+def time_fresh(room: Furnished, render: bool, rounds: int = 3) -> float:
+    """Median seconds of a fresh process that scores the layout of a room."""
     from metaspatial_addon.core.task import layout_to_json
 
     task, layout = room
@@ -27,10 +26,10 @@ def time_fresh(room: Placed, render: bool, rounds: int = 3) -> float:
         folder = Path(name)
         job = {"task": task_to_json(_as_files(task, folder)), "layout": layout_to_json(layout), "render": render}
         (folder / "job.json").write_text(json.dumps(job))
-        command = [sys.executable, __file__, str(folder / "job.json")]
+        command = [sys.executable, "-m", "benchmarks.fresh", str(folder / "job.json")]
 
         def once() -> None:
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
             if not (folder / "scene.blend").exists():
                 raise RuntimeError("the fresh process saved nothing")
 
@@ -38,7 +37,7 @@ def time_fresh(room: Placed, render: bool, rounds: int = 3) -> float:
 
 
 def _as_files(task: Task, folder: Path) -> Task:
-    """The same task with its items' meshes as .glb files in a folder."""
+    """The task with its items' meshes as .glb files in a folder."""
     from dataclasses import replace
 
     import bpy
@@ -62,7 +61,7 @@ def _as_files(task: Task, folder: Path) -> Task:
 
 
 def main(job_file: Path) -> None:
-    """One layout in this process, from nothing to a saved file."""
+    """Score the layout of a job and save the scene."""
     import bpy
 
     from metaspatial_addon.blender.physics.measure import measure

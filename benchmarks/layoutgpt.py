@@ -1,8 +1,8 @@
-"""The layouts that GPT-4 gave LayoutGPT, by our scorer: how many of their items collide and how many are outside.
+"""Our scorer on the layouts that GPT-4 gave LayoutGPT: how many items collide and how many are outside.
 
-The files have boxes alone, in pixels: `left`, `top`, `depth` is a box's middle, `length`, `width`, `height` its size,
-along x, y and z at orientation 0; the room's "max length" runs along x. A pixel is taken for 1/70 m, which makes a
-wardrobe of theirs 2.2 m high.
+The files hold boxes in pixels: `left`, `top`, `depth` are a box's centre, `length`, `width`, `height` its size along x,
+y and z at orientation 0; the room's "max length" runs along x. A pixel is taken as 1/70 m, at which a wardrobe of these
+files is 2.2 m high.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import ROOT
-
+from benchmarks.common import ROOT
 from metaspatial_addon.blender.physics.measure import measure
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task, wrap_degrees

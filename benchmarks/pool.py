@@ -1,9 +1,10 @@
-"""Environment workers: turns a second of two against one, on the same episodes. `python benchmarks/pool.py`.
+"""Turns a second of two environment workers against one on the same episodes.
 
-A flight is that of a training step of `tiny.toml`: 4 tasks x 8 episodes, physics and the measured part of the view in
-each turn; the answers are ready at once. Flights of one and of two workers take turns, and the medians are compared.
-Two workers need two cores that have nothing else to do. *Busy* is the share of their time in which workers worked, and
-*processor* what their processes took for a flight: these tell what the pool costs where the cores are not free.
+Run alone by `python -m benchmarks.pool`. A batch has the episodes of a training step of `tiny.toml`, 4 tasks x 8
+episodes with physics and the measured part of the view in each turn; answers are ready at once. Batches of one worker
+and of two alternate, and the medians are compared. Two workers need two idle cores. *Busy* is the share of the time
+in which workers worked, *processor* the processor time of their processes for a batch: these two show what the pool
+itself costs where the cores are not idle.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from common import clean_rooms, thrown_in
-
+from benchmarks.common import furnished_rooms, random_layout
 from headless.rl.envs.base import Environments, EpisodeSettings
 from headless.rl.envs.pool import Pool
 from headless.rl.envs.pool_worker import WorkerConfig
@@ -27,22 +28,24 @@ from metaspatial_addon.prompts.compact import CompactEncoding
 TASKS, GROUP, TURNS = 4, 8, 2
 
 
-def texts(task: Task, member: int) -> list[str]:
-    """An answer with every item somewhere, and one that moves them all again."""
-    return [CompactEncoding(task).answer_text(thrown_in(task, 100 * turn + member).poses) for turn in range(TURNS)]
+def answer_texts(task: Task, member: int) -> list[str]:
+    """The answers of one episode: every item at random, anew in each turn."""
+    return [
+        CompactEncoding(task).answer_text(dict(random_layout(task, 100 * turn + member).poses)) for turn in range(TURNS)
+    ]
 
 
-def fly(environments: Environments, tasks: list[Task], answers: list[list[str]]) -> tuple[int, float]:
-    """Play all episodes; how many turns they had, and the seconds that environments worked."""
+def play_batch(environments: Environments, tasks: list[Task], answers: list[list[str]]) -> tuple[int, float]:
+    """Play all episodes: their number of turns, and the seconds in which environments worked."""
     for episode in range(len(answers)):
         environments.begin(episode, tasks[episode // GROUP], EpisodeSettings(TURNS))
-    turns, living, worked = [0] * len(answers), len(answers), 0.0
-    while living:
-        for episode, told in environments.collect():
-            assert not told.fault, told.fault
-            worked += sum(told.seconds.values())
-            if told.done:
-                living -= 1
+    turns, running, worked = [0] * len(answers), len(answers), 0.0
+    while running:
+        for episode, result in environments.collect():
+            assert not result.fault, result.fault
+            worked += sum(result.seconds.values())
+            if result.done:
+                running -= 1
             else:
                 environments.answer(episode, answers[episode][turns[episode]])
                 turns[episode] += 1
@@ -51,29 +54,37 @@ def fly(environments: Environments, tasks: list[Task], answers: list[list[str]])
 
 
 def processor_seconds(pids: list[int]) -> float:
-    """What these processes have taken of the processor so far."""
+    """Processor time that these processes have used so far."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
 
 
+class Batch(NamedTuple):
+    """Wall time of a batch in seconds, the share of it in which workers worked, and their processor time in seconds."""
+
+    seconds: float
+    busy: float
+    processor: float
+
+
 @dataclass(frozen=True)
 class Times:
-    """Of a flight, with one worker and with two: its seconds, the share of them in which workers worked, and the
-    seconds of the processor that they took. `turns` are those of a flight."""
+    """Medians over batches of `turns` turns with one worker and with two."""
 
     turns: int
-    one: tuple[float, float, float]
-    two: tuple[float, float, float]
+    one: Batch
+    two: Batch
 
     @property
     def ratio(self) -> float:
-        return self.one[0] / self.two[0]
+        """How many times as fast two workers are."""
+        return self.one.seconds / self.two.seconds
 
 
 def time_pool(rounds: int = 5) -> Times:
-    """Medians over `rounds` flights each, in turns."""
-    tasks = [task for task, _ in clean_rooms(TASKS)]
-    answers = [texts(task, member) for task in tasks for member in range(GROUP)]
+    """Medians over `rounds` batches each."""
+    tasks = [task for task, _ in furnished_rooms(TASKS)]
+    answers = [answer_texts(task, member) for task in tasks for member in range(GROUP)]
     with tempfile.TemporaryDirectory() as logs:
         started: list[int] = []
 
@@ -84,23 +95,23 @@ def time_pool(rounds: int = 5) -> Times:
 
         with Pool(start, 1) as one, Pool(start, 2) as two:
             pools = ((one, started[:1]), (two, started[1:]))
-            turns = {fly(pool, tasks, answers)[0] for pool, _ in pools}  # rooms are read once
-            assert len(turns) == 1, turns
-            rows: tuple[list[tuple[float, float, float]], ...] = ([], [])
+            turns = [play_batch(pool, tasks, answers)[0] for pool, _ in pools]  # untimed: rooms are built once
+            assert turns[0] == turns[1], turns
+            rows: tuple[list[Batch], list[Batch]] = ([], [])
             for _ in range(rounds):
                 for row, (pool, pids) in zip(rows, pools, strict=True):
                     before, began = processor_seconds(pids), time.perf_counter()
-                    _, worked = fly(pool, tasks, answers)
-                    taken = time.perf_counter() - began
-                    row.append((taken, worked / taken / len(pids), processor_seconds(pids) - before))
-    medians = [tuple(statistics.median(column) for column in zip(*row, strict=True)) for row in rows]
-    return Times(*turns, *medians)
+                    _, worked = play_batch(pool, tasks, answers)
+                    elapsed = time.perf_counter() - began
+                    row.append(Batch(elapsed, worked / elapsed / len(pids), processor_seconds(pids) - before))
+    medians = [Batch(*(statistics.median(column) for column in zip(*row, strict=True))) for row in rows]
+    return Times(turns[0], *medians)
 
 
 if __name__ == "__main__":
     times = time_pool()
-    for name, (taken, busy, processor) in (("one worker", times.one), ("two workers", times.two)):
-        rate = times.turns / taken
-        print(f"{name}: {rate:.1f} turns/s ({taken:.1f} s each), busy {busy:.0%}, processor {processor:.1f} s")
+    for name, batch in (("one worker", times.one), ("two workers", times.two)):
+        rate = f"{times.turns / batch.seconds:.1f} turns/s ({batch.seconds:.1f} s each)"
+        print(f"{name}: {rate}, busy {batch.busy:.0%}, processor {batch.processor:.1f} s")
     print(f"two workers against one: {times.ratio:.2f} x")
     os._exit(0)  # bpy's own clean-up may crash or never end

@@ -1,54 +1,45 @@
-"""Measures what the engine promises, each figure as a ratio beside what it is compared with in the same run.
+"""Measures the project's figures, each as a ratio to what it is compared with in the same run.
 
-python benchmarks/run.py        prints the tables and writes them to benchmarks/README.md
+python -m benchmarks.run        prints the tables and writes them to benchmarks/README.md
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import bpy
-import cache
-import fresh
-import layoutgpt
-import memory
-import pool
-import scoring
-import speed
-from common import ITEMS, clean_rooms
+
+from benchmarks import cache, fresh, layoutgpt, memory, pool, scoring, speed
+from benchmarks.common import ITEMS, furnished_rooms
 
 ROOMS, EPISODES = 6, 2000
 
 EXPLAINED = """# Benchmarks
-Written by `make bench` (`python benchmarks/run.py`). Every time is a median, taken in turns with what it is compared
-with, so that a busy machine slows both alike. Rooms and layouts come from the task generator and have
-{items} items of the furniture library; *clean* layouts are free of faults, in *thrown in* ones every item lies
-somewhere, as an untrained model answers: the pairs that cross cost the time that their depth takes to find.
+Written by `make bench` (`python -m benchmarks.run`). Every time is a median. Runs alternate with those of what they
+are compared with, so that a busy machine slows both alike. Rooms and layouts come from the task generator and have
+{items} items of the furniture library. *Clean* layouts have no faults; in *thrown in* ones every item is at random
+somewhere in the room, as an untrained model answers, and finding the depth of overlaps costs time.
 
 {machine}
 
 {table}
 
 *Scoring* is all of `blender/physics/measure.py`: collisions, bounds, support, 60 frames of rigid body, and access and
-relations on top. The *raw calls* (`raw.py`) are what no scorer can do without: a world-space BVH tree for each item,
-the overlap of every pair, one ray down from each item, and a rigid-body world with the items' convex hulls, run for
-the same frames and steps. *Fresh process* (`fresh.py`) imports bpy and {items} .glb files, places them, measures the
-same evidence, takes the same picture and saves, once for each layout. *Memory* (`memory.py`) is what {episodes}
-episodes add once every room has been built twice. *Embedded model* and *transformers* (`speed.py`) read the same
-prompt of a room with {items} items and write as many tokens greedily with the same weights, one conversation, on one
-thread. The embedded model writes the tokens that the answer's grammar leaves no choice about without a step of their
-own; reading the prompt counts. *Tasks* are drawn with their known layouts by one process.
+relations on top. The *raw calls* (`raw.py`) are those that every scorer needs: a world-space BVH tree for each item,
+the overlap of every pair, one ray down from each item, and a rigid-body world with the items' convex hulls, simulated
+for the same frames and steps. The *fresh process* (`fresh.py`) imports bpy and {items} .glb files, places them,
+measures the same evidence, renders the same image and saves, once for each layout. The *episodes* (`memory.py`) count
+what they add after every room has been built twice. The *embedded model* and *transformers* (`speed.py`) read the
+same prompt of a room with {items} items and generate as many tokens greedily with the same weights, one conversation,
+on one thread; the time includes the prompt. The embedded model needs no step of its own for tokens that the answer's
+grammar determines. *Tasks* are generated with their layouts by one process.
 
-The *rollout* (`cache.py`) is the sampling of {flight} episodes of {turns} turns by the embedded model on one thread,
-with its small pictures; both ways write the same tokens. The *workers* (`pool.py`) play the {flight} episodes of a
-training step, physics and the measured part of the view in each turn, with answers that are ready at once.
+The *rollout* (`cache.py`) is the sampling of {batch} episodes of {turns} turns by the embedded model on one thread,
+with its small images; both ways generate the same tokens. The *workers* (`pool.py`) play the {batch} episodes of a
+training step, with physics and the measured part of the view in each turn and answers that are ready at once.
 
 ## GPT-4's layouts by our scorer
 The answers of GPT-4 that LayoutGPT published (`../shared/data/layoutgpt`), as plain boxes: `benchmarks/layoutgpt.py`.
@@ -57,11 +48,11 @@ The answers of GPT-4 that LayoutGPT published (`../shared/data/layoutgpt`), as p
 """
 
 
-def measured_rows() -> Iterator[tuple[str, str, str]]:
-    """What was measured, the bar it is held to, and the figures."""
-    rooms = clean_rooms(ROOMS)
-    for name, spoilt in (("clean", False), ("thrown in", True)):
-        t = scoring.time_scoring(rooms, spoilt)
+def scoring_rows() -> Iterator[tuple[str, str, str]]:
+    """Of scoring: what is measured, its bar, and the figures."""
+    rooms = furnished_rooms(ROOMS)
+    for name, random in (("clean", False), ("thrown in", True)):
+        t = scoring.time_scoring(rooms, random)
         yield (
             f"scoring, {name}",
             "<= 1.5 x raw calls, <= 100 ms",
@@ -72,7 +63,7 @@ def measured_rows() -> Iterator[tuple[str, str, str]]:
             "<= 1.3 x raw calls",
             f"{t.ours_rendered / t.raw_rendered:.2f} x ({_ms(t.ours_rendered)} against {_ms(t.raw_rendered)})",
         )
-        if not spoilt:
+        if not random:
             warm = t
     for name, render, ours, bar in (("", False, warm.ours, 6), (" with the render", True, warm.ours_rendered, 5)):
         other = fresh.time_fresh(rooms[0], render)
@@ -109,11 +100,12 @@ def training_rows() -> Iterator[tuple[str, str, str]]:
         ">= 1.5 x faster than reading again",
         f"{sampled.again / sampled.kept:.2f} x ({sampled.kept:.2f} s against {sampled.again:.2f} s)",
     )
-    flown = pool.time_pool()
+    played = pool.time_pool()
     yield (
         "environments: two workers against one",
         ">= 1.8 x the turns/s",
-        f"{flown.ratio:.2f} x ({flown.turns / flown.two[0]:.1f} turns/s against {flown.turns / flown.one[0]:.1f})",
+        f"{played.ratio:.2f} x ({played.turns / played.two.seconds:.1f} turns/s against "
+        f"{played.turns / played.one.seconds:.1f})",
     )
 
 
@@ -146,21 +138,21 @@ def _machine() -> str:
 
 
 def main() -> None:
-    """Blender writes to the standard output as it pleases: it gets another one."""
-    shown = os.fdopen(os.dup(1), "w")
+    """Print the tables and write README.md. What Blender prints to the standard output is discarded."""
+    output = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     machine = _machine()
-    table = _table(("what", "bar", "measured"), itertools.chain(measured_rows(), speed_rows(), training_rows()))
-    print(machine, table, sep="\n\n", file=shown, flush=True)
+    table = _table(("what", "bar", "measured"), itertools.chain(scoring_rows(), speed_rows(), training_rows()))
+    print(machine, table, sep="\n\n", file=output, flush=True)
     layouts = "Not measured: the data was not there."
     if layoutgpt.available():
         head = ("layouts", "items", "items colliding", "items outside", "scenes free of both")
         layouts = _table(head, layoutgpt_rows())
-        print("", layouts, sep="\n", file=shown, flush=True)
+        print("", layouts, sep="\n", file=output, flush=True)
     text = EXPLAINED.format(
         items=ITEMS,
         episodes=f"{EPISODES:,}",
-        flight=cache.TASKS * cache.GROUP,
+        batch=cache.TASKS * cache.GROUP,
         turns=cache.TURNS,
         machine=machine,
         table=table,

@@ -1,15 +1,15 @@
-"""Rows 5 and 6: the embedded model beside transformers on the same weights and prompt, and the task generator."""
+"""The embedded model beside transformers with the same weights and prompt, and the task generator."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common import seconds, side_by_side
-
+from benchmarks.common import seconds, side_by_side
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.episode.env import prompt_format_of
@@ -21,7 +21,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Rates:
-    """Tokens of an answer a second, the reading of the prompt included; `reference` is None without torch."""
+    """Tokens of an answer, and tokens a second, prompt included; `reference` is None without transformers."""
 
     tokens: int
     ours: float
@@ -29,7 +29,7 @@ class Rates:
 
 
 def time_model(items: int) -> Rates:
-    """One greedy answer to the first turn of a room with that many items, of one conversation at a time."""
+    """Time a greedy answer to the first turn of a task with that many items, one conversation at a time."""
     policy = BuiltinPolicy()
     task = next(task for k in itertools.count() if len((task := make_task("test", SEED, k)[0]).items) == items)
     conversation = prompt_format_of(policy).first(task, ())
@@ -47,7 +47,7 @@ def time_model(items: int) -> Rates:
 
 
 def _reference(conversation: Conversation, tokens: int) -> Callable[[], object]:
-    """The same prompt and as many greedy tokens by transformers, on as many threads: the bench runs with one."""
+    """A call that generates as many greedy tokens with transformers for the same prompt, on one thread."""
     import torch
     from transformers import Qwen2_5_VLForConditionalGeneration
 
@@ -65,11 +65,11 @@ def _reference(conversation: Conversation, tokens: int) -> Callable[[], object]:
 
 
 def time_tasks(count: int = 60) -> float:
-    """Tasks a second, each with its layout that is free of faults: the median of three runs of `count` other tasks."""
+    """Tasks a second, each with its layout without faults: the median of three runs of `count` different tasks."""
 
-    def draw(start: int) -> None:
-        for index in range(start, start + count):
+    def run(number: int) -> None:
+        for index in range(number * count, (number + 1) * count):
             make_task("test", SEED, index)
 
-    draw(0)
-    return count / statistics.median(seconds(lambda run=run: draw(run * count)) for run in (1, 2, 3))
+    run(0)
+    return count / statistics.median(seconds(functools.partial(run, number)) for number in (1, 2, 3))
