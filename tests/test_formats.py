@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints, is_typeddict
 
 import pytest
 
@@ -27,6 +27,7 @@ from metaspatial_addon.core.task import (
 )
 from metaspatial_addon.prompts.answer import read_answer
 from metaspatial_addon.scoring.score import Score
+from metaspatial_addon.worker import protocol
 
 EXAMPLE = re.compile(r"<!-- example: (\w+) -->\n```\w+\n(.*?)\n```", re.DOTALL)
 
@@ -107,3 +108,18 @@ def test_every_field_of_a_record_is_explained(page: str, checkout: Path, tmp_pat
     section = documented(page, "turns.jsonl") + documented(page, "Score")
     for name in record:
         assert f"`{name}`" in section or f'"{name}"' in section, name
+
+
+def test_the_message_is_a_request(examples: dict[str, str]) -> None:
+    protocol.check_request(protocol.decode(examples["message"].encode()))
+
+
+def test_every_message_and_its_fields_are_explained(page: str) -> None:
+    section = documented(page, "Worker messages")
+    shapes = [shape for shape in vars(protocol).values() if is_typeddict(shape)]
+    assert len(shapes) > 15
+    for shape in shapes:
+        for name, hint in get_type_hints(shape).items():
+            assert f"`{name}`" in section or name == "type", f"{shape.__name__}.{name}"
+            if name == "type":
+                assert f"`{get_args(hint)[0]}`" in section, shape.__name__
