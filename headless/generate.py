@@ -213,7 +213,7 @@ def _from_blend(args: argparse.Namespace) -> Source:
     import bpy
 
     from metaspatial_addon.blender.assets.library import AssetLibrary
-    from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
+    from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 
     path = Path(args.blend)
     try:
@@ -230,16 +230,16 @@ def _from_blend(args: argparse.Namespace) -> Source:
     chosen = None
     if args.collection is not None:
         chosen = _named(path, "collection", scene.collection.children_recursive, args.collection)
-    snapshot = scene_to_task(
-        scene,
+    options = SceneOptions(
         floor=floor,
         size=args.size and tuple(args.size),
+        height=args.height,
         collection=chosen,
+        library=AssetLibrary(),
         prompt=args.prompt,
         room_type=args.room_type,
-        height=args.height,
-        library=AssetLibrary(),
     )
+    snapshot = scene_to_task(scene, options)
     for item_id, note in snapshot.notes.items():
         cli.progress(f"{item_id} stays where it is: {note}")
     return Source(snapshot.task, snapshot)
@@ -326,8 +326,8 @@ def _write_result(
     turns.show_turn(run, best)
     if snapshot is not None:
         for item in task.movable:  # the turns show them
-            for name in snapshot.members[item.id].names:
-                scene.objects[name].hide_viewport = scene.objects[name].hide_render = True
+            for obj in snapshot.items[item.id].objects:
+                obj.hide_viewport = obj.hide_render = True
     save_blend(folder / "scene.blend", scene)
     if export == "glb":
         export_glb(folder / "scene.glb", best, scene)

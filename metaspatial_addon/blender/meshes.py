@@ -1,4 +1,5 @@
-"""One mesh of what a scene shows: `items.py` makes furniture of imported files with it, `snapshot.py` of objects.
+"""Meshes of what a scene shows, and what is made on the way removed again. Used on imported files (`items.py`) and on
+an artist's objects (`scene_items.py`).
 
 Hierarchies, modifiers, collection instances and instances made by geometry nodes all arrive as the instances
 of an evaluated dependency graph, so that walking those covers every case.
@@ -13,9 +14,10 @@ from typing import TypeVar
 import bpy
 import numpy as np
 
+from .mesh_join import UV_NAME
+
 GEOMETRY = frozenset(("MESH", "CURVE", "SURFACE", "FONT", "META"))
 _SURFACE = {"MATERIAL", "NODETREE", "IMAGE", "TEXTURE"}
-_UV_NAME = "UVMap"
 
 Owner = TypeVar("Owner", bound=Hashable)
 
@@ -125,33 +127,9 @@ def evaluated_parts(
             part.flip_normals()
         if part.uv_layers.active is not None:
             # Joining matches layers by name, and materials read the active one.
-            part.uv_layers.active.name = _UV_NAME
+            part.uv_layers.active.name = UV_NAME
         parts.setdefault(name, []).append(part)
     return parts
-
-
-def join_parts(parts: list[bpy.types.Mesh], name: str) -> bpy.types.Mesh:
-    """All parts as one mesh of that name; the parts are used up. Raises ValueError without parts."""
-    if not parts:
-        raise ValueError("no parts to join")
-    mesh = parts[0]
-    if len(parts) > 1:
-        scene = bpy.data.scenes.new("MetaSpatial Join")
-        objects = [bpy.data.objects.new("part", part) for part in parts]
-        for part in objects:
-            scene.collection.objects.link(part)
-        with (
-            in_scene(scene),
-            bpy.context.temp_override(
-                active_object=objects[0], object=objects[0], selected_objects=objects, selected_editable_objects=objects
-            ),
-        ):
-            bpy.ops.object.join()
-        bpy.data.objects.remove(objects[0])
-        bpy.data.scenes.remove(scene)
-        bpy.data.batch_remove([part for part in parts[1:] if part.users == 0])
-    mesh.name = name
-    return mesh
 
 
 def mesh_points(mesh: bpy.types.Mesh) -> np.ndarray:

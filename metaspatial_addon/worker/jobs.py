@@ -115,7 +115,7 @@ class JobRunner:
                     "frame": [float(value) for value in scene_task.frame.flat],
                     "notes": dict(scene_task.notes),
                     "left_out": list(scene_task.left_out),
-                    "objects": {item_id: list(members.names) for item_id, members in scene_task.members.items()},
+                    "objects": {item_id: list(item.names) for item_id, item in scene_task.items.items()},
                 }
             )
             env = LayoutEnv(
@@ -247,38 +247,41 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
     """The exported scene as a task, and the layout to start from, if any. Raises InputError."""
     from mathutils import Matrix
 
-    from ..blender.scene_io.openings import OpeningOptions
     from ..blender.scene_io.scene_export import open_exported_scene
-    from ..blender.scene_io.scene_to_task import ItemOptions, scene_to_task
+    from ..blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
 
     scene = open_exported_scene(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
 
+    # One look at all names: Blender searches a scene's objects from the first on for each.
+    named: dict[str, bpy.types.Object] = {}
+    for obj in scene.objects:
+        named.setdefault(obj.name, obj)
+
     def find(field: str, name: str) -> bpy.types.Object:
-        obj = scene.objects.get(name)
-        if obj is None:
+        if name not in named:
             raise InputError(protocol.SCENE_FILE, field, "an object of the scene", name)
-        return obj
+        return named[name]
 
     for name, numbers in request["start"].items():
         matrix = Matrix([numbers[row : row + 4] for row in range(0, 16, 4)])
         find("start", name).matrix_world = matrix
     scene.view_layers[0].update()
     room = request["room"]
-    options = {i["name"]: ItemOptions(i["locked"], i["category"], i["front"]) for i in request["items"]}
-    scene_task = scene_to_task(
-        scene,
+    items = {i["name"]: ItemOptions(i["locked"], i["category"], i["front"]) for i in request["items"]}
+    options = SceneOptions(
         floor=find("floor", room["floor"]) if room["source"] == "floor" else None,
         walls=[find("walls", name) for name in room["walls"]] if room["source"] == "walls" else None,
         size=tuple(room["size"]) if room["source"] == "size" else None,
         height=room.get("height"),
-        objects=[find("items", name) for name in options],
+        openings={opening["name"]: opening["kind"] for opening in request["openings"]},
+        objects=[find("items", name) for name in items],
+        items=items,
+        obstacles=[find("obstacles", name) for name in request["obstacles"]],
+        library=stage.library,
         prompt=request["prompt"],
         room_type=request["room_type"],
-        library=stage.library,
-        options=options,
-        obstacles=[find("obstacles", name) for name in request["obstacles"]],
-        openings={o["name"]: OpeningOptions(o["kind"]) for o in request["openings"]},
     )
+    scene_task = scene_to_task(scene, options)
     return scene_task, None if request["mode"] == "generate" else scene_task.layout
 
 

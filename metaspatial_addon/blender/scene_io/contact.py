@@ -2,76 +2,82 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-import bpy
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
 from ...core.polygon import contains, distance_to_edges
-from ...core.task import Item, Pose, Room
+from ...core.task import Room
+from ..frames import pose_array, transform_points
+from ..meshes import mesh_points, mesh_triangles
+from .scene_items import SceneItem
 
 TOUCH = 0.03
 """Metres by which an artist's object may float or sink and still stand there."""
 
 _HANGING = 0.1
+"""Metres between a wall and an item that hangs on it."""
 _HIGH_UP = 0.3
+"""Metres above the floor from which an item at a wall hangs on it."""
 
-Found = tuple[Item, Pose, bpy.types.Mesh]
+_PROBES = np.array([(0.0, 0.0), *((x, y) for x in (-0.4, 0.4) for y in (-0.4, 0.4))])
+"""Shares of width and depth at which rays look for a carrier: the middle, and near the corners for legs on an edge."""
 
 
-def guess_mounts(room: Room, found: Sequence[Found]) -> dict[str, str]:
+def guess_mounts(room: Room, items: Sequence[SceneItem]) -> dict[str, str]:
     """By item id: floor, surface, ceiling or wall, whichever it touches first; else the mount that the item has.
 
-    On the floor, and beside the room, things also wait for a better place: a table lamp is for a table, wherever it
+    On the floor, and beside the room, items also wait for a better place: a table lamp is for a table, wherever it
     stands, and so is what hangs from ceilings; a picture leans on a wall, unless it does so outside.
     """
-    trees: dict[str, BVHTree] = {}
-    return {item.id: _mount(room, found, item, pose, trees) for item, pose, _ in found}
+    carriers = _Carriers(items)
+    mounts = {}
+    for number, scene_item in enumerate(items):
+        item, pose = scene_item.item, scene_item.pose
+        width, depth, height = item.size
+        sides = [(x, y, 0.0) for x in (-width / 2, width / 2) for y in (-depth / 2, depth / 2)]
+        corners = transform_points(pose_array(pose), np.array(sides))[:, :2]
+        mount = item.mount
+        if abs(pose.z) <= TOUCH:
+            waits = item.mount in ("surface", "ceiling") or not contains([(pose.x, pose.y)], room.floor)[0]
+            mount = item.mount if waits else "floor"
+        elif carriers.any_below(number):
+            mount = "surface"
+        elif abs(room.height - pose.z - height) <= TOUCH:
+            mount = "ceiling"
+        elif pose.z > _HIGH_UP and distance_to_edges(corners, room.floor).min() <= _HANGING:
+            mount = "wall"
+        mounts[item.id] = mount
+    return mounts
 
 
-def _mount(room: Room, found: Sequence[Found], item: Item, pose: Pose, trees: dict[str, BVHTree]) -> str:
-    if abs(pose.z) <= TOUCH:
-        waits = item.mount in ("surface", "ceiling") or not contains([(pose.x, pose.y)], room.floor)[0]
-        return item.mount if waits else "floor"
-    width, depth, height = item.size
-    corners = _to_room(pose, np.array([(x, y, 0.0) for x in (-width / 2, width / 2) for y in (-depth / 2, depth / 2)]))
-    if any(_carries(other, item, pose, trees) for other in found if other[0].id != item.id):
-        return "surface"
-    if abs(room.height - pose.z - height) <= TOUCH:
-        return "ceiling"
-    if pose.z > _HIGH_UP and distance_to_edges(corners[:, :2], room.floor).min() <= _HANGING:
-        return "wall"
-    return item.mount
+class _Carriers:
+    """Finds what an item rests on among all items of a scene."""
 
+    def __init__(self, items: Sequence[SceneItem]):
+        self._items = items
+        self._places = np.array([(i.pose.x, i.pose.y, i.pose.z) for i in items]).reshape(-1, 3)
+        sizes = np.array([i.item.size for i in items]).reshape(-1, 3)
+        self._tops = self._places[:, 2] + sizes[:, 2]
+        self._reaches = np.hypot(sizes[:, 0], sizes[:, 1]) / 2
+        self._trees: dict[int, BVHTree] = {}
 
-def _carries(other: Found, item: Item, pose: Pose, trees: dict[str, BVHTree]) -> bool:
-    """Whether the other item has a face right below this one's underside."""
-    carrier, place, mesh = other
-    apart = math.hypot(pose.x - place.x, pose.y - place.y)
-    if apart > (math.hypot(*carrier.size[:2]) + math.hypot(*item.size[:2])) / 2 or not (
-        place.z < pose.z <= place.z + carrier.size[2] + TOUCH
-    ):
+    def any_below(self, number: int) -> bool:
+        """Whether another item has a face right below the underside of item `number`."""
+        scene_item = self._items[number]
+        x, y, z = self._places[number]
+        width, depth, _ = scene_item.item.size
+        close = np.hypot(self._places[:, 0] - x, self._places[:, 1] - y) <= self._reaches + self._reaches[number]
+        close &= (self._places[:, 2] < z) & (z <= self._tops + TOUCH)
+        starts = np.column_stack([_PROBES * (width, depth), np.full(len(_PROBES), TOUCH)])
+        starts = transform_points(pose_array(scene_item.pose), starts)
+        for other in np.flatnonzero(close).tolist():
+            if other not in self._trees:
+                mesh = self._items[other].mesh
+                self._trees[other] = BVHTree.FromPolygons(mesh_points(mesh).tolist(), mesh_triangles(mesh).tolist())
+            to_carrier = np.linalg.inv(pose_array(self._items[other].pose))
+            for start in transform_points(to_carrier, starts).tolist():
+                if self._trees[other].ray_cast(start, (0, 0, -1), 2 * TOUCH)[0] is not None:
+                    return True
         return False
-    if carrier.id not in trees:
-        mesh.calc_loop_triangles()
-        points = [v.co[:] for v in mesh.vertices]
-        trees[carrier.id] = BVHTree.FromPolygons(points, [t.vertices[:] for t in mesh.loop_triangles])
-    width, depth, _ = item.size
-    # The middle, and near the corners for what stands on legs across an edge.
-    probes = np.array([(0.0, 0.0), *((x * width, y * depth) for x in (-0.4, 0.4) for y in (-0.4, 0.4))])
-    starts = _to_room(pose, np.column_stack([probes, np.full(5, TOUCH)]))
-    turn = math.radians(place.yaw)
-    for x, y, z in starts - (place.x, place.y, place.z):
-        local = (x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn), z)
-        if trees[carrier.id].ray_cast(local, (0, 0, -1), 2 * TOUCH)[0] is not None:
-            return True
-    return False
-
-
-def _to_room(pose: Pose, points: np.ndarray) -> np.ndarray:
-    """Points (N, 3) of an item's frame in the room's."""
-    c, s = math.cos(math.radians(pose.yaw)), math.sin(math.radians(pose.yaw))
-    x, y, z = points.T
-    return np.column_stack([x * c - y * s + pose.x, x * s + y * c + pose.y, z + pose.z])

@@ -16,7 +16,8 @@ from mathutils import Matrix, Vector
 from ...core.errors import InputError
 from ...core.task import Item
 from ..assets.library import AssetLibrary
-from ..meshes import evaluated_parts, in_scene, join_parts, mesh_points, remove_blocks, scratch_scene
+from ..mesh_join import join_parts
+from ..meshes import evaluated_parts, in_scene, mesh_points, remove_blocks, scratch_scene
 
 FORMATS = (".glb", ".gltf", ".obj", ".usd", ".usda", ".usdc", ".usdz", ".blend")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import bpy
 import numpy as np
@@ -19,12 +19,19 @@ _SHADING = ("DATA_TRANSFER", "NORMAL_EDIT", "UV_PROJECT", "UV_WARP")
 _SIMULATED = ("CLOTH", "SOFT_BODY")
 
 
-def why_locked(root: bpy.types.Object, tree: Sequence[bpy.types.Object]) -> str:
+def rigid_body_ends() -> set[bpy.types.Object]:
+    """The objects of the file that rigid-body constraints hold."""
+    constraints = [c for o in bpy.data.objects if (c := o.rigid_body_constraint) is not None]
+    return {end for constraint in constraints for end in (constraint.object1, constraint.object2)}
+
+
+def why_locked(root: bpy.types.Object, tree: Sequence[bpy.types.Object], held: Container[bpy.types.Object]) -> str:
     """Why the item of a root object and all its objects (the root first) stays, or an empty text when it can be moved.
 
-    Of the scene of the context, at its present frame.
+    Of the scene of the context, at its present frame. `held`: what `rigid_body_ends` returns, asked once for all items
+    since it looks through the whole file.
     """
-    held = root.animation_data
+    animation = root.animation_data
     if root.get(LOCKED):
         return "marked as locked"
     if root.hide_select:
@@ -39,24 +46,24 @@ def why_locked(root: bpy.types.Object, tree: Sequence[bpy.types.Object]) -> str:
         return "its rotation is locked"
     if root.parent is not None and root.parent_type != "OBJECT":
         return f"follows a part of {root.parent.name}"
-    if held is not None and (held.action is not None or held.drivers or held.nla_tracks):
+    if animation is not None and (animation.action is not None or animation.drivers or animation.nla_tracks):
         return "animated or driven"
     if root.parent is not None and _would_shear(root):
         return f"turning it would shear it, since {root.parent.name} is scaled unevenly"
-    return _tied(root, tree) or _simulated(tree, bpy.context.scene.frame_current)
+    return _tied(root, tree) or _simulated(tree, held, bpy.context.scene.frame_current)
 
 
 def _would_shear(root: bpy.types.Object) -> bool:
-    """Whether a turn about z cannot be told by location, rotation and scale below the object's parent."""
+    """Whether, below its parent, no location, rotation and scale can express the object rotated about z."""
     matrix = np.array(root.matrix_world, dtype=float)
     basis = np.array(root.matrix_basis, dtype=float)[:3, :3]
     if abs(np.linalg.det(basis)) < 1e-12 or abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
         return False
     to_parent = basis @ np.linalg.inv(matrix[:3, :3])
     for angle in (0.6, math.pi / 2):
-        turned = to_parent @ rotation_z(angle)[:3, :3] @ matrix[:3, :3]
-        turned /= np.linalg.norm(turned, axis=0)
-        if np.abs(turned.T @ turned - np.eye(3)).max() > 1e-4:
+        axes = to_parent @ rotation_z(angle)[:3, :3] @ matrix[:3, :3]
+        axes /= np.linalg.norm(axes, axis=0)
+        if np.abs(axes.T @ axes - np.eye(3)).max() > 1e-4:
             return True
     return False
 
@@ -100,10 +107,8 @@ def _objects_of(modifier: bpy.types.Modifier) -> Iterator[bpy.types.Object]:
             yield from value.all_objects
 
 
-def _simulated(tree: Sequence[bpy.types.Object], frame: int) -> str:
+def _simulated(tree: Sequence[bpy.types.Object], held: Container[bpy.types.Object], frame: int) -> str:
     """By what physics an item is moved or held."""
-    ties = [t.rigid_body_constraint for t in bpy.data.objects if t.rigid_body_constraint is not None]
-    held = {end for tie in ties for end in (tie.object1, tie.object2)}
     for member in tree:
         if member in held:
             return f"{member.name} is held by a rigid-body constraint"

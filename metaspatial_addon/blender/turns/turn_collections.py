@@ -17,7 +17,7 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..scene_io.locks import why_locked
+from ..scene_io.locks import rigid_body_ends, why_locked
 from . import turns
 from .turn_visibility import ORIGINAL, all_turns, show, shown
 
@@ -123,7 +123,8 @@ def build_turn(arrival: IncomingTurn) -> Iterator[None]:
     heads = {originals[name] for name in roots.values() if name in originals}
     for entry, copy in turns.copy_objects(turn, placed, arrival.number):
         copy[ORIGINAL] = entry.object
-        copy.hide_select = False
+        if copy.hide_select:
+            copy.hide_select = False
         if entry.object in heads:
             copy[ROOT_MATRIX] = matrix_to_list(entry.matrix)
         yield
@@ -182,6 +183,7 @@ def accept(
     children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
     for obj in there:
         children.setdefault(obj.parent, []).append(obj)
+    held = rigid_body_ends()
     notes: list[str] = []
     targets: dict[bpy.types.Object, Matrix] = {}
     for copy in roots(turn):
@@ -194,7 +196,7 @@ def accept(
             tree = [original]
             for obj in tree:
                 tree += children.get(obj, [])
-            why = "marked as locked" if original in locked else why_locked(original, tree)
+            why = "marked as locked" if original in locked else why_locked(original, tree, held)
             if why:
                 notes.append(f"{original.name} stays where it is: {why}")
             else:

@@ -1,12 +1,12 @@
-"""Which turn an artist looks at: one collection is shown, and the originals that it stands for are hidden meanwhile.
+"""Which turn a scene shows: one collection is visible, and the originals that it stands for are hidden meanwhile.
 
-What was hidden is remembered on the scene, so that it comes back even when the turns were deleted by hand.
+What was hidden is kept on the scene, so that it comes back even when the turns were deleted by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import bpy
 
@@ -15,9 +15,19 @@ from . import turns
 ORIGINAL = "metaspatial_of"
 """On a turn's copies: the artist's object that a copy stands for. A pointer survives renames, saving and undo."""
 
-_HID = "metaspatial_hid"
-"""On scenes: the objects that are hidden for a turn, each with what of it was visible before, and if it was selected,
-which hiding ends."""
+_HIDDEN = "metaspatial_hid"
+"""On scenes: the objects that are hidden for a turn, each as the fields of `_Hidden`, `layers` as lines of a text."""
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """An object that is hidden for a turn, and how it was before: the names of the view layers that showed it, whether
+    it was rendered, and whether it was selected in the first view layer, which hiding ends. None: removed since."""
+
+    object: bpy.types.Object | None
+    layers: tuple[str, ...]
+    render: bool
+    selected: bool
 
 
 def all_turns(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
@@ -41,19 +51,23 @@ def shown(scene: bpy.types.Scene) -> bpy.types.Collection | None:
 
 def hides(scene: bpy.types.Scene) -> bool:
     """Whether originals are hidden for a turn."""
-    return bool(scene.get(_HID))
+    return bool(scene.get(_HIDDEN))
 
 
 def hidden_originals(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The artist's objects that would be visible but for the shown turn."""
-    there = set(scene.objects)
-    return [entry["object"] for entry in _remembered(scene) if entry["object"] in there and entry["layers"]]
+    return [hidden.object for hidden in _hidden_in_scene(scene) if hidden.layers]
 
 
 def unrendered_originals(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The artist's objects that would be rendered but for the shown turn."""
-    there = set(scene.objects)
-    return [entry["object"] for entry in _remembered(scene) if entry["object"] in there and entry["render"]]
+    return [hidden.object for hidden in _hidden_in_scene(scene) if hidden.render]
+
+
+def _hidden_in_scene(scene: bpy.types.Scene) -> list[_Hidden]:
+    """What is hidden for a turn and was not unlinked or removed since."""
+    members = set(scene.objects)
+    return [hidden for hidden in _read_hidden(scene) if hidden.object in members]
 
 
 def show(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> None:
@@ -63,7 +77,7 @@ def show(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> None:
 
 
 def show_in_steps(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> Iterator[None]:
-    """`show`, in small steps. Where it is left off, what is hidden is remembered all the same."""
+    """`show`, in small steps. Where it is left off, what is hidden is kept on the scene all the same."""
     view_layers = list(scene.view_layers)
     for view_layer in view_layers:
         if view_layer.layer_collection is None:
@@ -86,60 +100,60 @@ def restore_all() -> None:
 
 
 def _hide_only(
-    scene: bpy.types.Scene, view_layers: list[bpy.types.ViewLayer], wanted: Iterable[bpy.types.Object | None]
+    scene: bpy.types.Scene, view_layers: Sequence[bpy.types.ViewLayer], wanted: Iterable[bpy.types.Object | None]
 ) -> Iterator[None]:
-    """Hide these of the scene's objects, and bring back the others that were hidden before. Yields after each."""
-    there, wanted = set(scene.objects), dict.fromkeys(wanted)
-    members = [(view_layer, set(view_layer.objects)) for view_layer in view_layers]
-    before = _remembered(scene)
-    known = {entry["object"] for entry in before}
+    """Hide these of the scene's objects, and bring back the others that were hidden before. Yields after each step."""
+    wanted, members = dict.fromkeys(wanted), set(scene.objects)
+    layers = [(view_layer, set(view_layer.objects)) for view_layer in view_layers]
+    before = _read_hidden(scene)
+    known = {hidden.object for hidden in before}
     new = []
-    for obj in (obj for obj in wanted if obj in there and obj not in known):
-        seen = [layer.name for layer, among in members if obj in among and not obj.hide_get(view_layer=layer)]
-        if seen or not obj.hide_render:
-            selected = obj in members[0][1] and obj.select_get(view_layer=view_layers[0])
-            new.append(
-                {
-                    "object": obj,
-                    "layers": "\n".join(seen),
-                    "render": not obj.hide_render,
-                    "selected": selected,
-                }
-            )
-    _remember(scene, [*before, *new])
-    for entry in new:
-        obj = entry["object"]
-        for layer, among in members:
-            if layer.name in entry["layers"].split("\n") and obj in among:
-                obj.hide_set(True, view_layer=layer)
-        if entry["render"]:
-            obj.hide_render = True
+    for obj in wanted:
+        if obj is None or obj not in members or obj in known:
+            continue
+        names = tuple(layer.name for layer, objects in layers if obj in objects and not obj.hide_get(view_layer=layer))
+        if names or not obj.hide_render:
+            selected = obj in layers[0][1] and obj.select_get(view_layer=layers[0][0])
+            new.append(_Hidden(obj, names, not obj.hide_render, selected))
+    _write_hidden(scene, [*before, *new])
+    yield from _set_hidden(layers, new, True)
+    yield from _set_hidden(layers, [hidden for hidden in before if hidden.object not in wanted], False)
+    _write_hidden(scene, [hidden for hidden in (*before, *new) if hidden.object in wanted])
+
+
+def _set_hidden(
+    layers: Sequence[tuple[bpy.types.ViewLayer, set[bpy.types.Object]]], entries: Sequence[_Hidden], hide: bool
+) -> Iterator[None]:
+    """Hide objects, or show and select them as they were before. `layers`: the view layers with their objects."""
+    existing = {view_layer.name for view_layer, _ in layers}
+    present = [(hidden.object, hidden) for hidden in entries if hidden.object is not None]
+    for obj, hidden in present:
+        renamed = not hide and not existing.issuperset(hidden.layers)
+        for view_layer, objects in layers:
+            if (view_layer.name in hidden.layers or renamed) and obj in objects:
+                obj.hide_set(hide, view_layer=view_layer)
+        if not hide and hidden.selected and obj in layers[0][1]:
+            obj.select_set(True, view_layer=layers[0][0])
         yield
-    gone = [entry for entry in before if entry["object"] is not None and entry["object"] not in wanted]
-    for entry in gone:
-        obj, names = entry["object"], set(entry["layers"].splitlines())
-        renamed = not names <= {layer.name for layer in view_layers}
-        for layer, among in members:
-            if (layer.name in names or renamed) and obj in among:
-                obj.hide_set(False, view_layer=layer)
-        if entry["render"]:
-            obj.hide_render = False
-        if entry["selected"] and obj in members[0][1]:
-            obj.select_set(True, view_layer=view_layers[0])
-        yield
-    _remember(scene, [entry for entry in (*before, *new) if entry["object"] in wanted])
+    # In a second round: where the two kinds of hiding take turns, Blender looks through the whole scene at each.
+    for obj, hidden in present:
+        if hidden.render:
+            obj.hide_render = hide
+            yield
 
 
-def _remembered(scene: bpy.types.Scene) -> list[dict[str, Any]]:
-    """What is hidden for a turn; an object that was removed from the file since is None."""
-    return [entry.to_dict() for entry in scene.get(_HID, ())]
+def _read_hidden(scene: bpy.types.Scene) -> list[_Hidden]:
+    """What is hidden for a turn."""
+    entries = [entry.to_dict() for entry in scene.get(_HIDDEN, ())]
+    return [_Hidden(e["object"], tuple(e["layers"].splitlines()), e["render"], e["selected"]) for e in entries]
 
 
-def _remember(scene: bpy.types.Scene, entries: list[dict[str, Any]]) -> None:
+def _write_hidden(scene: bpy.types.Scene, entries: Sequence[_Hidden]) -> None:
+    """Keep on the scene what is hidden for a turn."""
     if entries:
-        scene[_HID] = entries
-    elif _HID in scene:
-        del scene[_HID]
+        scene[_HIDDEN] = [{**vars(hidden), "layers": "\n".join(hidden.layers)} for hidden in entries]
+    elif _HIDDEN in scene:
+        del scene[_HIDDEN]
 
 
 def _exclude(view_layers: list[bpy.types.ViewLayer], collection: bpy.types.Collection, exclude: bool) -> None:

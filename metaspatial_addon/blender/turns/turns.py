@@ -172,12 +172,16 @@ def copy_objects(
     Whoever lets others work on the file between two steps must give up on a ReferenceError and start afresh.
     """
     copies: dict[bpy.types.Object, bpy.types.Object] = {}
+    names = set(bpy.data.objects.keys())
     for entry in placed:
         copy = copies[entry.object] = entry.object.copy()
-        copy.name = fit_name(f"{entry.object.name.rpartition(': ')[2]} · {number:02d}", bpy.data.objects)
+        copy.name = fit_name(f"{entry.object.name.rpartition(': ')[2]} · {number:02d}", names)
+        names.add(copy.name)
         copy.animation_data_clear()
         copy.constraints.clear()
-        copy.hide_render = copy.hide_viewport = entry.hidden
+        # Where it changes nothing, it would make Blender work out the visibility of all objects anew.
+        if (copy.hide_render, copy.hide_viewport) != (entry.hidden, entry.hidden):
+            copy.hide_render = copy.hide_viewport = entry.hidden
         copy[KEY] = entry.id
         if entry.data is not None:
             copy.data = entry.data

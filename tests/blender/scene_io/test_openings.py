@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from metaspatial_addon.blender.scene_io.openings import OpeningOptions, find_openings
-from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
+from metaspatial_addon.blender.scene_io.openings import find_openings
+from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import task_from_json, task_to_json
 
@@ -110,8 +110,8 @@ def test_markers_of_every_kind_in_a_scene(scene, unit):
     instance = link(scene, "Second")
     instance.instance_type, instance.instance_collection = "COLLECTION", parts
     instance.location = (-1 / unit, 2.1 / unit, 1.4 / unit)
-    markers = {"Door 門": OpeningOptions("door"), "Glass": OpeningOptions("window"), "Second": OpeningOptions("window")}
-    snapshot = scene_to_task(scene, size=(5, 4, 2.7), openings=markers, obstacles=[window, instance])
+    markers = {"Door 門": "door", "Glass": "window", "Second": "window"}
+    snapshot = scene_to_task(scene, SceneOptions(size=(5, 4, 2.7), openings=markers, obstacles=[window, instance]))
     found = [(o.id, o.wall, o.offset, o.width, o.sill, o.height) for o in snapshot.task.room.openings]
     expected = [("door_1", 0, 2.55, 0.9, 0, 2), ("window_1", 1, 1.3, 1.4, 0.9, 1.2), ("window_2", 2, 3.0, 1, 0.9, 1)]
     assert [f[:2] for f in found] == [e[:2] for e in expected]
@@ -123,4 +123,4 @@ def test_markers_of_every_kind_in_a_scene(scene, unit):
 def test_a_marker_must_be_in_the_scene(scene):
     link(scene, "Sofa", cube("sofa", (2, 0.9, 0.8)))
     with pytest.raises(InputError, match="openings: expected an object of the scene, got 'Gone'"):
-        scene_to_task(scene, size=(5, 4, 2.7), openings={"Gone": OpeningOptions("door")})
+        scene_to_task(scene, SceneOptions(size=(5, 4, 2.7), openings={"Gone": "door"}))

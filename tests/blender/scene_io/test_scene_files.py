@@ -11,9 +11,9 @@ from mathutils import Euler, Matrix, Quaternion
 
 from metaspatial_addon.blender.frames import pose_array, transform_points, world_array
 from metaspatial_addon.blender.meshes import evaluated_parts, in_scene, mesh_points, remove_blocks
-from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
+from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from metaspatial_addon.core.task import Layout, Pose
-from tests.blender.scenes import add, add_box, add_floor, box_mesh
+from tests.blender.scenes import add, add_box, add_floor, box_mesh, root_matrices
 
 L_SHAPE = ((0, 0), (4, 0), (4, 3), (2, 3), (2, 5), (0, 5))
 
@@ -31,9 +31,9 @@ def reopened(tmp_path):
     return bpy.context.scene
 
 
-def points_of(scene, snapshot, item_id):
+def points_of(scene, scene_task, item_id):
     """World points (N, 3) of what an item shows now."""
-    members = set(snapshot.members[item_id].objects)
+    members = set(scene_task.items[item_id].objects)
     with in_scene(scene) as depsgraph:
         parts = evaluated_parts(
             depsgraph,
@@ -60,44 +60,44 @@ def state(scene):
         }
 
 
-def put(snapshot, layout):
-    for name, matrix in snapshot.world_matrices(layout).items():
-        bpy.data.objects[name, None].matrix_world = matrix
+def put(scene_task, layout):
+    for obj, matrix in root_matrices(scene_task, layout).items():
+        obj.matrix_world = matrix
     bpy.context.view_layer.update()
 
 
 def assert_there_and_back(scene, movable, seed=0, **how):
     """Random layouts stand where they say, leave all but the roots' places as they were, and go back exactly."""
     how = how or {"size": (8 * scene.unit_settings.scale_length, 8 * scene.unit_settings.scale_length, 3)}
-    snapshot = scene_to_task(scene, **how)
-    assert set(snapshot.layout.poses) == set(movable), snapshot.notes
+    scene_task = scene_to_task(scene, SceneOptions(**how))
+    assert set(scene_task.layout.poses) == set(movable), scene_task.notes
     before = state(scene)
     rng = np.random.default_rng(seed)
     for _ in range(2):
         poses = {
             i: Pose(*rng.uniform(0.5, 4, 2), float(rng.uniform(0, 1)), float(rng.uniform(0, 360)))
-            for i in snapshot.layout.poses
+            for i in scene_task.layout.poses
         }
-        put(snapshot, Layout(snapshot.task.id, poses))
+        put(scene_task, Layout(scene_task.task.id, poses))
         for item_id, pose in poses.items():
-            size = snapshot.task.item(item_id).size
+            size = scene_task.task.item(item_id).size
             local = transform_points(
-                np.linalg.inv(snapshot.frame @ pose_array(pose)), points_of(scene, snapshot, item_id)
+                np.linalg.inv(scene_task.frame @ pose_array(pose)), points_of(scene, scene_task, item_id)
             )
             low, high = local.min(axis=0), local.max(axis=0)
             assert np.allclose(low, (-size[0] / 2, -size[1] / 2, 0), atol=1e-5), item_id
             assert np.allclose(high, (size[0] / 2, size[1] / 2, size[2]), atol=2e-5), item_id
         moved = state(scene)
-        roots = {snapshot.members[i].objects[0].as_pointer() for i in poses}
+        roots = {scene_task.items[i].objects[0].as_pointer() for i in poses}
         for key, (_, local, scale) in before.items():
             assert np.allclose(moved[key][2], scale, rtol=2e-6)
             assert key in roots or np.allclose(moved[key][1], local, atol=1e-6)
-    put(snapshot, snapshot.layout)
+    put(scene_task, scene_task.layout)
     after = state(scene)
     for key, (matrix, *_) in before.items():
         largest = max(1 / scene.unit_settings.scale_length, np.abs(matrix).max())
         assert np.abs(after[key][0] - matrix).max() <= 1e-6 * largest
-    return snapshot
+    return scene_task
 
 
 def test_instances_of_collections(tmp_path):
@@ -151,9 +151,9 @@ def test_geometry_nodes_modifiers_and_shape_keys(tmp_path):
     keyed.shape_key_add(name="Basis")
     block = keyed.shape_key_add(name="Tall")
     block.data[4].co.z, block.value = 2.0, 0.5
-    snapshot = assert_there_and_back(reopened(tmp_path), {"Shelf", "Row", "Keyed"})
-    assert np.allclose(snapshot.task.item("Shelf").size, (1.1, 0.6, 1.8), atol=1e-5)
-    assert np.allclose(snapshot.task.item("Row").size, (1.2, 0.4, 0.4), atol=1e-5)
+    scene_task = assert_there_and_back(reopened(tmp_path), {"Shelf", "Row", "Keyed"})
+    assert np.allclose(scene_task.task.item("Shelf").size, (1.1, 0.6, 1.8), atol=1e-5)
+    assert np.allclose(scene_task.task.item("Row").size, (1.2, 0.4, 0.4), atol=1e-5)
 
 
 def test_curves_texts_and_surfaces(tmp_path):
@@ -183,9 +183,9 @@ def test_hidden_objects(tmp_path):
     eye = add_box("Eye", (1, 1, 1))
     eye.hide_set(True)
     scene = reopened(tmp_path)
-    snapshot = assert_there_and_back(scene, {"Desk"})
-    assert snapshot.members["Desk"].hidden == (False, True, True)
-    assert np.allclose(snapshot.task.item("Desk").size, (1.2, 0.6, 0.7), atol=1e-6)
+    scene_task = assert_there_and_back(scene, {"Desk"})
+    assert scene_task.items["Desk"].hidden == (False, True, True)
+    assert np.allclose(scene_task.task.item("Desk").size, (1.2, 0.6, 0.7), atol=1e-6)
 
 
 def test_several_collections_and_two_scenes(tmp_path):
@@ -202,10 +202,10 @@ def test_several_collections_and_two_scenes(tmp_path):
     add_box("Elsewhere", (1, 1, 1), (2, 2, 0), collection=second.collection)
     scene = reopened(tmp_path)
     assert scene.name == "Scene"
-    snapshot = assert_there_and_back(scene, {"Table"})
-    assert snapshot.task.item("Table").size[2] == pytest.approx(0.7)
+    scene_task = assert_there_and_back(scene, {"Table"})
+    assert scene_task.task.item("Table").size[2] == pytest.approx(0.7)
     other = bpy.data.scenes["Second"]
-    assert {i.id for i in scene_to_task(other, size=(9, 9, 5)).task.items} == {"Table", "Elsewhere"}
+    assert {i.id for i in scene_to_task(other, SceneOptions(size=(9, 9, 5))).task.items} == {"Table", "Elsewhere"}
 
 
 @pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
@@ -214,22 +214,22 @@ def test_units_scales_rotations_and_parents(tmp_path, unit):
     scene = new_scene()
     scene.unit_settings.scale_length = unit
     k = 1 / unit
-    add_floor([(x * k, y * k) for x, y in L_SHAPE], (7 * k, -2 * k, 1.2 * k), turn=0.7)
+    add_floor([(x * k, y * k) for x, y in L_SHAPE], (7 * k, -2 * k, 1.2 * k), rotation=0.7)
     holder = add("Holder", at=(k, 0.5 * k, 0.1 * k))
     holder.rotation_euler, holder.scale = (0.2, -0.1, 0.3), (1.5, 1.5, 1.5)
     scales = {"mirrored": (-1, 1, 1), "flipped": (-1, -2, -1), "stretched": (2, 0.5, 3), "plain": (1, 1, 1)}
     modes = ("QUATERNION", "AXIS_ANGLE", "ZYX", "XYZ")
     for n, ((name, scale), mode) in enumerate(zip(scales.items(), modes, strict=True)):
-        thing = add_box(name, (0.6 * k, 0.4 * k, 0.5 * k), (n * k, k, k))
-        thing.rotation_mode, thing.scale = mode, scale
-        thing.rotation_quaternion, thing.rotation_axis_angle = Quaternion((0.9, 0.1, 0.3, 0.2)), (1, 0.2, 0.3, 0.9)
-        thing.rotation_euler = (0.1 * n, -0.3, 1 + n)
-        thing.delta_location, thing.delta_rotation_euler = (0.2 * k, 0, 0), Euler((0, 0, 0.4))
-        thing.delta_scale = (1, 1.5, 1)
-        child = add_box(f"{name} knob", (0.1 * k, 0.1 * k, 0.1 * k), (0.3 * k, 0, 0.2 * k), parent=thing)
+        obj = add_box(name, (0.6 * k, 0.4 * k, 0.5 * k), (n * k, k, k))
+        obj.rotation_mode, obj.scale = mode, scale
+        obj.rotation_quaternion, obj.rotation_axis_angle = Quaternion((0.9, 0.1, 0.3, 0.2)), (1, 0.2, 0.3, 0.9)
+        obj.rotation_euler = (0.1 * n, -0.3, 1 + n)
+        obj.delta_location, obj.delta_rotation_euler = (0.2 * k, 0, 0), Euler((0, 0, 0.4))
+        obj.delta_scale = (1, 1.5, 1)
+        child = add_box(f"{name} knob", (0.1 * k, 0.1 * k, 0.1 * k), (0.3 * k, 0, 0.2 * k), parent=obj)
         child.rotation_euler, child.scale = (0.3, 0.2, 0.1), (1, 2, 1)
         if n % 2:
-            thing.parent, thing.matrix_parent_inverse = holder, Matrix.Rotation(0.4, 4, "Y")
+            obj.parent, obj.matrix_parent_inverse = holder, Matrix.Rotation(0.4, 4, "Y")
     scene = reopened(tmp_path)
     items = [bpy.data.objects[name] for name in scales]
     assert_there_and_back(scene, scales, floor=bpy.data.objects["Floor"], objects=items)
@@ -259,13 +259,13 @@ def test_one_name_in_two_libraries_and_the_file(tmp_path):
     add_box("Chair", (1, 1.1, 1.2), (2, 2, 0))
     scene = reopened(tmp_path)
     local = bpy.data.objects["Chair", None]
-    local_id = next(k for k, thing in enumerate(scene.collection.all_objects) if thing == local)
-    snapshot = assert_there_and_back(scene, {("Chair", "Chair 2", "Chair 3")[local_id]})
-    found = {snapshot.members[i.id].objects[0].library: i.size for i in snapshot.task.items}
+    local_id = next(k for k, obj in enumerate(scene.collection.all_objects) if obj == local)
+    scene_task = assert_there_and_back(scene, {("Chair", "Chair 2", "Chair 3")[local_id]})
+    found = {scene_task.items[i.id].objects[0].library: i.size for i in scene_task.task.items}
     told = {None if library is None else library.name.split(".")[0]: size for library, size in found.items()}
     for name, size in {None: (1, 1.1, 1.2), **sizes}.items():
         assert np.allclose(told[name], size, atol=1e-6)
-    assert sorted(note.split()[-1] for note in snapshot.notes.values()) == ["one.blend", "two.blend"]
+    assert sorted(note.split()[-1] for note in scene_task.notes.values()) == ["one.blend", "two.blend"]
 
 
 def test_library_overrides(tmp_path):
@@ -275,13 +275,13 @@ def test_library_overrides(tmp_path):
     scene = new_scene()
     with bpy.data.libraries.load(str(tmp_path / "set.blend"), link=True) as (_, wanted):
         wanted.objects = ["Mine", "Theirs"]
-    for k, thing in enumerate(wanted.objects):
-        own = thing.override_create()
+    for k, obj in enumerate(wanted.objects):
+        own = obj.override_create()
         scene.collection.objects.link(own)
         own.location = (2 * k, 0, 0)
-        own.override_library.is_system_override = thing.name == "Theirs"
-    snapshot = assert_there_and_back(reopened(tmp_path), {"Mine"})
-    assert snapshot.notes == {"Theirs": "a library override that cannot be edited"}
+        own.override_library.is_system_override = obj.name == "Theirs"
+    scene_task = assert_there_and_back(reopened(tmp_path), {"Mine"})
+    assert scene_task.notes == {"Theirs": "a library override that cannot be edited"}
 
 
 def test_armatures(tmp_path):
@@ -314,7 +314,7 @@ def test_grandparents_and_parts_that_were_not_chosen(tmp_path):
     add_box("Table", (1, 1, 0.4), (2, 2, 0), parent=group)
     scene = reopened(tmp_path)
     ends = [bpy.data.objects["cushion"], bpy.data.objects["Group"]]
-    assert [i.id for i in scene_to_task(scene, size=(8, 8, 3), objects=ends).task.items] == ["Group"]
+    assert [i.id for i in scene_to_task(scene, SceneOptions(size=(8, 8, 3), objects=ends)).task.items] == ["Group"]
     assert_there_and_back(
         scene, {"Sofa", "Table"}, size=(8, 8, 3), objects=[bpy.data.objects["Sofa"], bpy.data.objects["Table"]]
     )

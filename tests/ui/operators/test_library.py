@@ -12,7 +12,7 @@ from metaspatial_addon.blender.assets.library import LIBRARY_FOLDER, AssetLibrar
 from metaspatial_addon.blender.assets.placement import stand_in_rows
 from metaspatial_addon.blender.assets.search import find_assets
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.scene_io.scene_to_task import scene_to_task
+from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from metaspatial_addon.ui.operators import library
 from metaspatial_addon.ui.overlay.room_rectangle import world_corners
 from metaspatial_addon.ui.state import properties
@@ -118,7 +118,9 @@ def test_added_items_are_a_task_with_the_right_mounts(scene) -> None:
     for name in chosen:
         tick(name, CATALOG[name].category)
     bpy.ops.metaspatial.add_assets()
-    snapshot = scene_to_task(scene, size=(4, 3.5, 2.7), objects=scene.metaspatial.items.objects, library=AssetLibrary())
+    snapshot = scene_to_task(
+        scene, SceneOptions(size=(4, 3.5, 2.7), objects=scene.metaspatial.items.objects, library=AssetLibrary())
+    )
     assert {item.id: item.mount for item in snapshot.task.items} == chosen
     snapshot.free()
 

@@ -1,9 +1,9 @@
-"""The room of an artist's scene: its corners and height, and the frame in which a task tells them."""
+"""The room of an artist's scene: its corners and height, and the frame in which the task has them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import bpy
@@ -17,7 +17,7 @@ from .outline import floor_outline
 from .walls import walls_outline
 
 HEIGHT = 2.7
-"""Metres of a room whose height nobody says."""
+"""Metres: the height of a room over a floor object where none is given."""
 
 
 class RoomOutline(NamedTuple):
@@ -34,59 +34,80 @@ def source_object(instance: bpy.types.DepsgraphObjectInstance) -> bpy.types.Obje
     return (instance.parent or instance.object).original
 
 
-def outline_from_size(depsgraph: bpy.types.Depsgraph, size: tuple[float, float, float]) -> RoomOutline:
-    """A room of width, depth and height about the world's origin."""
-    width, depth, height = size
+def room_outline(
+    depsgraph: bpy.types.Depsgraph,
+    floor: bpy.types.Object | None,
+    walls: Sequence[bpy.types.Object] | None,
+    size: tuple[float, float, float] | None,
+    height: float | None,
+    file: str,
+) -> RoomOutline:
+    """The room over a floor object, else inside walls, else of a size (width, depth, height) about the world's origin.
+
+    `height`: of a room that has a floor object or walls. Lengths are metres. `file` names the scene in errors.
+    Raises InputError where there is no such room.
+    """
+    units = np.diag([1 / depsgraph.scene.unit_settings.scale_length] * 3 + [1.0])  # from metres into the scene's units
+    if floor is not None:
+        return _over_floor(depsgraph, floor, height, units, file)
+    if walls is not None:
+        return _inside_walls(depsgraph, walls, height, units, file)
+    if size is None or min(size) <= 0:
+        raise InputError(file, "room", "a floor object, walls, or a width, depth and height above zero", size)
+    width, depth, room_height = size
     corners = ((0.0, 0.0), (width, 0.0), (width, depth), (0.0, depth))
-    return RoomOutline(corners, height, _units(depsgraph) @ translation(-width / 2, -depth / 2, 0))
+    return RoomOutline(corners, room_height, units @ translation(-width / 2, -depth / 2, 0))
 
 
-def outline_from_floor(
-    depsgraph: bpy.types.Depsgraph, floor: bpy.types.Object, height: float | None, file: str
+def _over_floor(
+    depsgraph: bpy.types.Depsgraph, floor: bpy.types.Object, height: float | None, units: np.ndarray, file: str
 ) -> RoomOutline:
-    """A room over a floor object, whose heading is the room's. Raises InputError."""
-    turned = rotation_z(heading(world_array(floor, depsgraph)[:3, :3])) @ _units(depsgraph)
-    points, triangles = _solid(depsgraph, {floor})
-    found = floor_outline(transform_points(np.linalg.inv(turned), points), triangles) if len(triangles) else None
-    if found is None:
+    """The room over a floor object, whose heading is the room's."""
+    frame = rotation_z(heading(world_array(floor, depsgraph)[:3, :3])) @ units
+    points, triangles = _world_mesh(depsgraph, {floor})
+    outline = floor_outline(transform_points(np.linalg.inv(frame), points), triangles) if len(triangles) else None
+    if outline is None:
         raise InputError(file, "floor", "a visible object with a level surface in one piece", floor.name)
-    return _outline(found[0], found[1], HEIGHT if height is None else height, turned)
+    corners, level = outline
+    return _from_corners(corners, level, HEIGHT if height is None else height, frame)
 
 
-def outline_from_walls(
-    depsgraph: bpy.types.Depsgraph, walls: Iterable[bpy.types.Object], height: float | None, file: str
+def _inside_walls(
+    depsgraph: bpy.types.Depsgraph,
+    walls: Sequence[bpy.types.Object],
+    height: float | None,
+    units: np.ndarray,
+    file: str,
 ) -> RoomOutline:
-    """A room inside walls, its longest wall along x or y; without a height it is theirs. Raises InputError."""
-    units = _units(depsgraph)
-    points, triangles = _solid(depsgraph, set(walls))
-    found = walls_outline(transform_points(np.linalg.inv(units), points), triangles) if len(triangles) else None
-    if found is None:
+    """The room inside walls, its longest wall along x or y; without a height it is theirs."""
+    points, triangles = _world_mesh(depsgraph, set(walls))
+    outline = walls_outline(transform_points(np.linalg.inv(units), points), triangles) if len(triangles) else None
+    if outline is None:
         raise InputError(file, "walls", "visible objects that enclose a room")
-    longest = max((wall(found.corners, k) for k in range(len(found.corners))), key=lambda side: side.length)
+    sides = [wall(outline.corners, k) for k in range(len(outline.corners))]
+    longest = max(sides, key=lambda side: side.length)
     angle = math.atan2(longest.direction[1], longest.direction[0])
     angle -= math.pi / 2 * round(angle / (math.pi / 2))
     angle = 0.0 if abs(angle) < 1e-5 else angle
-    corners = found.corners @ rotation_z(angle)[:2, :2]
-    return _outline(corners, found.level, found.height if height is None else height, units @ rotation_z(angle))
+    corners = outline.corners @ rotation_z(angle)[:2, :2]
+    return _from_corners(
+        corners, outline.level, outline.height if height is None else height, units @ rotation_z(angle)
+    )
 
 
-def _units(depsgraph: bpy.types.Depsgraph) -> np.ndarray:
-    """(4, 4): from metres into the scene's units."""
-    return np.diag([1 / depsgraph.scene.unit_settings.scale_length] * 3 + [1.0])
-
-
-def _outline(corners: np.ndarray, level: float, height: float, frame: np.ndarray) -> RoomOutline:
+def _from_corners(corners: np.ndarray, level: float, height: float, frame: np.ndarray) -> RoomOutline:
     """A room of corners (K, 2) in `frame`, moved to begin at 0, 0; wall 0 starts near there."""
-    origin = corners.min(axis=0)
+    x, y = origin = corners.min(axis=0)
     corners = np.roll(corners, -int(np.argmin((corners - origin).sum(axis=1))), axis=0)
     rounded = tuple((round(float(x), 6) + 0.0, round(float(y), 6) + 0.0) for x, y in corners - origin)
-    return RoomOutline(rounded, round(float(height), 6), frame @ translation(*origin, level))
+    return RoomOutline(rounded, round(float(height), 6), frame @ translation(x, y, level))
 
 
-def _solid(depsgraph: bpy.types.Depsgraph, objects: set[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
+def _world_mesh(depsgraph: bpy.types.Depsgraph, objects: set[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
     """World points (N, 3) and triangles (M, 3) of what objects show."""
     points, triangles, count = [np.empty((0, 3))], [np.empty((0, 3), dtype=int)], 0
-    for mesh in evaluated_parts(depsgraph, lambda i: "all" if source_object(i) in objects else None).get("all", []):
+    parts = evaluated_parts(depsgraph, lambda instance: True if source_object(instance) in objects else None)
+    for mesh in parts.get(True, []):
         points.append(mesh_points(mesh))
         triangles.append(mesh_triangles(mesh) + count)
         count += len(points[-1])

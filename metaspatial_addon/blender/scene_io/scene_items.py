@@ -1,0 +1,239 @@
+"""Items of a task out of the objects of a scene.
+
+A parent and its children are one item, whose mesh is what they show: modifiers, instances and scales applied.
+Called by `scene_to_task.py` once the room is known.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ...core.polygon import contains
+from ...core.task import Item, Pose, Room, wrap_degrees
+from ..assets.library import AssetLibrary, name_words
+from ..frames import as_matrix, heading, pose_array, rotation_z, transform_points, world_array
+from ..mesh_join import join_parts
+from ..meshes import evaluated_parts, mesh_points
+from .locks import rigid_body_ends, why_locked
+from .obstacles import NOTE, coarse_meshes, in_reach
+from .room.room_outline import source_object
+
+THIN = 0.001
+"""Metres: the least width, depth or height of an item."""
+
+_COVERING_HEIGHT = 0.03
+"""Metres up to which a flat item may be a covering, such as a rug."""
+_COVERING_SIDE = 0.4
+"""Metres that the shorter side of a covering has at least."""
+_SPANNING_SHARE = 0.9
+"""Share of the room's width and depth from which an object belongs to the building."""
+_SPANNING_TOP = 0.3
+"""Metres above the floor up to which a spanning object may still be a carpet or a platform."""
+_BUILDING = frozenset(("wall", "walls", "ceiling", "floor", "roof", "door", "window", "windows", "room", "skirting"))
+
+
+@dataclass(frozen=True)
+class ItemOptions:
+    """An artist's settings of an item: whether it stays where it is; its category, guessed from the object's name
+    where empty; and the local axis that its front looks along: -Y, +X, +Y or -X."""
+
+    locked: bool = False
+    category: str = ""
+    front: str = "-Y"
+
+
+@dataclass(frozen=True)
+class SceneItem:
+    """An item as it stands in the scene.
+
+    Attributes:
+        item: the task's item; its mount is that of its category, before contact was looked at.
+        pose: where it stands, in the room's frame.
+        mesh: what its objects show, in the item's frame and in metres.
+        objects: its objects, the root first.
+        matrices: world transforms (4, 4) of the objects.
+        hidden: whether each of the objects is hidden.
+        note: why the item is locked; empty where it is not.
+    """
+
+    item: Item
+    pose: Pose
+    mesh: bpy.types.Mesh
+    objects: tuple[bpy.types.Object, ...]
+    matrices: tuple[Matrix, ...]
+    hidden: tuple[bool, ...]
+    note: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the item's objects, the root first."""
+        return tuple(obj.name for obj in self.objects)
+
+
+def item_trees(
+    chosen: Iterable[bpy.types.Object], building: Container[bpy.types.Object]
+) -> dict[bpy.types.Object, list[bpy.types.Object]]:
+    """By root object all objects of each item, the root first. Those of the building belong to none.
+
+    Chosen objects below other chosen ones belong to the item of the topmost; children come along unasked, also those
+    that are in another scene alone.
+    """
+    children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for obj in bpy.data.objects:
+        if obj.parent is not None:
+            children.setdefault(obj.parent, []).append(obj)
+    among = dict.fromkeys(obj for obj in chosen if obj not in building)
+    trees: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for obj in among:
+        root = parent = obj
+        while (parent := parent.parent) is not None:
+            root = parent if parent in among else root
+        if root in trees:
+            continue
+        tree, waiting = [root], children.get(root, [])[::-1]
+        while waiting:
+            member = waiting.pop()
+            if member not in building:
+                tree.append(member)
+            waiting += children.get(member, [])[::-1]
+        trees[root] = tree
+    return trees
+
+
+class ItemReader:
+    """Makes items of objects, in the order in which it is given them.
+
+    Attributes:
+        items: what was read so far, by item id.
+        left_out: names of objects that are parts of the building or stand outside the room.
+    """
+
+    def __init__(self, depsgraph: bpy.types.Depsgraph, room: Room, frame: np.ndarray, library: AssetLibrary | None):
+        """`frame` (4, 4) leads from the room's frame into the scene's world; `library` has the words of categories."""
+        self.items: dict[str, SceneItem] = {}
+        self.left_out: list[str] = []
+        self._depsgraph, self._room, self._frame, self._library = depsgraph, room, frame, library
+
+    def read_items(
+        self,
+        trees: Mapping[bpy.types.Object, Sequence[bpy.types.Object]],
+        options: Mapping[str, ItemOptions],
+        whole: bool,
+    ) -> None:
+        """Read trees of objects by their roots. Of a `whole` scene, parts of the building are left out."""
+        owners = {member: root for root, tree in trees.items() for member in tree if not member.hide_render}
+        parts = evaluated_parts(self._depsgraph, lambda instance: _owner(instance, owners))
+        held = rigid_body_ends()
+        for root, tree in trees.items():
+            if root in parts:
+                chosen = options.get(root.name, ItemOptions())
+                note = "marked as locked" if chosen.locked else why_locked(root, tree, held)
+                self._read(tree, join_parts(parts[root], root.name), chosen, note, whole)
+
+    def read_obstacles(self, objects: Sequence[bpy.types.Object]) -> None:
+        """Read objects that stay where they are, each on its own, without those outside and parts of the building."""
+        visible = {obj for obj in objects if not obj.hide_render}
+        extents = in_reach(self._depsgraph, visible, np.linalg.inv(self._frame), self._room)
+        light = {obj: obj for obj, extent in extents.items() if extent.light}
+        parts = evaluated_parts(self._depsgraph, lambda instance: _owner(instance, light))
+        meshes = {obj: join_parts(parts[obj], obj.name) for obj in parts}
+        meshes |= coarse_meshes(self._depsgraph, {obj: e for obj, e in extents.items() if obj not in light})
+        for obj in objects:
+            if obj in meshes:
+                self._read([obj], meshes[obj], ItemOptions(), NOTE, True)
+            else:
+                self.left_out.append(obj.name)
+
+    def _read(
+        self,
+        tree: Sequence[bpy.types.Object],
+        mesh: bpy.types.Mesh,
+        options: ItemOptions,
+        note: str,
+        may_be_building: bool,
+    ) -> None:
+        """Add the item of a tree whose world mesh is `mesh`, or its root's name to `left_out`."""
+        root = tree[0]
+        pose, size = _into_item_frame(mesh, world_array(root, self._depsgraph), self._frame, options.front)
+        known = self._library.like(options.category or root.name, size) if self._library is not None else None
+        if may_be_building and _is_building(root.name, known is not None, pose, size, self._room):
+            self.left_out.append(root.name)
+            return
+        name = " ".join(name_words(root.name)) or "object"
+        flat = size[2] <= _COVERING_HEIGHT and min(size[:2]) > _COVERING_SIDE
+        item = Item(
+            _item_id(root.name, self.items),
+            options.category or (known.category if known is not None else name),
+            size,
+            known.mount if known is not None else "floor",
+            covering=flat and (known is None or known.covering),
+            locked=bool(note),
+            pose=pose if note else None,
+        )
+        layer = self._depsgraph.view_layer
+        self.items[item.id] = SceneItem(
+            item,
+            pose,
+            mesh,
+            tuple(tree),
+            tuple(as_matrix(world_array(member, self._depsgraph)) for member in tree),
+            tuple(member.hide_render or not member.visible_get(view_layer=layer) for member in tree),
+            note,
+        )
+
+
+def _owner(
+    instance: bpy.types.DepsgraphObjectInstance, owners: Mapping[bpy.types.Object, bpy.types.Object]
+) -> bpy.types.Object | None:
+    """To which of the objects an instance belongs; None for no one's, and for what is not rendered."""
+    if instance.is_instance and instance.object.original.hide_render:
+        return None
+    return owners.get(source_object(instance))
+
+
+def _into_item_frame(
+    mesh: bpy.types.Mesh, root: np.ndarray, frame: np.ndarray, front: str
+) -> tuple[Pose, tuple[float, float, float]]:
+    """Move a mesh from the world to the item's own frame.
+
+    `root` (4, 4) is the world transform of the item's root object, `frame` (4, 4) the room's. Returns the item's pose
+    in the room, and its size in metres.
+    """
+    to_room = np.linalg.inv(frame)
+    yaw = heading((to_room @ root)[:3, :3], front)
+    points = transform_points(rotation_z(-yaw) @ to_room, mesh_points(mesh))
+    low, high = points.min(axis=0), points.max(axis=0)
+    width, depth, height = (max(float(side), THIN) for side in high - low)
+    x, y, z, _ = rotation_z(yaw) @ (*((low + high) / 2)[:2], low[2], 1.0)
+    pose = Pose(float(x), float(y), float(z), wrap_degrees(math.degrees(yaw)))
+    mesh.transform(as_matrix(np.linalg.inv(pose_array(pose)) @ to_room))
+    mesh.update()
+    return pose, (width, depth, height)
+
+
+def _item_id(name: str, taken: Container[str]) -> str:
+    """The object's name, or a numbered one where that is taken (linked objects) or means something in a task."""
+    wall = name.startswith("wall_") and name[5:].isdigit()
+    wanted = f"{name} object" if wall or name in ("room", "wall") else name
+    return next(i for n in itertools.count(1) if (i := wanted if n == 1 else f"{wanted} {n}") not in taken)
+
+
+def _is_building(name: str, known: bool, pose: Pose, size: tuple[float, float, float], room: Room) -> bool:
+    """Whether an object is a wall, a ceiling or the like: by its name, by standing outside, or by spanning the room.
+
+    `known`: its name is that of furniture, whatever else it says.
+    """
+    words = name_words(name)
+    if not known and words and words[-1] in _BUILDING:
+        return True
+    if not contains([(pose.x, pose.y)], room.floor)[0]:
+        return True
+    spans = np.sort(size[:2]) >= _SPANNING_SHARE * np.sort(np.ptp(room.floor, axis=0))
+    return bool(spans.all()) and pose.z + size[2] > _SPANNING_TOP
