@@ -13,7 +13,7 @@ from benchmarks.common import seconds, side_by_side
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.episode.env import prompt_format_of
-from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy, Prompt
+from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy, TokenizedPrompt
 
 SEED = 9
 ROUNDS = 5
@@ -53,7 +53,7 @@ def _reference(conversation: Conversation, tokens: int) -> Callable[[], object]:
 
     torch.set_num_threads(1)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(DEFAULT_MODEL, dtype=torch.float32).eval()
-    ids = torch.tensor([Prompt.of(conversation).ids])
+    ids = torch.tensor([TokenizedPrompt.of(conversation).ids])
 
     def generate() -> None:
         with torch.inference_mode():

@@ -21,7 +21,7 @@ from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
-from metaspatial_addon.policy.builtin.vision import read_patches
+from metaspatial_addon.policy.builtin.vision import extract_patches
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 from .examples import TrainingExample, lesson_of
@@ -102,7 +102,7 @@ def read_lessons(path: str) -> list[TrainingExample]:
             ids, weights, ends = file["ids"].astype(np.int64), file["weights"].astype(np.float32), file["ends"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(path, "", f"lessons that headless.pretraining.dagger wrote ({error})") from error
-    no_pictures = read_patches([])
+    no_pictures = extract_patches([])
     pieces = zip(np.split(ids, ends[:-1]), np.split(weights, ends[:-1]), strict=True)
     return [TrainingExample(one, weight, no_pictures) for one, weight in pieces]
 

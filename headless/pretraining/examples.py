@@ -10,7 +10,7 @@ import numpy as np
 
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.task import Layout
-from metaspatial_addon.policy.builtin.vision import PICTURE_IDS, read_patches
+from metaspatial_addon.policy.builtin.vision import IMAGE_IDS, extract_patches
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 from metaspatial_addon.prompts.plan import compact_top_view
@@ -28,7 +28,7 @@ NAMES = np.array([t in {v.category_token(c) for c in v.CATEGORIES} or t[0] == "_
 class TrainingExample:
     """`ids` (T,) int64 and `weights` (T,) float32: the loss weight of predicting each token from those before it.
 
-    `patches` (P, 64, 588) uint8 are those of the P pictures whose placeholders stand in `ids`, as `read_patches` says.
+    `patches` (P, 64, 588) uint8 are those of the P pictures whose placeholders stand in `ids`, see `extract_patches`.
     """
 
     ids: np.ndarray
@@ -74,7 +74,7 @@ def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_
     ids: list[int] = []
     weights: list[np.ndarray] = []
     for question, answer, learnt in turns:
-        asked = [_USER, *(PICTURE_IDS if shown else ()), *v.encode(question), _ASSISTANT]
+        asked = [_USER, *(IMAGE_IDS if shown else ()), *v.encode(question), _ASSISTANT]
         said = np.array([*v.encode(answer), v.END])
         weight = np.zeros(len(said), np.float32)
         if learnt:
@@ -82,7 +82,7 @@ def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_
             weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
         ids += asked + said.tolist()
         weights += [np.zeros(len(asked), np.float32), weight]
-    return TrainingExample(np.array(ids), np.concatenate(weights), read_patches(shown))
+    return TrainingExample(np.array(ids), np.concatenate(weights), extract_patches(shown))
 
 
 def lessons(

@@ -20,7 +20,14 @@ from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.tensorboard import SummaryWriter
 
 from headless.config import write_config
-from metaspatial_addon.policy.builtin.vision import FRAMES, MERGE, PATCH, PLACEHOLDER, SIDE, token_positions
+from metaspatial_addon.policy.builtin.vision import (
+    IMAGE_PAD_ID,
+    MERGE_SIZE,
+    PATCH_SIZE,
+    TEMPORAL_PATCH_SIZE,
+    TOKENS_PER_SIDE,
+    mrope_positions,
+)
 from metaspatial_addon.prompts import vocabulary as v
 
 from .config import PretrainConfig
@@ -78,11 +85,15 @@ def embedded(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     embeddings = model.get_input_embeddings()(batch.ids)
     if not len(batch.patches):
         return embeddings
-    frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 1, PATCH, PATCH)
-    pixels = frame.expand(-1, -1, FRAMES, -1, -1).reshape(len(frame), -1)  # a still picture is the same frame twice
-    grid = torch.tensor([[1, SIDE * MERGE, SIDE * MERGE]]).expand(len(batch.patches), -1)
+    frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 1, PATCH_SIZE, PATCH_SIZE)
+    pixels = frame.expand(-1, -1, TEMPORAL_PATCH_SIZE, -1, -1).reshape(
+        len(frame), -1
+    )  # a still picture is the same frame twice
+    grid = torch.tensor([[1, TOKENS_PER_SIDE * MERGE_SIZE, TOKENS_PER_SIDE * MERGE_SIZE]]).expand(
+        len(batch.patches), -1
+    )
     features = torch.cat(model.model.get_image_features(pixels, grid).pooler_output).to(embeddings.dtype)
-    places = (batch.ids == PLACEHOLDER).nonzero(as_tuple=True)  # row by row, as the pictures are
+    places = (batch.ids == IMAGE_PAD_ID).nonzero(as_tuple=True)  # row by row, as the pictures are
     assert len(places[0]) == len(features), f"{len(places[0])} placeholders for {len(features)} tokens of pictures"
     return embeddings.index_put(places, features)
 
@@ -92,7 +103,7 @@ def lesson_loss(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, flo
     ids, weights = batch.ids, batch.weights
     hidden = model.model.language_model(
         inputs_embeds=embedded(model, batch),
-        position_ids=torch.from_numpy(token_positions(ids.numpy())),
+        position_ids=torch.from_numpy(mrope_positions(ids.numpy())),
         use_cache=False,
     ).last_hidden_state
     learnt = weights[:, 1:] > 0  # (B, T - 1)

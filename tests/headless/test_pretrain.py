@@ -15,8 +15,8 @@ from headless import pretrain
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout
-from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, Prompt
-from metaspatial_addon.policy.builtin.vision import PLACEHOLDER, read_patches
+from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, TokenizedPrompt
+from metaspatial_addon.policy.builtin.vision import IMAGE_PAD_ID, extract_patches
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactFormat
 
@@ -125,15 +125,15 @@ def test_lessons_show_what_an_episode_shows():
     task, layout = make_task("train", 1, 0)
     empty = FORMAT.draw_images(task, Layout(task.id))
     lesson = placing_lesson(1, 0, pictures=True)
-    prompt = Prompt.of(FORMAT.first(task, empty), sees_images=True)
+    prompt = TokenizedPrompt.of(FORMAT.first(task, empty), sees_images=True)
     assert tuple(lesson.ids[: len(prompt.ids)]) == prompt.ids
     assert not lesson.weights[: len(prompt.ids)].any()
-    np.testing.assert_array_equal(lesson.patches, read_patches(empty))
+    np.testing.assert_array_equal(lesson.patches, extract_patches(empty))
 
     index, mending = next((k, found) for k in range(50) if (found := mending_lesson(1, k, pictures=True)))
     assert len(mending.patches) == 2 and (mending.patches[0] != mending.patches[1]).any()
     task, _ = make_task("train", 1, index)
-    np.testing.assert_array_equal(mending.patches[:1], read_patches(FORMAT.draw_images(task, Layout(task.id))))
+    np.testing.assert_array_equal(mending.patches[:1], extract_patches(FORMAT.draw_images(task, Layout(task.id))))
     bare = mending_lesson(1, index)
     special = [v.TOKEN_IDS[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end")]
     text = ~np.isin(mending.ids, special)
@@ -141,9 +141,9 @@ def test_lessons_show_what_an_episode_shows():
     np.testing.assert_array_equal(mending.weights[text], bare.weights)
     assert not mending.weights[~text].any() and len(bare.patches) == 0
     # The spoilt layout is the one that the model is told to have said.
-    said = v.decode([int(k) for k in bare.ids[len(Prompt.of(FORMAT.first(task)).ids) :]])
+    said = v.decode([int(k) for k in bare.ids[len(TokenizedPrompt.of(FORMAT.first(task)).ids) :]])
     said = FORMAT.read(said[: said.index("<|end|>")], task).layout
-    drawn = read_patches(FORMAT.draw_images(task, said))[0].astype(int)
+    drawn = extract_patches(FORMAT.draw_images(task, said))[0].astype(int)
     assert np.abs(drawn - mending.patches[1]).mean() < 3
 
 
@@ -167,7 +167,7 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
         input_ids=batch.ids,
         pixel_values=pixels,
         image_grid_thw=torch.tensor([[1, 8, 8]] * 3),
-        mm_token_type_ids=(batch.ids == PLACEHOLDER).int(),
+        mm_token_type_ids=(batch.ids == IMAGE_PAD_ID).int(),
     ).logits[:, :-1]
     each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), batch.ids[:, 1:], reduction="none")
     weights = batch.weights[:, 1:]

@@ -14,7 +14,7 @@ from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.task import Task, read_json
 from metaspatial_addon.policy.builtin import policy
 from metaspatial_addon.policy.builtin.grammar import AnswerGrammar, grammar_for
-from metaspatial_addon.policy.builtin.vision import read_patches, token_positions
+from metaspatial_addon.policy.builtin.vision import extract_patches, mrope_positions
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 
@@ -42,8 +42,8 @@ class CompactPolicy:
         self._reference: CompactPolicy | None = None
 
     def prompt(self, messages: Conversation) -> Prompt:
-        read = policy.Prompt.of(messages, self.sees_images)
-        return Prompt(read.ids, read.pictures)
+        prompt = policy.TokenizedPrompt.of(messages, self.sees_images)
+        return Prompt(prompt.ids, prompt.images)
 
     def choices(self, conversation: Conversation, longest: int) -> AnswerGrammar:
         return grammar_for(conversation)
@@ -52,7 +52,7 @@ class CompactPolicy:
         return v.decode([k for k in ids if k != v.END])
 
     def positions(self, ids: torch.Tensor, pictures: Sequence[bytes]) -> torch.Tensor:
-        return torch.from_numpy(token_positions(ids.numpy()))
+        return torch.from_numpy(mrope_positions(ids.numpy()))
 
     def hidden(
         self,
@@ -62,7 +62,7 @@ class CompactPolicy:
         cache: SlotCache | None = None,
         seen: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        patches = torch.from_numpy(read_patches(pictures))
+        patches = torch.from_numpy(extract_patches(pictures))
         return self.model.model.language_model(
             inputs_embeds=embedded(self.model, Batch(ids, torch.empty(0), patches)),
             position_ids=positions,

@@ -20,7 +20,7 @@ from headless.rl.sampler import Sampler
 from headless.taskgen.make import make_task
 from metaspatial_addon.policy.builtin import policy
 from metaspatial_addon.policy.builtin.grammar import grammar_for
-from metaspatial_addon.policy.builtin.vision import PICTURE_TOKENS, PLACEHOLDER
+from metaspatial_addon.policy.builtin.vision import IMAGE_PAD_ID, TOKENS_PER_IMAGE
 from metaspatial_addon.prompts import vocabulary as v
 
 TEMPERATURE = 0.8
@@ -46,10 +46,10 @@ def played(actor, episodes, turns=3, pictures=True, context=4096, **options) -> 
 def test_a_trajectory_is_the_conversation_as_the_policy_would_read_it(actor, pictures):
     for episode in played(actor, flight(), pictures=pictures):
         trajectory = episode.trajectory
-        prompt = policy.Prompt.of(episode.conversation, sees_images=True)
+        prompt = policy.TokenizedPrompt.of(episode.conversation, sees_images=True)
         assert tuple(trajectory.ids) == prompt.ids[:-1]  # but for the opening of an answer that was not asked for
-        assert tuple(trajectory.pictures) == prompt.pictures and len(prompt.pictures) == (3 if pictures else 0)
-        assert trajectory.ids.count(PLACEHOLDER) == PICTURE_TOKENS * len(trajectory.pictures)
+        assert tuple(trajectory.pictures) == prompt.images and len(prompt.images) == (3 if pictures else 0)
+        assert trajectory.ids.count(IMAGE_PAD_ID) == TOKENS_PER_IMAGE * len(trajectory.pictures)
         assert len(trajectory) == len(trajectory.own) == len(trajectory.turns) == len(trajectory.logprobs)
         answers = [message.text for message in episode.conversation if message.role == "assistant"]
         for turn, text in enumerate(answers):
@@ -112,7 +112,7 @@ def test_keeping_the_cache_gives_the_tokens_of_reading_everything_again(actor):
         for turn in range(3):
             first = trajectory.turns.index(turn)
             said = [k for k, t in zip(trajectory.ids, trajectory.turns, strict=True) if t == turn]
-            heard = trajectory.ids[:first].count(PLACEHOLDER) // PICTURE_TOKENS
+            heard = trajectory.ids[:first].count(IMAGE_PAD_ID) // TOKENS_PER_IMAGE
             fresh = Sampler(actor, 1, TEMPERATURE)
             fresh.read([Prompt(tuple(trajectory.ids[:first]), tuple(trajectory.pictures[:heard]))])
             question = episode.conversation[: 2 * turn + 1]
@@ -157,7 +157,7 @@ def test_what_does_not_fit_stays_out_with_its_picture(actor):
     for short, long in zip(played(actor, flight(), context=context), whole, strict=True):
         ids = short.trajectory.ids
         assert ids == long.trajectory.ids[: len(ids)] and len(ids) + 256 <= context + 256
-        assert ids.count(PLACEHOLDER) == PICTURE_TOKENS * len(short.trajectory.pictures)
+        assert ids.count(IMAGE_PAD_ID) == TOKENS_PER_IMAGE * len(short.trajectory.pictures)
         assert short.truncated == (len(short.scores) < 3)
     assert any(e.truncated for e in played(actor, flight(), context=context))
 

@@ -12,7 +12,7 @@ from metaspatial_addon.core.task import Item, Room, Task
 from metaspatial_addon.episode.env import prompt_format_of
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.builtin.grammar import grammar_for
-from metaspatial_addon.policy.builtin.policy import MOST_ITEMS, BuiltinPolicy, Prompt
+from metaspatial_addon.policy.builtin.policy import MOST_ITEMS, BuiltinPolicy, TokenizedPrompt
 from metaspatial_addon.policy.builtin.safetensors import read_safetensors
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
@@ -62,16 +62,16 @@ def conversation(index: int, mending: bool = False):
 @pytest.mark.parametrize("mending", [False, True])
 def test_logits_are_those_of_transformers(policy, reference, mending):
     _, asked = conversation(0, mending)
-    ids = Prompt.of(asked).ids
+    ids = TokenizedPrompt.of(asked).ids
     with torch.no_grad():
         expected = reference(input_ids=torch.tensor([ids])).logits[0, -1].numpy()
-    outputs, _ = policy._read([Prompt.of(asked)], 1)
+    outputs, _ = policy._prefill([TokenizedPrompt.of(asked)], 1)
     np.testing.assert_allclose(policy.decoder.logits(outputs)[0], expected, atol=1e-4)
 
 
 def test_log_probabilities_are_renormalised_over_what_is_allowed(policy, reference):
     _, asked = conversation(1)
-    ids = Prompt.of(asked).ids
+    ids = TokenizedPrompt.of(asked).ids
     (reply,) = policy.answer([asked], [3], temperature=0.7)
     with torch.no_grad():
         logits = reference(input_ids=torch.tensor([[*ids, *reply.token_ids]])).logits[0].double().numpy()
@@ -91,7 +91,7 @@ def test_the_tokenizer_of_the_folder_reads_as_the_vocabulary_does(folder):
     _, asked = conversation(2, mending=True)
     messages = [{"role": m.role, "content": m.text} for m in asked]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    assert tuple(tokenizer(text)["input_ids"]) == Prompt.of(asked).ids
+    assert tuple(tokenizer(text)["input_ids"]) == TokenizedPrompt.of(asked).ids
     answer = asked[1].text
     assert tokenizer.decode(v.encode(answer)) == answer
 

@@ -15,8 +15,8 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.builtin.grammar import grammar_for
-from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, Prompt
-from metaspatial_addon.policy.builtin.vision import PICTURE_IDS, PLACEHOLDER, read_patches, token_positions
+from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, TokenizedPrompt
+from metaspatial_addon.policy.builtin.vision import IMAGE_IDS, IMAGE_PAD_ID, extract_patches, mrope_positions
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 from metaspatial_addon.prompts.png import write_png
@@ -83,14 +83,14 @@ def processed(processor, pictures):
 def theirs(reference, processor, prompt, more=()):
     """Logits of transformers for every token of the prompt and what follows it, (T, V)."""
     ids = torch.tensor([[*prompt.ids, *more]])
-    seen = processed(processor, prompt.pictures)
+    seen = processed(processor, prompt.images)
     with torch.no_grad():
         return (
             reference(
                 input_ids=ids,
                 pixel_values=seen["pixel_values"],
                 image_grid_thw=seen["image_grid_thw"],
-                mm_token_type_ids=(ids == PLACEHOLDER).int(),
+                mm_token_type_ids=(ids == IMAGE_PAD_ID).int(),
             )
             .logits[0]
             .numpy()
@@ -98,18 +98,18 @@ def theirs(reference, processor, prompt, more=()):
 
 
 def logits(policy, prompts):
-    outputs, _ = policy._read(prompts, 1)
+    outputs, _ = policy._prefill(prompts, 1)
     return policy.decoder.logits(outputs)
 
 
 @pytest.mark.parametrize("turns", [1, 2])
 @pytest.mark.parametrize("pictures", [1, 2])
 def test_logits_are_those_of_transformers(policy, reference, processor, turns, pictures):
-    prompt = Prompt.of(conversation(0, turns, pictures), sees_images=True)
-    assert len(prompt.pictures) == turns * pictures
+    prompt = TokenizedPrompt.of(conversation(0, turns, pictures), sees_images=True)
+    assert len(prompt.images) == turns * pictures
     expected = theirs(reference, processor, prompt)[-1]
     np.testing.assert_allclose(logits(policy, [prompt])[0], expected, atol=1e-4)
-    blank = replace(prompt, pictures=(write_png(np.zeros((112, 112, 3), np.uint8)),) * len(prompt.pictures))
+    blank = replace(prompt, images=(write_png(np.zeros((112, 112, 3), np.uint8)),) * len(prompt.images))
     assert np.abs(logits(policy, [blank])[0] - expected).max() > 0.1
 
 
@@ -117,27 +117,27 @@ def test_patches_and_tokens_are_those_of_transformers(policy, reference, process
     noise = np.random.default_rng(4).integers(0, 256, (112, 112, 3), dtype=np.uint8)
     pictures = [write_png(noise), conversation(1)[0].images[0]]
     seen = processed(processor, pictures)
-    patches = read_patches(pictures)
+    patches = extract_patches(pictures)
     frames = seen["pixel_values"].reshape(2, 64, 3, 2, 14 * 14).numpy()
     for frame in (0, 1):
         np.testing.assert_allclose(patches.reshape(2, 64, 3, -1) / 127.5 - 1, frames[:, :, :, frame], atol=1e-6)
     with torch.no_grad():
         expected = reference.model.get_image_features(seen["pixel_values"], seen["image_grid_thw"]).pooler_output
-    np.testing.assert_allclose(policy.tower.tokens(patches), torch.stack(list(expected)).numpy(), atol=1e-4)
+    np.testing.assert_allclose(policy.vision_tower.encode(patches), torch.stack(list(expected)).numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("pictures", [1, 2])
 def test_positions_are_those_of_transformers(reference, pictures):
-    ids = np.array([Prompt.of(conversation(2, 2, pictures), sees_images=True).ids])
+    ids = np.array([TokenizedPrompt.of(conversation(2, 2, pictures), sees_images=True).ids])
     expected, _ = reference.model.get_rope_index(
-        torch.from_numpy(ids), torch.from_numpy(ids == PLACEHOLDER).int(), torch.tensor([[1, 8, 8]] * 2 * pictures)
+        torch.from_numpy(ids), torch.from_numpy(ids == IMAGE_PAD_ID).int(), torch.tensor([[1, 8, 8]] * 2 * pictures)
     )
-    np.testing.assert_array_equal(token_positions(ids), expected.numpy())
+    np.testing.assert_array_equal(mrope_positions(ids), expected.numpy())
 
 
 def test_the_answer_goes_on_after_the_picture(policy, reference, processor):
     asked = conversation(1, 2)
-    prompt = Prompt.of(asked, sees_images=True)
+    prompt = TokenizedPrompt.of(asked, sees_images=True)
     (reply,) = policy.answer([asked], [3], temperature=0.7)
     after = theirs(reference, processor, prompt, reply.token_ids).astype(np.float64)
     grammar = grammar_for(asked)
@@ -160,7 +160,7 @@ def test_no_answer_can_hold_a_placeholder():
 
 def test_a_batch_gives_what_each_conversation_gives_alone(policy):
     asked = [conversation(k, 1 + k % 2, k % 3) for k in range(6)]
-    prompts = [Prompt.of(c, sees_images=True) for c in asked]
+    prompts = [TokenizedPrompt.of(c, sees_images=True) for c in asked]
     alone = np.concatenate([logits(policy, [prompt]) for prompt in prompts])
     np.testing.assert_allclose(logits(policy, prompts), alone, atol=1e-5)
     together = policy.answer(asked, range(6))
@@ -188,8 +188,8 @@ def test_the_prompt_is_that_of_the_chat_template(folder):
     ]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     pad = "<|image_pad|>"
-    expanded = text.replace(pad, pad * PICTURE_IDS.count(PLACEHOLDER))  # as Qwen2.5-VL's processor does
-    assert tuple(tokenizer(expanded)["input_ids"]) == Prompt.of(asked, sees_images=True).ids
+    expanded = text.replace(pad, pad * IMAGE_IDS.count(IMAGE_PAD_ID))  # as Qwen2.5-VL's processor does
+    assert tuple(tokenizer(expanded)["input_ids"]) == TokenizedPrompt.of(asked, sees_images=True).ids
 
 
 @pytest.mark.parametrize("said", [None, {"pictures": False}, {}])
