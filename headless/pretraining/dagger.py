@@ -1,9 +1,9 @@
-"""Lessons from the model's own mistakes: what it answered, what was wrong with it, and the edit that mends it.
+"""Training examples from the model's own mistakes: its answer, the faults of it, and the poses that repair it.
 
     python -m headless.pretraining.dagger --model runs/tiny/checkpoint-001700 --count 5000 --seed 2 --out own.npz
 
-Spoilt layouts of `spoil` look otherwise than what a half-taught model gets wrong; the share `own_share` of the
-mending lessons of a run comes from such a file. (The idea is DAgger's: Ross, Gordon and Bagnell 2011.)
+Perturbed layouts look otherwise than what a half-trained model gets wrong; the fraction `dagger_fraction` of the repair
+examples of a run comes from such a file. Source: DAgger, Ross, Gordon and Bagnell 2011.
 """
 
 from __future__ import annotations
@@ -24,104 +24,109 @@ from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.policy.builtin.vision import extract_patches
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
-from .examples import TrainingExample, lesson_of
-from .perturb import faults, faulty_ids
+from .examples import TrainingExample, encode_turns
+from .perturb import box_evidence
 
-ROUNDS = 2  # of mending after the first answer
+REPAIR_TURNS = 2
+"""Turns after the first answer in which the model is asked to repair it."""
 BATCH = 32
+"""Tasks that the model answers at once."""
 
 
 @dataclass
 class _Episode:
-    """A task on its way through the rounds; `turns` are questions and the model's answers so far."""
+    """A task, the teacher's layout of it, and the turns so far: each a prompt and the model's answer."""
 
     task: Task
-    taught: Layout
-    asked: Conversation
+    teacher: Layout
+    conversation: Conversation
     layout: Layout | None = None
     turns: list[tuple[str, str]] = field(default_factory=list)
 
 
-def mending_edit(task: Task, taught: Layout, layout: Layout) -> dict[str, Pose]:
-    """Poses of the teacher's for the items at fault, and for those that get in their way, until nothing is wrong.
-
-    It ends, since the teacher's own layout is faultless; nothing for a layout without faults.
-    """
-    edit: dict[str, Pose] = {}
-    while named := faulty_ids(faults(task, Layout(task.id, {**layout.poses, **edit}))):
-        wrong = {i: p for i, p in taught.poses.items() if edit.get(i, layout.poses[i]) != p}
-        # Items at their places are only ever at fault through others that are not.
-        edit |= {i: p for i, p in wrong.items() if i in named} or wrong
-    return edit
+def teacher_repair(task: Task, teacher: Layout, layout: Layout) -> dict[str, Pose]:
+    """The teacher's poses for the faulty items of a layout, and for those that get in their way, until no fault is
+    left; nothing for a faultless layout. It ends, since the teacher's layout is faultless."""
+    repair: dict[str, Pose] = {}
+    while faulty := box_evidence(task, Layout(task.id, {**layout.poses, **repair})).faulty_items():
+        misplaced = {i: pose for i, pose in teacher.poses.items() if repair.get(i, layout.poses[i]) != pose}
+        # Items at the teacher's poses are only ever faulty through others that are not.
+        repair |= {i: pose for i, pose in misplaced.items() if i in faulty} or misplaced
+    return repair
 
 
-def own_lessons(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Iterator[TrainingExample]:
-    """The lessons that tasks `start` to `start + count` give: at most `ROUNDS` each, none for a faultless answer."""
+def dagger_examples(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Iterator[TrainingExample]:
+    """The examples of tasks `start` to `start + count`: at most `REPAIR_TURNS` each, none for a faultless answer."""
     prompt_format = CompactFormat()
-    playing = []
+    episodes = []
     for index in range(start, start + count):
-        task, taught = make_task("train", seed, index)
-        playing.append(_Episode(task, taught, prompt_format.first(task)))
-    for round_number in range(ROUNDS):
-        seeds = [seed * 1_000_003 + start * ROUNDS + k * ROUNDS + round_number for k in range(len(playing))]
-        replies = policy.answer([episode.asked for episode in playing], seeds)
-        going = []
-        for episode, reply in zip(playing, replies, strict=True):
+        task, teacher = make_task("train", seed, index)
+        episodes.append(_Episode(task, teacher, prompt_format.first(task)))
+    for turn in range(REPAIR_TURNS):
+        seeds = [seed * 1_000_003 + start * REPAIR_TURNS + k * REPAIR_TURNS + turn for k in range(len(episodes))]
+        replies = policy.answer([episode.conversation for episode in episodes], seeds)
+        faulty = []
+        for episode, reply in zip(episodes, replies, strict=True):
             task = episode.task
-            episode.turns.append((episode.asked[-1].text, reply.text))
-            episode.layout = prompt_format.read(reply.text, task, episode.layout).layout
-            evidence = faults(task, episode.layout)
-            edit = mending_edit(task, episode.taught, episode.layout)
-            if not edit:
+            episode.turns.append((episode.conversation[-1].text, reply.text))
+            layout = episode.layout = prompt_format.read(reply.text, task, episode.layout).layout
+            if layout is None:
+                raise RuntimeError(f"the grammar of the embedded model let an unusable answer pass: {reply.text!r}")
+            repair = teacher_repair(task, episode.teacher, layout)
+            if not repair:
                 continue
             compact = CompactEncoding(task)
-            told = compact.feedback_text(evidence)
-            turns = [(question, answer, False) for question, answer in episode.turns]
-            yield lesson_of([*turns, (told, compact.answer_text(edit), True)], [], chosen_names=True)
-            episode.asked = (*episode.asked, Message("assistant", reply.text), Message("user", told))
-            going.append(episode)
-        playing = going
+            feedback = compact.feedback_text(box_evidence(task, layout).to_json())
+            turns = [(prompt, answer, False) for prompt, answer in episode.turns]
+            yield encode_turns([*turns, (feedback, compact.answer_text(repair), True)], [], chosen_names=True)
+            episode.conversation = (
+                *episode.conversation,
+                Message("assistant", reply.text),
+                Message("user", feedback),
+            )
+            faulty.append(episode)
+        episodes = faulty
 
 
-def write_lessons(path: Path, lessons: list[TrainingExample]) -> None:
-    """One file: all ids and weights end to end, and where each lesson ends."""
+def write_examples(path: Path, examples: list[TrainingExample]) -> None:
+    """Write one .npz file: all ids and weights end to end, and where each example ends. Pictures are left out."""
     beside = path.with_name(path.name + ".part.npz")
     np.savez_compressed(
         beside,
-        ids=np.concatenate([lesson.ids for lesson in lessons]).astype(np.uint16),
-        weights=np.concatenate([lesson.weights for lesson in lessons]).astype(np.float16),
-        ends=np.cumsum([len(lesson.ids) for lesson in lessons]),
+        ids=np.concatenate([example.ids for example in examples]).astype(np.uint16),
+        weights=np.concatenate([example.weights for example in examples]).astype(np.float16),
+        ends=np.cumsum([len(example.ids) for example in examples]),
     )
     os.replace(beside, path)
 
 
-def read_lessons(path: str) -> list[TrainingExample]:
-    """The lessons of a file that `write_lessons` wrote. Raises InputError."""
+def read_examples(path: str) -> list[TrainingExample]:
+    """The examples of a file that `write_examples` wrote. Raises InputError."""
     try:
         with np.load(path) as file:
             ids, weights, ends = file["ids"].astype(np.int64), file["weights"].astype(np.float32), file["ends"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(path, "", f"lessons that headless.pretraining.dagger wrote ({error})") from error
+        raise InputError(path, "", f"examples that headless.pretraining.dagger wrote ({error})") from error
     no_pictures = extract_patches([])
     pieces = zip(np.split(ids, ends[:-1]), np.split(weights, ends[:-1]), strict=True)
-    return [TrainingExample(one, weight, no_pictures) for one, weight in pieces]
+    return [TrainingExample(of_one, weight, no_pictures) for of_one, weight in pieces]
 
 
 def main(arguments: list[str]) -> None:
-    parser = cli.parser("own.py", "Collect lessons from a model's own mistakes")
+    parser = cli.parser("dagger.py", "Collect training examples from a model's own mistakes")
     parser.add_argument("--model", required=True, metavar="DIR", help="a checkpoint of pretrain.py")
     parser.add_argument("--count", type=cli.positive, default=5000, help="tasks to let it answer")
     parser.add_argument("--seed", type=int, default=2, help="of tasks and of sampling")
-    parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the lessons go")
+    parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the examples go")
     options = parser.parse_args(arguments)
     policy = BuiltinPolicy(options.model)
-    found: list[TrainingExample] = []
+    examples: list[TrainingExample] = []
     for start in range(0, options.count, BATCH):
-        found += own_lessons(policy, options.seed, start, min(BATCH, options.count - start))
-        cli.progress(f"{min(start + BATCH, options.count)}/{options.count} tasks, {len(found)} lessons")
-    if not found:
+        examples += dagger_examples(policy, options.seed, start, min(BATCH, options.count - start))
+        cli.progress(f"{min(start + BATCH, options.count)}/{options.count} tasks, {len(examples)} examples")
+    if not examples:
         raise cli.CommandError("the model made no mistake: there is nothing to learn from")
-    write_lessons(Path(options.out), found)
+    write_examples(Path(options.out), examples)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Lessons as token ids: a conversation and, for each of its tokens, how much the model is to learn it."""
+"""Training examples as token ids: a conversation and, for each of its tokens, the weight of learning it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 from metaspatial_addon.prompts.plan import compact_top_view
 
-from .perturb import faults, faulty_ids, spoil
+from .perturb import box_evidence, perturb
 
-FORCED_WEIGHT = 0.1  # of tokens that the grammar forces when the model is used: names, separators, extents
+FORCED_WEIGHT = 0.1
+"""Loss weight of tokens that the grammar forces when the model is used: names, separators, extents."""
 _USER, _ASSISTANT = v.TOKEN_IDS["<|user|>"], v.TOKEN_IDS["<|assistant|>"]
 _CHOICES = (v.EMPTY_ANSWER, v.OPEN_ANSWER, v.NEXT_ITEM, v.CLOSE_ANSWER)
 FREE = np.array([t.startswith(('","yaw":', ',"x":', ',"y":', ',"z":')) or t in _CHOICES for t in v.TOKENS])
@@ -36,72 +37,72 @@ class TrainingExample:
     patches: np.ndarray
 
 
-def placing_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample:
-    """A room to furnish, and the teacher's layout."""
+def placement_example(seed: int, index: int, pictures: bool = False) -> TrainingExample:
+    """The prompt of a generated task, and the teacher's layout as the answer."""
     task, layout = make_task("train", seed, index)
     compact = CompactEncoding(task)
-    shown = [compact_top_view(task, Layout(task.id))] if pictures else []
-    return lesson_of(
-        [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)], shown, chosen_names=False
-    )
+    images = [compact_top_view(task, Layout(task.id))] if pictures else []
+    turns = [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)]
+    return encode_turns(turns, images, chosen_names=False)
 
 
-def mending_lesson(seed: int, index: int, pictures: bool = False) -> TrainingExample | None:
-    """A spoilt layout and its report, and the edit that mends it; None if the spoiling did no harm."""
+def repair_example(seed: int, index: int, pictures: bool = False) -> TrainingExample | None:
+    """A perturbed layout, the feedback about its faults, and the poses that repair it; None where perturbing made no
+    fault."""
     task, layout = make_task("train", seed, index)
-    rng = Random(f"spoil/{seed}/{index}")
-    spoilt, moved = spoil(task, layout, rng)
-    evidence = faults(task, spoilt)
-    named = faulty_ids(evidence)
-    edit = {i: layout.poses[i] for i in moved if i in named}
-    if not edit:
+    perturbed, moved = perturb(task, layout, Random(f"perturb/{seed}/{index}"))
+    evidence = box_evidence(task, perturbed)
+    faulty = evidence.faulty_items()
+    repair = {item_id: layout.poses[item_id] for item_id in moved if item_id in faulty}
+    if not repair:
         return None
     compact = CompactEncoding(task)
-    told = compact.feedback_text(evidence)
-    shown = [compact_top_view(task, seen) for seen in (Layout(task.id), spoilt)] if pictures else []
-    return lesson_of(
-        [
-            (compact.prompt_text(), compact.answer_text(dict(spoilt.poses)), False),
-            (told, compact.answer_text(edit), True),
-        ],
-        shown,
-        chosen_names=True,
-    )
+    images = [compact_top_view(task, seen) for seen in (Layout(task.id), perturbed)] if pictures else []
+    turns = [
+        (compact.prompt_text(), compact.answer_text(dict(perturbed.poses)), False),
+        (compact.feedback_text(evidence.to_json()), compact.answer_text(repair), True),
+    ]
+    return encode_turns(turns, images, chosen_names=True)
 
 
-def lesson_of(turns: list[tuple[str, str, bool]], shown: list[bytes], *, chosen_names: bool) -> TrainingExample:
-    """`turns` are a question, its answer and whether to learn it; `shown` is one picture a turn, or none at all."""
+def encode_turns(
+    turns: Sequence[tuple[str, str, bool]], images: Sequence[bytes], *, chosen_names: bool
+) -> TrainingExample:
+    """The example of a conversation. `turns`: prompt, answer, and whether to learn that answer; `images`: one PNG a
+    turn, or none at all; `chosen_names`: the model chooses the items of its answer, so that their names count in full.
+    """
     ids: list[int] = []
     weights: list[np.ndarray] = []
-    for question, answer, learnt in turns:
-        asked = [_USER, *(IMAGE_IDS if shown else ()), *v.encode(question), _ASSISTANT]
-        said = np.array([*v.encode(answer), v.END])
-        weight = np.zeros(len(said), np.float32)
+    for prompt, answer, learnt in turns:
+        prompt_ids = [_USER, *(IMAGE_IDS if images else ()), *v.encode(prompt), _ASSISTANT]
+        completion = np.array([*v.encode(answer), v.END])
+        weight = np.zeros(len(completion), np.float32)
         if learnt:
-            free = FREE[said] | NAMES[said] if chosen_names else FREE[said]
+            free = FREE[completion] | NAMES[completion] if chosen_names else FREE[completion]
             weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
-        ids += asked + said.tolist()
-        weights += [np.zeros(len(asked), np.float32), weight]
-    return TrainingExample(np.array(ids), np.concatenate(weights), extract_patches(shown))
+        ids += prompt_ids + completion.tolist()
+        weights += [np.zeros(len(prompt_ids), np.float32), weight]
+    return TrainingExample(np.array(ids), np.concatenate(weights), extract_patches(images))
 
 
-def lessons(
+def training_examples(
     seed: int,
     start: int,
-    mending: float,
+    repair_fraction: float,
     pictures: bool = False,
-    own: Sequence[TrainingExample] = (),
-    own_share: float = 0.0,
+    dagger: Sequence[TrainingExample] = (),
+    dagger_fraction: float = 0.0,
 ) -> Iterator[TrainingExample]:
-    """An endless stream from lesson `start` on; the share `mending` of them mends, `own_share` of those from `own`."""
+    """An endless stream from example `start` on. The fraction `repair_fraction` repairs a layout, and of those the
+    fraction `dagger_fraction` is drawn from `dagger`."""
     index = start
     while True:
         rng = Random(f"kind/{seed}/{index}")
-        lesson = None
-        if rng.random() < mending:
-            if own and rng.random() < own_share:
-                lesson = own[rng.randrange(len(own))]
+        example = None
+        if rng.random() < repair_fraction:
+            if dagger and rng.random() < dagger_fraction:
+                example = dagger[rng.randrange(len(dagger))]
             else:
-                lesson = mending_lesson(seed, index, pictures)
-        yield lesson or placing_lesson(seed, index, pictures)
+                example = repair_example(seed, index, pictures)
+        yield example or placement_example(seed, index, pictures)
         index += 1

@@ -1,4 +1,4 @@
-"""One pretraining run, from configuration to checkpoints: supervised lessons, with pictures or without.
+"""One pretraining run, from configuration to checkpoints: supervised examples, with pictures or without.
 
 A checkpoint is a plain transformers folder with the optimisers' state beside it; it is written beside its
 final name and renamed, so that a run that was killed resumes from the last whole one.
@@ -31,8 +31,8 @@ from metaspatial_addon.policy.builtin.vision import (
 from metaspatial_addon.prompts import vocabulary as v
 
 from .config import PretrainConfig
-from .dagger import read_lessons
-from .examples import TrainingExample, lessons
+from .dagger import read_examples
+from .examples import TrainingExample, training_examples
 from .export import write_model
 from .model import build
 
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
 
 class ExampleBatches(IterableDataset):
-    """Batches of lessons from pool `start` on."""
+    """Batches of examples from pool `start` on."""
 
     def __init__(self, config: PretrainConfig, start: int):
         self.config, self.start = config, start
@@ -56,13 +56,13 @@ class ExampleBatches(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
         size = config.batch * POOL
-        own = read_lessons(config.dagger_file) if config.dagger_file else []
-        stream = lessons(
-            config.seed, self.start * size, config.repair_fraction, config.pictures, own, config.dagger_fraction
+        dagger = read_examples(config.dagger_file) if config.dagger_file else []
+        stream = training_examples(
+            config.seed, self.start * size, config.repair_fraction, config.pictures, dagger, config.dagger_fraction
         )
         pool = self.start
         while True:
-            drawn = sorted((next(stream) for _ in range(size)), key=lambda lesson: len(lesson.ids))
+            drawn = sorted((next(stream) for _ in range(size)), key=lambda example: len(example.ids))
             order = np.random.default_rng((config.seed, pool)).permutation(POOL)
             for k in order:
                 yield collate(drawn[k * config.batch : (k + 1) * config.batch])
@@ -71,13 +71,13 @@ class ExampleBatches(IterableDataset):
 
 def collate(drawn: list[TrainingExample]) -> Batch:
     """Right-padded: causal attention never looks at what follows."""
-    length = max(len(lesson.ids) for lesson in drawn)
+    length = max(len(example.ids) for example in drawn)
     ids = torch.full((len(drawn), length), v.PAD, dtype=torch.long)
     weights = torch.zeros(len(drawn), length)
-    for k, lesson in enumerate(drawn):
-        ids[k, : len(lesson.ids)] = torch.from_numpy(lesson.ids)
-        weights[k, : len(lesson.ids)] = torch.from_numpy(lesson.weights)
-    return Batch(ids, weights, torch.from_numpy(np.concatenate([lesson.patches for lesson in drawn])))
+    for k, example in enumerate(drawn):
+        ids[k, : len(example.ids)] = torch.from_numpy(example.ids)
+        weights[k, : len(example.ids)] = torch.from_numpy(example.weights)
+    return Batch(ids, weights, torch.from_numpy(np.concatenate([example.patches for example in drawn])))
 
 
 def embedded(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
@@ -98,7 +98,7 @@ def embedded(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     return embeddings.index_put(places, features)
 
 
-def lesson_loss(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, float]:
+def weighted_loss(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, float]:
     """Weighted cross-entropy over the tokens to be learnt, and the share of the weightiest that come first."""
     ids, weights = batch.ids, batch.weights
     hidden = model.model.language_model(
@@ -161,7 +161,7 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * learning_rate_factor(step, config)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
-            loss, accuracy = lesson_loss(model, batch)
+            loss, accuracy = weighted_loss(model, batch)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item()
         for optimiser in tuned:

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from headless.pretraining.perturb import spoil
+from headless.pretraining.perturb import perturb
 from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.errors import InputError
@@ -144,13 +144,13 @@ def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
     before = after = 0
     for index in range(4):
         task, layout = make_task("validation", 21, index)
-        spoilt, _ = spoil(task, layout, Random(index))
-        outcome = run(env, policy, task, start=spoilt, minimal=True, samples=8)
+        perturbed, _ = perturb(task, layout, Random(index))
+        outcome = run(env, policy, task, start=perturbed, minimal=True, samples=8)
         final = outcome.start_score if outcome.best is None else outcome.best.score
         before += len(outcome.start_score.evidence.faults())
         after += len(final.evidence.faults())
-        stays = [item.id for item in env.prompted_task.locked if item.id in spoilt.poses]
+        stays = [item.id for item in env.prompted_task.locked if item.id in perturbed.poses]
         for turn in outcome.turns:
-            assert set(turn.layout.poses) == set(spoilt.poses)
-            assert all(turn.layout.poses[i] == spoilt.poses[i] for i in stays)
+            assert set(turn.layout.poses) == set(perturbed.poses)
+            assert all(turn.layout.poses[i] == perturbed.poses[i] for i in stays)
     assert before > 0 and after <= before / 2

@@ -119,48 +119,48 @@ pretrain.main({arguments!r})
     assert not (tmp_path / "checkpoint.part").exists()
 
 
-def test_lessons_show_what_an_episode_shows():
-    from headless.pretraining.examples import mending_lesson, placing_lesson
+def test_examples_show_what_an_episode_shows():
+    from headless.pretraining.examples import placement_example, repair_example
 
     task, layout = make_task("train", 1, 0)
     empty = FORMAT.draw_images(task, Layout(task.id))
-    lesson = placing_lesson(1, 0, pictures=True)
+    example = placement_example(1, 0, pictures=True)
     prompt = TokenizedPrompt.of(FORMAT.first(task, empty), sees_images=True)
-    assert tuple(lesson.ids[: len(prompt.ids)]) == prompt.ids
-    assert not lesson.weights[: len(prompt.ids)].any()
-    np.testing.assert_array_equal(lesson.patches, extract_patches(empty))
+    assert tuple(example.ids[: len(prompt.ids)]) == prompt.ids
+    assert not example.weights[: len(prompt.ids)].any()
+    np.testing.assert_array_equal(example.patches, extract_patches(empty))
 
-    index, mending = next((k, found) for k in range(50) if (found := mending_lesson(1, k, pictures=True)))
-    assert len(mending.patches) == 2 and (mending.patches[0] != mending.patches[1]).any()
+    index, repair = next((k, found) for k in range(50) if (found := repair_example(1, k, pictures=True)))
+    assert len(repair.patches) == 2 and (repair.patches[0] != repair.patches[1]).any()
     task, _ = make_task("train", 1, index)
-    np.testing.assert_array_equal(mending.patches[:1], extract_patches(FORMAT.draw_images(task, Layout(task.id))))
-    bare = mending_lesson(1, index)
+    np.testing.assert_array_equal(repair.patches[:1], extract_patches(FORMAT.draw_images(task, Layout(task.id))))
+    bare = repair_example(1, index)
     special = [v.TOKEN_IDS[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end")]
-    text = ~np.isin(mending.ids, special)
-    np.testing.assert_array_equal(mending.ids[text], bare.ids)
-    np.testing.assert_array_equal(mending.weights[text], bare.weights)
-    assert not mending.weights[~text].any() and len(bare.patches) == 0
-    # The spoilt layout is the one that the model is told to have said.
+    text = ~np.isin(repair.ids, special)
+    np.testing.assert_array_equal(repair.ids[text], bare.ids)
+    np.testing.assert_array_equal(repair.weights[text], bare.weights)
+    assert not repair.weights[~text].any() and len(bare.patches) == 0
+    # The perturbed layout is the one that the model is told to have said.
     said = v.decode([int(k) for k in bare.ids[len(TokenizedPrompt.of(FORMAT.first(task)).ids) :]])
     said = FORMAT.read(said[: said.index("<|end|>")], task).layout
     drawn = extract_patches(FORMAT.draw_images(task, said))[0].astype(int)
-    assert np.abs(drawn - mending.patches[1]).mean() < 3
+    assert np.abs(drawn - repair.patches[1]).mean() < 3
 
 
 def test_the_loss_is_that_of_the_whole_model_of_transformers():
     """Beside the model's own forward pass, which finds positions and features by itself."""
-    from headless.pretraining.examples import mending_lesson, placing_lesson
+    from headless.pretraining.examples import placement_example, repair_example
     from headless.pretraining.model import ModelShape, build
-    from headless.pretraining.train import collate, lesson_loss
+    from headless.pretraining.train import collate, weighted_loss
 
     torch.manual_seed(2)
     model = build(ModelShape(hidden=32, layers=1, heads=2, key_value_heads=1, feed_forward=32, vision_hidden=32))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
-    mending = next(found for k in range(50) if (found := mending_lesson(1, k, pictures=True)))
-    batch = collate([placing_lesson(1, 0, pictures=True), mending])
-    loss, _ = lesson_loss(model, batch)
+    repair = next(found for k in range(50) if (found := repair_example(1, k, pictures=True)))
+    batch = collate([placement_example(1, 0, pictures=True), repair])
+    loss, _ = weighted_loss(model, batch)
     frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 196)
     pixels = torch.stack([frame, frame], dim=2).reshape(len(frame), -1)
     logits = model(
@@ -173,7 +173,7 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     weights = batch.weights[:, 1:]
     assert loss.item() == pytest.approx(((each * weights).sum() / weights.sum()).item(), abs=1e-4)
     with pytest.raises(AssertionError, match="48 placeholders for 32"):
-        lesson_loss(model, batch._replace(patches=batch.patches[:2]))
+        weighted_loss(model, batch._replace(patches=batch.patches[:2]))
 
 
 @pytest.mark.parametrize(

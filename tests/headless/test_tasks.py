@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headless.pretraining.perturb import faults
+from headless.pretraining.perturb import box_evidence
 from headless.taskgen import furnish, lists, make
 from headless.taskgen.make import LEAST_ITEMS, MOST_ITEMS, SPLITS, make_task, task_seed
 from metaspatial_addon.core import furniture
@@ -36,7 +36,7 @@ DRAWN = [make_task("validation", 21, index) for index in range(150)]
 
 def test_generated_layouts_have_no_faults():
     for task, layout in DRAWN:
-        assert not any(faults(task, layout).values()), task.id
+        assert box_evidence(task, layout).clean, task.id
 
 
 def test_every_relation_of_a_task_holds():
@@ -96,7 +96,7 @@ def test_a_new_row_of_the_table_is_drawn_and_placed_by_its_rules_without_an_asse
     assert len(benches) >= 4
     for item, task, layout in benches:
         assert (item.asset, item.size) == (None, (0.6, 0.3, 0.45))
-        assert not any(faults(task, layout).values())
+        assert box_evidence(task, layout).clean
 
 
 def run_tasks(*arguments: str) -> subprocess.CompletedProcess:

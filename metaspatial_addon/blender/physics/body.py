@@ -253,6 +253,28 @@ class Body:
             moved[..., 2] += self.pose.z
         return moved
 
+    @property
+    def outline(self) -> np.ndarray:
+        """The edges (E, 2, 2) of the mesh seen from above, in the room's frame."""
+        return self.to_room(self.shape.plan)
+
+    @property
+    def contacts(self) -> np.ndarray:
+        """Points (P, 3) of the underside by which the item may be carried, in the room's frame."""
+        return self.to_room(self.shape.contacts)
+
+    def drop(self, points: np.ndarray) -> float:
+        """Cast a ray down from each point (P, 3) of the room over the bounding box: the least distance to the mesh, 0
+        from inside it, inf where no ray meets it."""
+        local = self.to_item(points)
+        low, high = self.shape.low[:2], self.shape.high[:2]
+        least = math.inf
+        for point in local[((local[:, :2] >= low) & (local[:, :2] <= high)).all(axis=1)]:
+            _, normal, _, distance = self.shape.tree.ray_cast(point, (0.0, 0.0, -1.0))
+            if distance is not None:
+                least = min(least, 0.0 if normal.z < 0 and self.shape.holds(point) else distance)
+        return least
+
     def to_item(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) of the room's frame in the item's."""
         c, s = self._turn

@@ -15,43 +15,22 @@ from collections.abc import Sequence
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
+from ...core.detectors import overlaps
+from ...core.detectors.overlaps import CONTACT
 from ...core.faults import Overlap
-from ...core.footprint_index import FootprintIndex
-from ...core.geometry import apart, penetration
 from .body import SKIN, Body
-
-CONTACT = 0.01
-"""Metres up to which an overlap is contact, not collision."""
 
 
 def find_overlaps(bodies: Sequence[Body]) -> tuple[Overlap, ...]:
-    """All pairs of placed bodies that overlap deeper than `CONTACT`, in the order of `bodies`.
+    """All pairs of placed bodies whose meshes overlap deeper than `CONTACT`, in the order of `bodies`.
 
     Pairs with a covering and pairs of two locked items are left out.
     """
-    found = []
-    for a, b in _candidates(bodies):
-        limit = penetration(a.box, b.box)
-        if limit > CONTACT:
-            depth = limit if a.shape.is_box and b.shape.is_box else mesh_depth(a, b, limit)
-            if depth > CONTACT:
-                found.append(Overlap(a.item.id, b.item.id, round(depth, 4)))
-    return tuple(found)
+    return overlaps.find_overlaps(bodies, _depth)
 
 
-def _candidates(bodies: Sequence[Body]) -> list[tuple[Body, Body]]:
-    """Pairs in the order of `bodies` that may overlap: of each unlocked solid body and the solid ones around it."""
-    solid = [body for body in bodies if not body.item.covering]
-    index = FootprintIndex([body.box for body in solid])
-    pairs = []
-    for k, body in enumerate(solid):
-        if body.item.locked:
-            continue
-        for other in index.near(body.box):
-            # Two unlocked bodies find each other: the first one keeps the pair.
-            if (other > k or solid[other].item.locked) and not apart(body.box, solid[other].box, -CONTACT):
-                pairs.append((min(k, other), max(k, other)))
-    return [(solid[a], solid[b]) for a, b in sorted(pairs)]
+def _depth(a: Body, b: Body, limit: float) -> float:
+    return limit if a.shape.is_box and b.shape.is_box else mesh_depth(a, b, limit)
 
 
 def mesh_depth(a: Body, b: Body, limit: float) -> float:

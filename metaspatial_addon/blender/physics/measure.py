@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ...core.access import measure_access
+from ...core.detectors.bounds import find_outside
+from ...core.detectors.support import find_unsupported, measure_support
 from ...core.evidence import Evidence
 from ...core.relations import relation_scores
 from ...core.task import Layout, Task
-from .bounds import find_outside
 from .collisions import find_overlaps
 from .settle import find_unstable
 from .stage import Stage
-from .support import find_unsupported, measure_support
 
 
 def measure(stage: Stage, task: Task, layout: Layout, simulate: bool = True) -> Evidence:

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
+from ...core.detectors.support import TOLERANCE, Support
 from ...core.faults import Unstable
 from ...core.footprint_index import FootprintIndex
 from .body import Body
-from .support import TOLERANCE, Support
 
 FRAMES = 60
 SUBSTEPS = 5
@@ -41,7 +41,7 @@ _DENSITY = 150.0
 """Kilograms a cubic metre of bounding box: what furniture roughly weighs."""
 
 
-def find_unstable(supports: Sequence[Support], overlapping: Collection[str]) -> tuple[Unstable, ...]:
+def find_unstable(supports: Sequence[Support[Body]], overlapping: Collection[str]) -> tuple[Unstable, ...]:
     """Simulate `FRAMES` frames and report the items that moved. `overlapping` are the ids in some overlap."""
     asked = [
         s
@@ -87,7 +87,7 @@ def _simulate(
         return dict(zip((body.item.id for body in active), world.run(), strict=True))
 
 
-def _carriers(support: Support) -> tuple[Body, ...]:
+def _carriers(support: Support[Body]) -> tuple[Body, ...]:
     """What carries a body; a cloth or rug only where nothing firmer does."""
     firm = tuple(c for c in support.carriers if not c.item.covering)
     return firm or support.carriers
@@ -99,7 +99,7 @@ def _stands_in_hull(body: Body, carrier: Body) -> bool:
     a, b, c = (corners[[f[i] for f in faces]] for i in range(3))
     normals = np.cross(b - a, c - a)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    points = carrier.to_item(body.to_room(body.shape.contacts))
+    points = carrier.to_item(body.contacts)
     beyond = np.einsum("fk,pfk->pf", normals, points[:, None] - a).max(axis=1)  # (P,): negative inside
     return bool((beyond < -TOLERANCE).any())
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from metaspatial_addon.blender.physics.bounds import find_outside
 from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.core.detectors.bounds import find_outside
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 from tests.blender.physics import solids
 

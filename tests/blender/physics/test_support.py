@@ -7,7 +7,7 @@ import pytest
 
 from metaspatial_addon.blender.physics.settle import find_unstable
 from metaspatial_addon.blender.physics.stage import Stage
-from metaspatial_addon.blender.physics.support import find_unsupported, measure_support
+from metaspatial_addon.core.detectors.support import find_unsupported, measure_support
 from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task
 from tests.blender.physics import solids
 from tests.growth import growth

@@ -1,12 +1,12 @@
-"""Lessons from a model's own mistakes."""
+"""Training examples from a model's own mistakes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from headless.pretraining.dagger import mending_edit, own_lessons, read_lessons, write_lessons
-from headless.pretraining.perturb import faults, spoil
+from headless.pretraining.dagger import dagger_examples, read_examples, teacher_repair, write_examples
+from headless.pretraining.perturb import box_evidence, perturb
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout
@@ -15,30 +15,30 @@ from metaspatial_addon.prompts import vocabulary as v
 
 
 @pytest.mark.parametrize("index", range(8))
-def test_an_edit_mends_everything(index):
+def test_the_teachers_repair_leaves_no_fault(index):
     from random import Random
 
-    task, taught = make_task("train", 41, index)
-    spoilt, _ = spoil(task, taught, Random(index))
-    edit = mending_edit(task, taught, spoilt)
-    assert not any(faults(task, Layout(task.id, {**spoilt.poses, **edit})).values())
-    assert set(edit) <= set(spoilt.poses)
+    task, teacher = make_task("train", 41, index)
+    perturbed, _ = perturb(task, teacher, Random(index))
+    repair = teacher_repair(task, teacher, perturbed)
+    assert box_evidence(task, Layout(task.id, {**perturbed.poses, **repair})).clean
+    assert set(repair) <= set(perturbed.poses)
 
 
-def test_lessons_end_with_the_edit_alone_to_be_learnt(tmp_path):
-    lessons = list(own_lessons(BuiltinPolicy(), 41, 0, 6))
-    again = list(own_lessons(BuiltinPolicy(), 41, 0, 6))
-    assert lessons and len(lessons) == len(again)
-    for lesson in lessons:
-        last = np.flatnonzero(lesson.ids == v.TOKEN_IDS["<|assistant|>"])[-1]
-        assert not lesson.weights[: last + 1].any() and lesson.weights[last + 1 :].all()
-    write_lessons(tmp_path / "own.npz", lessons)
-    for read, lesson in zip(read_lessons(str(tmp_path / "own.npz")), again, strict=True):
-        np.testing.assert_array_equal(read.ids, lesson.ids)
-        np.testing.assert_allclose(read.weights, lesson.weights, rtol=1e-3)
+def test_examples_end_with_the_repair_alone_to_be_learnt(tmp_path):
+    examples = list(dagger_examples(BuiltinPolicy(), 41, 0, 6))
+    again = list(dagger_examples(BuiltinPolicy(), 41, 0, 6))
+    assert examples and len(examples) == len(again)
+    for example in examples:
+        last = np.flatnonzero(example.ids == v.TOKEN_IDS["<|assistant|>"])[-1]
+        assert not example.weights[: last + 1].any() and example.weights[last + 1 :].all()
+    write_examples(tmp_path / "own.npz", examples)
+    for read, example in zip(read_examples(str(tmp_path / "own.npz")), again, strict=True):
+        np.testing.assert_array_equal(read.ids, example.ids)
+        np.testing.assert_allclose(read.weights, example.weights, rtol=1e-3)
 
 
 def test_another_file_is_one_clear_error(tmp_path):
-    (tmp_path / "x.npz").write_text("no lessons")
-    with pytest.raises(InputError, match="lessons that headless.pretraining.dagger wrote"):
-        read_lessons(str(tmp_path / "x.npz"))
+    (tmp_path / "x.npz").write_text("nothing")
+    with pytest.raises(InputError, match="examples that headless.pretraining.dagger wrote"):
+        read_examples(str(tmp_path / "x.npz"))

@@ -1,4 +1,4 @@
-"""Which items reach beyond the room: their meshes against the floor polygon, the floor and the ceiling."""
+"""Which items reach beyond the room: outlines against the floor polygon, boxes against floor and ceiling."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.faults import Outside
-from ...core.geometry import OrientedBox, share_outside
-from ...core.polygon import contains, distance_to_edges
-from ...core.task import Room
-from .body import Body
+from ..faults import Outside
+from ..geometry import OrientedBox, share_outside
+from ..polygon import contains, distance_to_edges
+from ..task import Room
+from .solid import Solid
 
 TOLERANCE = 0.01
 """Metres beyond the room that count as rounding."""
 
 
-def find_outside(bodies: Sequence[Body], room: Room) -> tuple[Outside, ...]:
-    """Every placed, unlocked body that is outside by more than `TOLERANCE`, with the share of its box outside.
+def find_outside(solids: Sequence[Solid], room: Room) -> tuple[Outside, ...]:
+    """Every unlocked solid that is outside by more than `TOLERANCE`, with the share of its box outside.
 
-    The distance is that of the furthest point of the mesh: beyond a wall, below the floor or above the ceiling.
+    The distance is that of the furthest point of the outline beyond a wall, or of the box below the floor or above the
+    ceiling, whichever is more.
     """
     floor = np.array(room.floor, dtype=float)
-    found = []
-    for body in bodies:
-        if body.item.locked:
-            continue
-        box = body.box
-        distance = max(-box.z, box.top - room.height, _beyond_walls(body, floor))
+    placed = [solid for solid in solids if not solid.item.locked]
+    faults = []
+    for solid, inside in zip(placed, _surely_inside([solid.box for solid in placed], floor), strict=True):
+        box = solid.box
+        distance = max(-box.z, box.top - room.height, 0.0 if inside else _beyond_walls(solid.outline, floor))
         if distance > TOLERANCE:
-            found.append(Outside(body.item.id, round(distance, 4), round(_share(box, floor, room.height), 4)))
-    return tuple(found)
+            faults.append(Outside(solid.item.id, round(distance, 4), round(_share(box, floor, room.height), 4)))
+    return tuple(faults)
 
 
 def _share(box: OrientedBox, floor: np.ndarray, height: float) -> float:
@@ -39,27 +39,35 @@ def _share(box: OrientedBox, floor: np.ndarray, height: float) -> float:
     return 1.0 - (1.0 - share_outside(box.corners, floor)) * (1.0 - min(upright, 1.0))
 
 
-def _beyond_walls(body: Body, floor: np.ndarray) -> float:
-    """Metres from the furthest point of a body, seen from above, to the room; 0 for one inside."""
-    corners = body.box.corners
-    if _surely_inside(corners, floor):
-        return 0.0
-    outline = body.to_room(body.shape.plan)  # (E, 2, 2): an item is outside where one of its edges is
+def _beyond_walls(outline: np.ndarray, floor: np.ndarray) -> float:
+    """Metres from the furthest point of an outline (E, 2, 2) to the room; 0 for one inside."""
     points = np.concatenate([outline.reshape(-1, 2), *_parts_between_walls(outline, floor)])
     beyond = points[~contains(points, floor)]
     return float(distance_to_edges(beyond, floor).max()) if len(beyond) else 0.0
 
 
-def _surely_inside(corners: np.ndarray, floor: np.ndarray) -> bool:
-    """Whether a convex footprint (4, 2) lies in the floor: its corners do and no corner of the floor is in it."""
-    if not contains(corners, floor).all():
-        return False
+def _surely_inside(boxes: Sequence[OrientedBox], floor: np.ndarray) -> list[bool]:
+    """Whether each footprint lies in the floor: its corners do, and no edge of a bent floor comes into it."""
+    if not boxes:
+        return []
+    corners = np.array([box.points for box in boxes])  # (N, 4, 2)
+    inside = contains(corners.reshape(-1, 2), floor).reshape(-1, 4).all(axis=1)
     if _convex(floor):
-        return True
+        return inside.tolist()
+    # Where no edge of the floor comes into the box around a footprint, none comes into the footprint.
+    ends = np.stack([floor, np.roll(floor, -1, axis=0)])
+    starts_before = ends.min(axis=0) < corners.max(axis=1)[:, None] - 1e-9  # (N, K, 2)
+    ends_behind = ends.max(axis=0) > corners.min(axis=1)[:, None] + 1e-9
+    near = (starts_before & ends_behind).all(axis=2).any(axis=1)
+    return [bool(i) and not (n and _entered(points, floor)) for i, n, points in zip(inside, near, corners, strict=True)]
+
+
+def _entered(corners: np.ndarray, floor: np.ndarray) -> bool:
+    """Whether a corner of the floor lies in a footprint (4, 2), or an edge of the floor crosses one of its edges."""
     edges = np.roll(corners, -1, axis=0) - corners
     rel = floor[:, None] - corners  # (K, 4, 2)
     inside = (edges[:, 0] * rel[..., 1] - edges[:, 1] * rel[..., 0] > 1e-9).all(axis=1)  # (K,)
-    return not inside.any() and not _crosses(corners, floor)
+    return bool(inside.any()) or _crosses(corners, floor)
 
 
 def _crosses(corners: np.ndarray, floor: np.ndarray) -> bool:

@@ -1,0 +1,1 @@
+"""Detectors of faults between placed items, on meshes in Blender or on boxes without it."""
