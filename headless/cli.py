@@ -1,6 +1,6 @@
-"""What every command shares: its arguments under `blender -b -P X.py -- …` and under `python X.py …`, and its exit.
+"""What commands share: arguments under `blender -b -P X.py -- …` and under `python X.py …`, files, the exit code.
 
-An error that a user can mend is one line on stderr and exit code 2; anything else is a traceback and exit code 1
+An error that a user can correct is one line on stderr and exit code 2; anything else is a traceback and exit code 1
 (Blender itself would exit 0 after an uncaught exception).
 """
 
@@ -8,21 +8,43 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
+import json
 import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.files import named
+from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.policy.base import PolicyError
 
-ENGINES = ("auto", "cycles", "eevee", "workbench")
 USAGE = 2
-"""Exit code for what the user can mend: arguments, files, a server that is not there."""
+"""Exit code for what the user can correct: arguments, files, a full disk, a server that is not there."""
+
+_ROOM = "free space on that disk, or choose another place"
+_RIGHTS = "choose a place that you may write to"
+_NAME = "choose another name"
+REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    getattr(errno, "EDQUOT", errno.ENOSPC): _ROOM,
+    errno.EROFS: _RIGHTS,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EISDIR: _NAME,
+    errno.ENOTDIR: _NAME,
+    errno.ENAMETOOLONG: _NAME,
+    errno.EIO: "check the free space on that disk, or choose another place",
+}
+"""What a user can do about an OSError, by its number. Any other OSError is a bug."""
+
+LOCK = ".lock"
+"""Name of the file in a folder of results that a running command holds locked."""
 
 
 class CommandError(RuntimeError):
@@ -30,21 +52,21 @@ class CommandError(RuntimeError):
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Tells a default where there is one."""
+    """Shows a default where there is one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default is None or action.default is False else super()._get_help_string(action)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports wrong arguments as any other error, in one line."""
+    """Raises CommandError for wrong arguments, which is reported in one line as any other."""
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message} (--help lists the options)")
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
-    """An argument parser that names the command as both ways of running it know it."""
+    """An argument parser of a command, with its name as both ways of running it know it."""
     return _Parser(
         prog=command,
         description=description,
@@ -54,17 +76,17 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> int:
-    """An argument that is a whole number above 0."""
+    """Convert an argument that is a whole number above 0."""
     number = int(text)
     if number < 1:
         raise ValueError
     return number
 
 
-def text(given: str) -> str:
-    """An argument that files can hold: what a terminal sends may be no text at all."""
-    given.encode()  # a UnicodeEncodeError is a ValueError, which argparse explains
-    return given
+def text(argument: str) -> str:
+    """Accept an argument that UTF-8 can encode: what a terminal sends may have lone surrogates."""
+    argument.encode()  # a UnicodeEncodeError is a ValueError, which argparse explains
+    return argument
 
 
 def arguments() -> list[str]:
@@ -76,32 +98,48 @@ def arguments() -> list[str]:
 
 
 def progress(line: str) -> None:
-    """One line for whoever watches, on stderr at once: stdout is for results."""
+    """Print a line to stderr at once: stdout is for results."""
     print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def output(path: str | None) -> Iterator[TextIO]:
-    """The file to write lines to, stdout without a path. Raises CommandError.
+def json_lines(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield a function that writes a record as a line of JSON: to a file, or to stdout without a path.
+
+    The file is written beside its place. At the end, also at one by an error, it is renamed: it then has the lines
+    until there, each of them whole. Raises CommandError for a file that cannot be written.
 
     Blender, its importers and their children print to stdout as they please: it is kept from them as long as this is
     open, and what they print goes to stderr.
     """
     if path is None:
-        with _own_stdout() as kept:
-            yield kept
+        with _own_stdout() as stdout:
+            yield lambda record: print(json.dumps(record), file=stdout, flush=True)
         return
+    target = Path(os.path.realpath(path))
+    part = target.with_name(target.name + ".part")
+    if target.exists() and not target.is_file():
+        raise CommandError(f"--out {path}: this is no file: {_NAME}")
     try:
-        file = open(path, "w", encoding="utf-8")  # noqa: SIM115 (an OSError of the body is not one of opening)
+        part.write_bytes(b"")
     except OSError as error:
         raise CommandError(f"--out {path}: the file cannot be written ({error.strerror})") from error
-    with file:
-        yield file
+
+    def write(record: Mapping[str, Any]) -> None:
+        try:
+            append_line(part, record)
+        except OSError as error:
+            raise named(error, path) from error
+
+    try:
+        yield write
+    finally:
+        os.replace(part, target)
 
 
 @contextmanager
 def _own_stdout() -> Iterator[TextIO]:
-    """What stdout leads to, while descriptor 1 itself leads to stderr."""
+    """Yield the real stdout, while descriptor 1 itself leads to stderr."""
     sys.stdout.flush()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as kept:
         os.dup2(2, 1)
@@ -114,19 +152,74 @@ def _own_stdout() -> Iterator[TextIO]:
 
 
 def _flush_c() -> None:
-    """Write out what C code has printed: Blender's text waits in a buffer of its own, and may wait for ever."""
-    library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
+    """Flush the buffer of C's stdout, in which what Blender prints may wait until the process ends."""
+    library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
     library.fflush(None)
 
 
 def output_folder(path: str) -> Path:
-    """The folder, made with its parents. Raises CommandError."""
+    """Make a folder of results with its parents. Raises CommandError."""
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"--out {path}: the folder cannot be made ({error.strerror})") from error
     return folder
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Hold a folder of results, so that no other command mixes its files into it. Raises CommandError where one does.
+
+    The operating system gives the lock up when the process ends, however it ends: none is ever stale. Where the file
+    system has no locks, nothing is held.
+    """
+    path = folder / LOCK
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise CommandError(
+                f"--out {folder}: another command is writing to this folder: wait for it, or choose another folder"
+            ) from None
+        try:
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                break
+        except FileNotFoundError:  # its holder has removed it since it was opened here
+            pass
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        if sys.platform == "win32":  # where no open file can be removed, nor one that another process has open
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+        else:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open file. Raises BlockingIOError where another process holds it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError from error
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        progress(f"this folder cannot be locked ({error.strerror}): take care that nothing else writes to it")
 
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
@@ -139,15 +232,20 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         progress("interrupted")
         code = 130
-    except Exception:
-        traceback.print_exc()
-        code = 1
+    except Exception as error:
+        remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+        if isinstance(error, OSError) and remedy is not None:
+            progress(f"error: {error.filename or 'a file'}: {error.strerror}: {remedy}")
+            code = USAGE
+        else:
+            traceback.print_exc()
+            code = 1
     leave(code)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process. Where bpy is a module, without its clean-up, which is not fit for an ending Python: 4.2 crashes
-    after a glTF export, and 4.5 waits for ever on a thread of its own when something still refers to bpy.
+    """End the process. Where bpy is a module, its clean-up is skipped: in an ending Python, 4.2 crashes after a glTF
+    export, and 4.5 waits for ever for a thread of its own while anything refers to bpy.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Measures a policy on a set of tasks: faults by kind, scenes without any, turn by turn, beside baselines.
+"""Measure a policy on a set of tasks: faults by kind, scenes without any, turn by turn, beside baselines.
 
 python headless/tasks.py --split test --count 200 --out test.jsonl
 python headless/evaluate.py --tasks test.jsonl --policy builtin --seeds 0,1,2 --out report
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -22,19 +21,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from headless import cli, policies
 from headless.evaluation.metrics import MEASURES
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
-from headless.evaluation.runner import Measured, Plan, best_row, measure_all, plans_for, turn_row
+from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
 from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of
-from metaspatial_addon.policy.base import Policy
 
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
     from headless.evaluation.report import Report
     from metaspatial_addon.blender.physics.stage import Stage
-    from metaspatial_addon.blender.rendering.render import Renderer
 
 INTERRUPTED = 130
-"""Exit code of a run that Ctrl-C cut short; its report is of what was measured until then."""
+"""Exit code of a run that Ctrl-C ended; its report is of what was measured until then."""
 
 
 def main(arguments: list[str]) -> int:
@@ -44,24 +42,29 @@ def main(arguments: list[str]) -> int:
     if earlier is not None:
         check_comparable(earlier, [task for task, _ in pairs], args.pictures)
     policy = policies.open_policy(args)
-    folder = cli.output_folder(args.out)
     plans = plans_for(args.samples, args.temperature, args.seeds)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own
-    with ExitStack() as open_:
+    folder = cli.output_folder(args.out)
+    with ExitStack() as stack:
+        stack.enter_context(cli.sole_use(folder))
         from metaspatial_addon.blender.physics.stage import Stage
+        from metaspatial_addon.blender.rendering.render import Renderer
 
-        stage = open_.enter_context(Stage())
-        renderer = open_.enter_context(_renderer(policy)) if args.pictures else None
+        stage = stack.enter_context(Stage())
+        renderer = None
+        if args.pictures:  # a policy that sees no renders needs but the measured view
+            sees_renders = policy.sees_images and policy.rendering == "full"
+            renderer = stack.enter_context(Renderer() if sees_renders else Renderer("cycles", pixels=0))
         env = LayoutEnv(stage, renderer, prompt_format_of(policy), max_turns=args.turns, show_images=policy.sees_images)
         measured = measure_all(pairs, env, policy, plans)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until what was measured is written
-        if not measured.ledger.tasks:
+        if not measured.counts.tasks:
             raise cli.CommandError("no task was measured")
         _write(folder, stage, args, _report(args, policy.name, plans, measured, earlier), measured)
     for name, failures in measured.infra.items():
         if failures:
             cli.progress(f"{name}: {len(failures)} of {len(pairs)} could not be measured and are left out")
-    empty = [row for row, by_task in measured.ledger.rows.items() if not by_task]
+    empty = [row for row, by_task in measured.counts.rows.items() if not by_task]
     if empty:
         raise cli.CommandError(f"no task could be measured: {', '.join(empty)}")
     return INTERRUPTED if measured.interrupted else 0
@@ -71,9 +74,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = cli.parser("evaluate.py", "Measure a policy on a set of tasks, beside baselines")
     parser.add_argument("--tasks", required=True, metavar="F.jsonl", help="lines that tasks.py wrote")
     policies.add_arguments(parser)
-    parser.add_argument("--turns", type=cli.positive, default=3, help="turns at most")
-    parser.add_argument("--samples", type=cli.positive, help="answers a turn; else 8 for builtin, 1 for others")
-    parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
     parser.add_argument("--seeds", type=_seeds, default="0", help="of sampling, separated by commas")
     parser.add_argument(
         "--no-pictures",
@@ -84,12 +84,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--against", metavar="metrics.json", help="of an earlier run, to tell the differences to")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, report.html and pictures")
     args = parser.parse_args(arguments)
-    args.samples = args.samples or policies.SAMPLES[args.policy]
+    args.samples = args.samples or policies.DEFAULT_SAMPLES[args.policy]
     return args
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    """An argument that lists whole numbers, each once."""
+    """Convert an argument that lists whole numbers, each once."""
     seeds = tuple(int(part) for part in text.split(","))
     if len(set(seeds)) < len(seeds):
         raise ValueError
@@ -97,7 +97,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def read_pairs(path: str) -> list[tuple[Task, Layout]]:
-    """The tasks of a file with their known layouts. Raises InputError that names the line."""
+    """Read the tasks of a file with their known layouts. Raises InputError that names the line."""
     try:
         lines = Path(path).read_bytes().splitlines()
     except OSError as error:
@@ -122,44 +122,37 @@ def read_pairs(path: str) -> list[tuple[Task, Layout]]:
     return list(pairs.values())
 
 
-def _renderer(policy: Policy) -> Renderer:
-    """What measures the view and, for a policy that sees renders, takes them."""
-    from metaspatial_addon.blender.rendering.render import Renderer
-
-    if policy.sees_images and policy.rendering == "full":
-        return Renderer()
-    return Renderer("cycles", pixels=0)
-
-
 def _write(folder: Path, stage: Stage, args: argparse.Namespace, report: Report, measured: Measured) -> None:
-    """metrics.json and report.html, whatever keys are pressed; then the pictures, and the report again with them."""
-    from headless.evaluation.gallery import take_pictures
+    """Write metrics.json and report.html, even on Ctrl-C; then render, and write the report again with the images."""
+    from headless.evaluation.gallery import render_gallery
 
-    _replace(folder / "metrics.json", dump(_metrics(args, report, measured), measured.ledger))
-    _replace(folder / "report.html", report.html())
+    write_file(
+        folder / "metrics.json", dump(_metrics(args, report, measured), measured.counts).encode("utf-8", "replace")
+    )
+    write_file(folder / "report.html", report.html().encode("utf-8", "replace"))
     print(table(report.rows))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if args.pictures and not measured.interrupted:
-        report = replace(report, gallery=take_pictures(stage, measured.results, report.failures, folder))
-        _replace(folder / "report.html", report.html())
+        report = replace(report, gallery=render_gallery(stage, measured.results, report.failures, folder))
+        write_file(folder / "report.html", report.html().encode("utf-8", "replace"))
     cli.progress(f"the report is {folder / 'report.html'}")
 
 
 def _report(
-    args: argparse.Namespace, name: str, plans: tuple[Plan, ...], measured: Measured, earlier: EarlierRun | None
+    args: argparse.Namespace, name: str, plans: tuple[SamplingPlan, ...], measured: Measured, earlier: EarlierRun | None
 ) -> Report:
-    """The report without pictures; `name` is the policy's."""
+    """The report without images; `name` is the policy's."""
     from headless.evaluation.gallery import failures_of
     from headless.evaluation.report import Report
 
-    ledger = measured.ledger
+    counts = measured.counts
     last = (turn_row, best_row) if args.turns > 1 else ()
     gains = {row(plan.name, args.turns): turn_row(plan.name, 1) for plan in plans for row in last}
     return Report(
         settings={
             "policy": name,
             "model": args.model,
-            "tasks": f"{len(ledger.tasks)} of {args.tasks}",
+            "tasks": f"{len(counts.tasks)} of {args.tasks}",
             "seeds": ", ".join(map(str, args.seeds)),
             "samples": args.samples,
             "temperature": args.temperature,
@@ -168,10 +161,10 @@ def _report(
             "against": args.against,
             "interrupted": "yes" if measured.interrupted else None,
         },
-        rows=ledger.intervals(),
-        by_seed=ledger.by_seed(),
-        gains=ledger.gains(gains),
-        against={} if earlier is None else ledger.against(earlier.ledger),
+        rows=counts.intervals(),
+        by_seed=counts.by_seed(),
+        gains=counts.gains(gains),
+        against={} if earlier is None else counts.against(earlier.counts),
         plans=[plan.name for plan in plans],
         turns=args.turns,
         failures=failures_of(measured.results),
@@ -180,7 +173,7 @@ def _report(
 
 
 def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> dict[str, Any]:
-    """metrics.json without the counts."""
+    """The data of metrics.json, without the counts."""
     return {
         "schema": SCHEMA,
         "policy": report.settings["policy"],
@@ -213,15 +206,8 @@ def _json(intervals: Row) -> dict[str, Any]:
     return {name: interval.to_json() for name, interval in intervals.items()}
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write beside and rename, so that a reader never meets half a file."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(beside, path)
-
-
 def table(rows: Mapping[str, Row]) -> str:
-    """A markdown table of the values, shares in per cent."""
+    """A markdown table of the measures, shares in per cent."""
     shown = [measure for measure in MEASURES if any(row[measure.name].value is not None for row in rows.values())]
     lines = ["| | " + " | ".join(m.heading for m in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for label, intervals in rows.items():

@@ -10,8 +10,8 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ from headless import cli, policies
 from headless.rl.logs import replay
 from headless.rl.logs.records import FILE as RECORD
 from headless.rl.logs.records import Recorded, read_recorded
+from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
 from metaspatial_addon.episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
@@ -45,65 +47,34 @@ OURS = re.compile(
 
 def main(argv: list[str]) -> None:
     args = _parse(argv)
-    earlier = _earlier_run(args)
-    recorded: Recorded | None = None
+    _earlier_files(args)  # refuses a folder of others before anything is loaded
+    episodes: list[Recorded] = []
     if args.replay is not None:
         episodes = read_recorded(Path(args.replay) / RECORD, args.episode)
-        if args.episode != episodes[0].name:
-            _show_group(args, earlier, episodes)
-            return
-        recorded = episodes[0]
+    if episodes and args.episode != episodes[0].name:
+        if args.no_pictures:
+            raise cli.CommandError(
+                f"--no-pictures: group {args.episode} is shown in pictures; name one of its episodes"
+            )
+        with _emptied_folder(args) as folder:
+            replay.show_group(episodes, folder, args.engine)
+        print(f"{len(episodes)} episodes of {episodes[0].task.id} written to {folder}")
+        return
+    recorded = episodes[0] if episodes else None
+    if recorded is not None:
         policy, source = _as_recorded(args, recorded)
     else:
         policy = policies.open_policy(args)
         source = _from_blend(args) if args.task is None else Source(read_task(args.task))
-    folder = cli.output_folder(args.out)
-    for old in earlier:
-        old.unlink(missing_ok=True)
-    with ExitStack() as held:
-        from metaspatial_addon.blender.physics.stage import Stage
-
-        if source.snapshot is not None:
-            held.callback(source.snapshot.free)  # after the stage, whose objects wear its meshes
-        stage = held.enter_context(Stage())
-        renderer = None
-        if not args.no_pictures:
-            from metaspatial_addon.blender.rendering.render import Renderer
-
-            renderer = held.enter_context(Renderer(args.engine))
-        settings = {
-            "policy": policy.name,
-            "turns": args.turns,
-            "samples": args.samples,
-            "temperature": args.temperature,
-            "engine": None if renderer is None else renderer.engine,
-        }
-        measured, weights = renderer, DEFAULT
-        if recorded is not None:
-            measured, weights = held.enter_context(replay.measuring(recorded, renderer)), recorded.weights
-            settings = {**recorded.settings, **settings}
-        env = LayoutEnv(
-            stage,
-            measured,
-            prompt_format_of(policy),
-            weights=weights,
-            max_turns=args.turns,
-            show_images=policy.sees_images,
-        )
-        outcome, records = _play(env, policy, source, args, folder, settings)
-        if renderer is not None and measured is None:
-            outcome = replay.with_pictures(outcome, stage, renderer, folder)
-        if outcome.best is not None:
-            _write_result(folder, stage, source, outcome, records, args.export)
-    if not args.no_pictures:
-        _write_sheet(folder / "contact_sheet.png", outcome)
+    with _emptied_folder(args) as folder:
+        outcome = _lay_out(args, folder, policy, source, recorded)
     print(table(outcome))
     for line in [] if recorded is None else replay.differences(recorded, outcome):
         cli.progress(line)
     if outcome.failure:
         raise cli.CommandError(outcome.failure)
     if outcome.best is None:
-        raise cli.CommandError(f"no answer could be used; what was answered stands in {folder / 'turns.jsonl'}")
+        raise cli.CommandError(f"no answer could be used; what was answered stands in {folder / RECORD}")
     print(f"Written to {folder}")
 
 
@@ -126,11 +97,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     blend.add_argument("--collection", metavar="NAME", help="of the furniture; else all that is visible")
     blend.add_argument("--room-type", type=cli.text, default="room", help="as bedroom or office")
     policies.add_arguments(parser)
-    parser.add_argument("--turns", type=cli.positive, default=3, help="turns at most")
-    parser.add_argument("--samples", type=cli.positive, help="answers a turn; else 8 for builtin, 1 for others")
-    parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
     parser.add_argument("--seed", type=int, default=0, help="of sampling")
-    parser.add_argument("--engine", choices=cli.ENGINES, default="auto", help="that takes the pictures")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
     parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and render nothing")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")
     parser.add_argument("--export", choices=("glb",), help="also write the best turn in this format")
@@ -142,11 +110,21 @@ def _parse(argv: list[str]) -> argparse.Namespace:
             parser.error("--prompt, --floor, --size and --collection go with --blend")
     elif args.prompt is None or (args.floor is not None and args.size is not None):
         parser.error("--blend needs --prompt, and takes --floor or --size, not both")
-    args.samples = args.samples or policies.SAMPLES[args.policy]
+    args.samples = args.samples or policies.DEFAULT_SAMPLES[args.policy]
     return args
 
 
-def _earlier_run(args: argparse.Namespace) -> list[Path]:
+@contextmanager
+def _emptied_folder(args: argparse.Namespace) -> Iterator[Path]:
+    """The folder of results, held for this process alone, without the files of an earlier run. Raises CommandError."""
+    folder = cli.output_folder(args.out)
+    with cli.sole_use(folder):
+        for path in _earlier_files(args):
+            path.unlink(missing_ok=True)
+        yield folder
+
+
+def _earlier_files(args: argparse.Namespace) -> list[Path]:
     """The files of an earlier run in the folder of results. Raises CommandError where others would be overwritten."""
     folder = Path(args.out)
     given = Path(args.replay) / RECORD if args.replay is not None else Path(args.task or args.blend)
@@ -155,39 +133,17 @@ def _earlier_run(args: argparse.Namespace) -> list[Path]:
             raise cli.CommandError(f"--out {args.out}: this folder holds the --blend file: choose another folder")
         if OURS.fullmatch(given.name) and given.name != "task.json":
             raise cli.CommandError(f"--out {args.out}: {given.name} would be overwritten: choose another folder")
-    there = sorted(path for path in folder.glob("*") if OURS.fullmatch(path.name) and not _same(path, given))
-    if there and not _is_record(folder / "turns.jsonl"):
+    earlier = sorted(
+        path
+        for path in folder.glob("*")
+        if OURS.fullmatch(path.name) and not (given.exists() and path.exists() and path.samefile(given))
+    )
+    if earlier and not _is_record(folder / RECORD):
         raise cli.CommandError(
-            f"--out {args.out}: {there[0].name} is there already, and no turns.jsonl says that an earlier run wrote "
+            f"--out {args.out}: {earlier[0].name} is there already, and no turns.jsonl says that an earlier run wrote "
             "it: choose another folder"
         )
-    return there
-
-
-def _as_recorded(args: argparse.Namespace, recorded: Recorded) -> tuple[Policy, Source]:
-    """Who answers in an episode that is played again, and what is laid out; its settings take the place of options."""
-    if not recorded.answers:
-        raise cli.CommandError(f"--episode {args.episode}: it has no answer: {recorded.lines[0]['failure']}")
-    args.turns, args.samples = len(recorded.answers), 1
-    args.seed, args.temperature = recorded.lines[0]["seed"], recorded.settings["temperature"]
-    if not recorded.settings["render"]:
-        cli.progress("the run measured no view: its scores have none")
-    return replay.RecordedPolicy(recorded), Source(recorded.task)
-
-
-def _show_group(args: argparse.Namespace, earlier: list[Path], episodes: list[Recorded]) -> None:
-    """A group's sheet and .blend in the folder of results."""
-    if args.no_pictures:
-        raise cli.CommandError(f"--no-pictures: group {args.episode} is shown in pictures; name one of its episodes")
-    folder = cli.output_folder(args.out)
-    for old in earlier:
-        old.unlink(missing_ok=True)
-    replay.show_group(episodes, folder, args.engine)
-    print(f"{len(episodes)} episodes of {episodes[0].task.id} written to {folder}")
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and one.exists() and one.samefile(other)
+    return earlier
 
 
 def _is_record(path: Path) -> bool:
@@ -200,16 +156,27 @@ def _is_record(path: Path) -> bool:
     return isinstance(first, dict) and {"task", "turn", "conversation", "settings"} <= first.keys()
 
 
+def _as_recorded(args: argparse.Namespace, recorded: Recorded) -> tuple[Policy, Source]:
+    """The policy and the task of an episode that is played again; its settings take the place of options."""
+    if not recorded.answers:
+        raise cli.CommandError(f"--episode {args.episode}: it has no answer: {recorded.lines[0]['failure']}")
+    args.turns, args.samples = len(recorded.answers), 1
+    args.seed, args.temperature = recorded.lines[0]["seed"], recorded.settings["temperature"]
+    if not recorded.settings["render"]:
+        cli.progress("the run measured no view: its scores have none")
+    return replay.RecordedPolicy(recorded), Source(recorded.task)
+
+
 @dataclass(frozen=True)
 class Source:
-    """What is laid out: a task, and the scene that it was read from, if it was."""
+    """What is laid out: a task, and the scene that it was read from, if it was read from one."""
 
     task: Task
     snapshot: SceneTask | None = None
 
 
 def _from_blend(args: argparse.Namespace) -> Source:
-    """The scene of a .blend, which is now the open file. Raises InputError."""
+    """Open a .blend and read its scene as a task. Raises InputError."""
     import bpy
 
     from metaspatial_addon.blender.assets.library import AssetLibrary
@@ -248,22 +215,69 @@ def _from_blend(args: argparse.Namespace) -> Source:
 def _called_floor(path: Path, scene: bpy.types.Scene) -> bpy.types.Object:
     """The scene's one mesh object with the word "floor" in its name. Raises InputError."""
     word = re.compile(r"(?<![a-z])floor(?![a-z])", re.IGNORECASE)
-    found = [thing for thing in scene.objects if thing.type == "MESH" and word.search(thing.name)]
-    if len(found) != 1:
-        there = ", ".join(sorted(thing.name for thing in found)) or "none"
-        wanted = f'one object with "floor" in its name (there is {there}): pass --floor OBJECT or --size W D H'
-        raise InputError(path, "floor", wanted)
-    cli.progress(f"the room is the outline of {found[0].name}")
-    return found[0]
+    floors = [obj for obj in scene.objects if obj.type == "MESH" and word.search(obj.name)]
+    if len(floors) != 1:
+        names = ", ".join(sorted(obj.name for obj in floors)) or "none"
+        expected = f'one object with "floor" in its name (there is {names}): pass --floor OBJECT or --size W D H'
+        raise InputError(path, "floor", expected)
+    cli.progress(f"the room is the outline of {floors[0].name}")
+    return floors[0]
 
 
 def _named(path: Path, option: str, blocks: Iterable[bpy.types.ID], name: str) -> bpy.types.ID:
     """The scene's data-block of that name. Raises InputError."""
-    there = {block.name: block for block in blocks}
-    if name not in there:
-        listed = ", ".join(sorted(there)[:20]) or "there is none"
+    by_name = {block.name: block for block in blocks}
+    if name not in by_name:
+        listed = ", ".join(sorted(by_name)[:20]) or "there is none"
         raise InputError(path, option, f"one that the scene has ({listed})", name)
-    return there[name]
+    return by_name[name]
+
+
+def _lay_out(
+    args: argparse.Namespace, folder: Path, policy: Policy, source: Source, recorded: Recorded | None
+) -> Outcome:
+    """Play the episode, and write everything that comes of it to the folder."""
+    with ExitStack() as stack:
+        from metaspatial_addon.blender.physics.stage import Stage
+        from metaspatial_addon.blender.scene_io.blend_file import export_layout
+
+        if source.snapshot is not None:
+            stack.callback(source.snapshot.free)  # after the stage, whose objects use its meshes
+        stage = stack.enter_context(Stage())
+        renderer = None
+        if not args.no_pictures:
+            from metaspatial_addon.blender.rendering.render import Renderer
+
+            renderer = stack.enter_context(Renderer(args.engine))
+        settings = {
+            "policy": policy.name,
+            "turns": args.turns,
+            "samples": args.samples,
+            "temperature": args.temperature,
+            "engine": None if renderer is None else renderer.engine,
+        }
+        scoring_renderer, weights = renderer, DEFAULT
+        if recorded is not None:
+            scoring_renderer = stack.enter_context(replay.measuring(recorded, renderer))
+            weights = recorded.weights
+            settings = {**recorded.settings, **settings}
+        env = LayoutEnv(
+            stage,
+            scoring_renderer,
+            prompt_format_of(policy),
+            weights=weights,
+            max_turns=args.turns,
+            show_images=policy.sees_images,
+        )
+        outcome, records = _play(env, policy, source, args, folder, settings)
+        if renderer is not None and scoring_renderer is None:
+            outcome = replay.with_pictures(outcome, stage, renderer, folder)
+        if outcome.best is not None and outcome.best.layout is not None:
+            export_layout(folder / "layout.json", outcome.best.layout)
+            _write_scene(folder, stage, source, outcome, records, args.export)
+        if renderer is not None:
+            _write_sheet(folder / "contact_sheet.png", outcome)
+    return outcome
 
 
 def _play(
@@ -279,30 +293,29 @@ def _play(
             record = turn_record(env, event, settings)
             record["images"] = [name for name, image in event.images.items() if image]
             records.append(record)
-            append_line(folder / RECORD, records[-1])  # first of all: it says whose the other files are
+            append_line(folder / RECORD, record)  # before all others: it says that they are of this command
             if len(records) == 1:
                 write_json(folder / "task.json", task_to_json(source.task))
             room = {name: image for image, name in env.image_names.items() if event.number == 1}
             for name, image in (room | event.images).items():
-                if image:  # none was taken where only the view was measured
-                    (folder / name).write_bytes(image)
+                if image:  # empty where only the view was measured
+                    write_file(folder / name, image)
         else:
             return event, records
     raise AssertionError("an episode ends with its outcome")
 
 
-def _write_result(
+def _write_scene(
     folder: Path, stage: Stage, source: Source, outcome: Outcome, records: list[dict[str, Any]], export: str | None
 ) -> None:
-    """The best layout, the scene with a collection a turn, and on request the best turn as glTF."""
+    """Write the scene with a collection a turn, and on request the best turn as glTF."""
     import bpy
 
     from metaspatial_addon.blender.rendering.presentation import add_presentation
-    from metaspatial_addon.blender.scene_io.blend_file import export_glb, export_layout, save_blend
+    from metaspatial_addon.blender.scene_io.blend_file import export_glb, save_blend
     from metaspatial_addon.blender.turns import turns
 
     task, snapshot = source.task, source.snapshot
-    export_layout(folder / "layout.json", outcome.best.layout)
     scene = bpy.data.scenes.new("MetaSpatial") if snapshot is None else bpy.context.scene
     run = turns.new_run(scene, task.id)
     if snapshot is None:
@@ -334,38 +347,36 @@ def _write_result(
 
 
 def _write_sheet(path: Path, outcome: Outcome) -> None:
-    """The pictures of all turns on one page."""
+    """Write the renders of all turns on one page."""
     from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 
-    seen = [turn for turn in outcome.turns if turn.images]
-    faults = [len(turn.score.evidence.faults()) for turn in seen]
-    captions = [f"Turn {t.number}: reward {t.reward:.2f}, faults: {n}" for t, n in zip(seen, faults, strict=True)]
-    contact_sheet([list(turn.images.values())[:2] for turn in seen], path, captions)
+    rendered = [turn for turn in outcome.turns if turn.images]
+    captions = [
+        f"Turn {turn.number}: reward {turn.reward:.2f}, faults: {len(turn.score.evidence.faults())}"
+        for turn in rendered
+    ]
+    contact_sheet([list(turn.images.values())[:2] for turn in rendered], path, captions)
 
 
 def table(outcome: Outcome) -> str:
-    """A line a turn: its reward, how many faults it has, and which it mended and made. The best turn has a star."""
-    lines = ["turn  status       reward  faults  mended"]
+    """A line a turn: its reward, its number of faults, and those that it repaired and made. The best has a star."""
+    lines = ["turn  status       reward  faults  repaired"]
     before: Evidence | None = None
     for turn in outcome.turns:
         evidence = turn.score.evidence
         if turn.layout is None:
             problems = turn.candidate.answer.problems if turn.candidate is not None else (turn.failure,)
-            faults, told = "-", " ".join(problems)
+            faults, changes = "-", " ".join(problems)
         else:
-            faults = str(len(evidence.faults()))
-            told = "-" if before is None else _difference(before, evidence)
+            faults, changes = str(len(evidence.faults())), "-"
+            if before is not None:
+                repaired, new = fault_changes(before, evidence)
+                changes = ("; ".join(repaired) or "nothing") + (f" (new: {'; '.join(new)})" if new else "")
             before = evidence
         star = "*" if turn is outcome.best else " "
         reward = "-" if turn.reward is None else f"{turn.reward:.3f}"
-        lines.append(f"{turn.number:3d}{star}  {turn.status:11s}  {reward:>6s}  {faults:>6s}  {told}")
+        lines.append(f"{turn.number:3d}{star}  {turn.status:11s}  {reward:>6s}  {faults:>6s}  {changes}")
     return "\n".join(lines)
-
-
-def _difference(before: Evidence, after: Evidence) -> str:
-    gone, new = fault_changes(before, after)
-    told = "; ".join(gone) or "nothing"
-    return f"{told} (new: {'; '.join(new)})" if new else told
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The options with which a command chooses who answers, and the policy that they name."""
+"""The options with which commands choose a policy and how it is sampled, and the policy that they name."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import argparse
 
 from metaspatial_addon.policy.base import Policy
 
-from .cli import CommandError
+from .cli import CommandError, positive
 
-SAMPLES = {"builtin": 8, "local": 1, "endpoint": 1}
-"""Answers asked for in each turn, where the user does not say: the embedded model is cheap."""
+DEFAULT_SAMPLES = {"builtin": 8, "local": 1, "endpoint": 1}
+"""Answers a turn by kind of policy, where --samples is not given: the embedded model is cheap."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --policy, --model, --adapter and --url."""
-    parser.add_argument("--policy", choices=tuple(SAMPLES), default="builtin", help="who answers")
+    """Add --policy, --model, --adapter and --url, and --turns, --samples and --temperature."""
+    parser.add_argument("--policy", choices=tuple(DEFAULT_SAMPLES), default="builtin", help="who answers")
     parser.add_argument(
         "--model",
         help="builtin: a model folder instead of the embedded one; local: a folder or hub id; endpoint: a name",
     )
     parser.add_argument("--adapter", help="local: folder or hub id of a peft adapter")
     parser.add_argument("--url", help="endpoint: the server's base address, as http://localhost:8000/v1")
+    parser.add_argument("--turns", type=positive, default=3, help="turns at most")
+    parser.add_argument("--samples", type=positive, help="answers a turn; else 8 for builtin, 1 for others")
+    parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
 
 
 def open_policy(args: argparse.Namespace) -> Policy:

@@ -1,6 +1,6 @@
 """Score layouts or answers by Blender's physics and renders: one JSON object each.
 
-A layout file counts like an answer that lists its placements: one with missing or unknown ids gives no layout.
+A layout file is read like an answer that lists its placements: with missing or unknown ids it gives no layout.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import BinaryIO, Literal, TextIO
+from typing import Any, BinaryIO, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, judge
+from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import (
     Layout,
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> None:
     args = _parse(argv)
     weights, grader = read_weights(args.weights), judge.judge_of(args, renders=not args.no_render)
     pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
-    with cli.output(args.out) as out:
+    with cli.json_lines(args.out) as write:
         from metaspatial_addon.blender.physics.stage import Stage
 
         renderer = None
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> None:
 
             renderer = Renderer(args.engine)
         with Stage() as stage:
-            scored, failed = _score_all(Scorer(stage, renderer, grader, weights), pairs, out)
+            scored, failed = _score_all(Scorer(stage, renderer, grader, weights), pairs, write)
     if failed:
         raise cli.CommandError(f"{failed} of {scored} could not be measured: their status is infra_fault")
 
@@ -66,7 +67,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--pairs", metavar="F.jsonl", help='lines of {"task": …, "layout": …} or {"task": …, "answer": "…"}'
     )
     parser.add_argument("--no-render", action="store_true", help="leave out the view term")
-    parser.add_argument("--engine", choices=cli.ENGINES, default="auto", help="that takes the pictures")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
     parser.add_argument(
         "--weights",
         metavar="default|paper|W.json",
@@ -107,7 +108,7 @@ def read_weights(source: str) -> Weights | Literal["paper"]:
 
 
 Pair = tuple[Task, Answer, str]
-"""A task, an answer to it, and where they were read: a file, and its line."""
+"""A task, an answer to it, and the file and line that they were read from."""
 
 
 def _single(args: argparse.Namespace) -> Pair:
@@ -122,7 +123,7 @@ def _single(args: argparse.Namespace) -> Pair:
 
 
 def _pairs(path: str) -> Iterator[Pair]:
-    """The pairs in a file, which is opened at once. Raises InputError, later for a line, which it names."""
+    """The pairs of a file, which is opened at once. Raises InputError: now for the file, while iterating for a line."""
     try:
         file = open(path, "rb")  # noqa: SIM115 (whoever reads the lines closes it)
     except OSError as error:
@@ -131,7 +132,7 @@ def _pairs(path: str) -> Iterator[Pair]:
 
 
 def _read_pairs(path: str, file: BinaryIO) -> Iterator[Pair]:
-    """The pairs, read as they are needed."""
+    """Read pairs one by one."""
     last: Task | None = None
     with file:
         for number, line in enumerate(file, 1):
@@ -163,10 +164,10 @@ def _as_answer(task: Task, layout: Layout, source: object) -> Answer:
     return read_answer(f"<answer>{json.dumps(layout_to_json(layout)['placements'])}</answer>", task)
 
 
-def _score_all(scorer: Scorer, pairs: Iterator[Pair], out: TextIO) -> tuple[int, int]:
-    """Write a score for each pair as soon as it is known; how many there were, and how many could not be measured."""
+def _score_all(scorer: Scorer, pairs: Iterator[Pair], write: Callable[[Mapping[str, Any]], None]) -> tuple[int, int]:
+    """Write a score for each pair as it comes. Return the number of pairs, and of those that could not be measured."""
     scored = failed = 0
-    start = told = time.monotonic()
+    start = reported = time.monotonic()
     for task, answer, source in pairs:
         try:
             record = score(scorer, task, answer).to_json()
@@ -176,13 +177,12 @@ def _score_all(scorer: Scorer, pairs: Iterator[Pair], out: TextIO) -> tuple[int,
             failed += 1
         except InputError as error:  # an asset
             raise cli.CommandError(f"{source}: {error}") from error
-        out.write(json.dumps(record) + "\n")
-        out.flush()
+        write(record)
         scored += 1
         now = time.monotonic()
-        if now - told >= PROGRESS_EVERY:
+        if now - reported >= PROGRESS_EVERY:
             cli.progress(f"{scored} scored, {scored / (now - start):.1f} a second")
-            told = now
+            reported = now
     return scored, failed
 
 

@@ -1,4 +1,4 @@
-"""Draws rooms to furnish, each with a layout that is free of faults, one line each.
+"""Draw rooms to furnish, each with a layout that is free of faults, one line each.
 
 python headless/tasks.py --count 200 --split test --out tasks.jsonl
 """
@@ -6,7 +6,6 @@ python headless/tasks.py --count 200 --split test --out tasks.jsonl
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli
 from headless.taskgen.make import SPLITS, make_task
+from metaspatial_addon.core.files import written_beside
 from metaspatial_addon.core.furniture import ROOM_TYPES
 from metaspatial_addon.core.task import layout_to_json, task_to_json
 
@@ -33,22 +33,16 @@ def main(arguments: list[str]) -> None:
         raise cli.CommandError(f"--rooms: no room type {unknown[0]!r}; there are {', '.join(ROOM_TYPES)}")
     if options.count < 1:
         raise cli.CommandError(f"--count: expected at least 1, got {options.count}")
-    target = Path(options.out)
-    beside = target.with_name(target.name + ".part")
-    began = shown = time.monotonic()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as lines:
-            for index in range(options.count):
-                task, layout = make_task(options.split, options.seed, index, rooms)
-                pair = {"task": task_to_json(task), "layout": layout_to_json(layout)}
-                lines.write(json.dumps(pair, ensure_ascii=False) + "\n")
-                if time.monotonic() - shown > 2:
-                    shown = time.monotonic()
-                    cli.progress(f"{index + 1}/{options.count} tasks, {(index + 1) / (shown - began):.0f} a second")
-        os.replace(beside, target)
-    except OSError as error:
-        raise cli.CommandError(f"--out {options.out}: cannot be written ({error.strerror})") from error
+    target = cli.output_folder(str(Path(options.out).parent)) / Path(options.out).name
+    began = reported = time.monotonic()
+    with written_beside(target) as part, part.open("w", encoding="utf-8") as lines:
+        for index in range(options.count):
+            task, layout = make_task(options.split, options.seed, index, rooms)
+            pair = {"task": task_to_json(task), "layout": layout_to_json(layout)}
+            lines.write(json.dumps(pair, ensure_ascii=False) + "\n")
+            if time.monotonic() - reported > 2:
+                reported = time.monotonic()
+                cli.progress(f"{index + 1}/{options.count} tasks, {(index + 1) / (reported - began):.0f} a second")
     cli.progress(f"{options.count} tasks in {target}")
 
 

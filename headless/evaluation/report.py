@@ -1,4 +1,4 @@
-"""The report: one HTML file with tables, curves, contact sheets and failures. Its pictures lie beside it."""
+"""The report: one HTML file with tables, curves, contact sheets and failures. Its images are files beside it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ small { color: #777; display: block; white-space: nowrap; }
 
 @dataclass(frozen=True)
 class Report:
-    """What the report tells. `plans` are the names of the policy's plans; `against` is empty without an earlier run."""
+    """The data of a report. `plans` are the names of the sampling plans; `against` is empty without an earlier run."""
 
     settings: Mapping[str, Any]
     rows: Mapping[str, Row]
@@ -74,8 +74,8 @@ class Report:
         return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
 
     def _settings(self) -> str:
-        told = [f"{name.replace('_', ' ')}: {value}" for name, value in self.settings.items() if value is not None]
-        return f'<p class="note">{escape("; ".join(told))}.</p>'
+        parts = [f"{name.replace('_', ' ')}: {value}" for name, value in self.settings.items() if value is not None]
+        return f'<p class="note">{escape("; ".join(parts))}.</p>'
 
     def _tables(self) -> str:
         parts = [
@@ -92,7 +92,8 @@ class Report:
         firsts = {rows_of(plan, self.turns)[0] for plan in self.plans}
         for row, intervals in self.rows.items():
             cells = "".join(_cell(measure, intervals[measure.name]) for measure in measures)
-            lines.append(f"<tr{_part(row in firsts)}><td>{escape(row)}</td>{cells}</tr>")
+            part = ' class="part"' if row in firsts else ""
+            lines.append(f"<tr{part}><td>{escape(row)}</td>{cells}</tr>")
         return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
     def _against(self) -> str:
@@ -197,33 +198,34 @@ class Report:
 
     def _failure(self, failure: Failure) -> str:
         result, score = failure.worst, failure.worst.score
-        told = [fault.name for fault in score.evidence.faults()]
+        faults = [fault.name for fault in score.evidence.faults()]
         if score.status != "ok":
             problems = () if result.turn.candidate is None else result.turn.candidate.answer.problems
-            told = ["no usable answer", *problems]
+            faults = ["no usable answer", *problems]
         name = self.gallery.failures.get((result.task.id, result.seed))
         link = f'<a href="{name}">picture</a>' if name else ""
         return (
             f"<tr><td>{escape(result.task.id)}</td><td>{failure.faulty} of {failure.seeds}</td><td>{result.seed}</td>"
-            f'<td>{score.reward:.3f}</td><td class="text">{escape("; ".join(told))}</td>'
+            f'<td>{score.reward:.3f}</td><td class="text">{escape("; ".join(faults))}</td>'
             f'<td class="text">{link}</td></tr>'
         )
 
     def _infra(self) -> str:
-        lines = [f"<li>{escape(name)}: {escape(told)}</li>" for name, all_ in self.infra.items() for told in all_]
+        lines = [
+            f"<li>{escape(name)}: {escape(failure)}</li>"
+            for name, failures in self.infra.items()
+            for failure in failures
+        ]
         if not lines:
             return ""
         return f"<h2>Not measured</h2><p>What the machine failed at, left out of its row.</p><ul>{''.join(lines)}</ul>"
 
 
 def _cell(measure: Measure, interval: Interval, signed: bool = False) -> str:
-    return f"<td>{measure.shown(interval.value, signed)}<small>{_ends(measure, interval, signed)}</small></td>"
-
-
-def _ends(measure: Measure, interval: Interval, signed: bool = False) -> str:
-    if interval.low is None or interval.high is None:
-        return ""
-    return f"{measure.shown(interval.low, signed)} to {measure.shown(interval.high, signed)}"
+    ends = ""
+    if interval.low is not None and interval.high is not None:
+        ends = f"{measure.shown(interval.low, signed)} to {measure.shown(interval.high, signed)}"
+    return f"<td>{measure.shown(interval.value, signed)}<small>{ends}</small></td>"
 
 
 def _versus(measure: Measure, versus: Versus) -> str:
@@ -233,7 +235,3 @@ def _versus(measure: Measure, versus: Versus) -> str:
         f"{_cell(measure, versus.difference, signed=True)}{_cell(change, versus.change, signed=True)}"
         f"<td>{'yes' if versus.here.apart(versus.there) else 'no'}</td></tr>"
     )
-
-
-def _part(first: bool) -> str:
-    return ' class="part"' if first else ""

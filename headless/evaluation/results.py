@@ -1,4 +1,4 @@
-"""The counts of everything that was measured, by row, task and seed, and the intervals that follow from them.
+"""Counts of everything that was measured, by row, task and seed, and the intervals that follow from them.
 
 A row is a source of layouts: a baseline, or a turn of the policy. Its counts go into metrics.json, so that a later run
 can be compared with this one task by task.
@@ -38,12 +38,12 @@ class Results:
 
     def sums(self, row: str, ids: Sequence[str], seed: int | None = None) -> np.ndarray:
         """Counts by task (ids, COUNTS), summed over seeds, or of one seed; 0 for a task that was not measured."""
-        found = np.zeros((len(ids), len(COUNTS)))
+        sums = np.zeros((len(ids), len(COUNTS)))
         for k, task_id in enumerate(ids):
             for own, counts in self.rows[row].get(task_id, {}).items():
                 if seed in (None, own):
-                    found[k] += counts
-        return found
+                    sums[k] += counts
+        return sums
 
     def intervals(self) -> dict[str, Row]:
         """Every measure of every row over all tasks."""
@@ -53,12 +53,12 @@ class Results:
 
     def by_seed(self) -> dict[str, dict[int, dict[str, float | None]]]:
         """Every measure of each seed alone, for rows that were measured with several."""
-        ids, found = list(self.tasks), {}
+        ids, measures = list(self.tasks), {}
         for row, by_task in self.rows.items():
             seeds = sorted({seed for counts in by_task.values() for seed in counts})
             if len(seeds) > 1:
-                found[row] = {seed: _plain(self.sums(row, ids, seed)) for seed in seeds}
-        return found
+                measures[row] = {seed: _plain(self.sums(row, ids, seed)) for seed in seeds}
+        return measures
 
     def gains(self, pairs: Mapping[str, str]) -> dict[str, Row]:
         """Paired differences of rows to the rows that they are paired with: the first less the second."""
@@ -100,19 +100,19 @@ class Versus:
     change: Interval
 
     def to_json(self) -> dict[str, Any]:
-        found = {name: interval.to_json() for name, interval in vars(self).items()}
-        return {**found, "intervals_apart": self.here.apart(self.there)}
+        intervals = {name: interval.to_json() for name, interval in vars(self).items()}
+        return {**intervals, "intervals_apart": self.here.apart(self.there)}
 
 
 def fingerprint(task: Task) -> str:
-    """The same for the same task, whatever its id says."""
+    """A hash of a task's content, by which two runs know that they measured the same task."""
     return hashlib.blake2b(json.dumps(task_to_json(task)).encode(), digest_size=8).hexdigest()
 
 
-def dump(result: Mapping[str, Any], ledger: Results) -> str:
+def dump(result: Mapping[str, Any], counts: Results) -> str:
     """The text of metrics.json: the result, then the counts, a line each."""
-    head = {**result, "tasks": ledger.tasks, "columns": COUNTS}
-    lines = ",\n".join("  " + json.dumps(value, ensure_ascii=False) for value in ledger.values_json())
+    head = {**result, "tasks": counts.tasks, "columns": COUNTS}
+    lines = ",\n".join("  " + json.dumps(value, ensure_ascii=False) for value in counts.values_json())
     return json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}") + f',\n "values": [\n{lines}\n ]\n}}\n'
 
 
@@ -123,7 +123,7 @@ class EarlierRun:
     source: str
     policy: str
     pictures: bool
-    ledger: Results
+    counts: Results
 
 
 def read_run(path: str) -> EarlierRun:
@@ -134,13 +134,13 @@ def read_run(path: str) -> EarlierRun:
     if data.get("columns") != list(COUNTS):
         raise InputError(path, "columns", "those of this version of evaluate.py: measure that run again")
     try:
-        ledger = Results(tasks={str(task_id): str(mark) for task_id, mark in data["tasks"].items()})
+        results = Results(tasks={str(task_id): str(mark) for task_id, mark in data["tasks"].items()})
         for value in data["values"]:
             counts = np.array(value["counts"], dtype=float)
             if counts.shape != (len(COUNTS),):
                 raise ValueError
-            ledger.rows.setdefault(value["row"], {}).setdefault(value["task"], {})[int(value["seed"])] = counts
-        return EarlierRun(path, str(data["policy"]), bool(data["pictures"]), ledger)
+            results.rows.setdefault(value["row"], {}).setdefault(value["task"], {})[int(value["seed"])] = counts
+        return EarlierRun(path, str(data["policy"]), bool(data["pictures"]), results)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(path, "values", f"what evaluate.py wrote ({type(error).__name__}: {error})") from error
 
@@ -150,11 +150,11 @@ def check_comparable(run: EarlierRun, tasks: Sequence[Task], pictures: bool) -> 
     if run.pictures != pictures:
         how = "with" if run.pictures else "without"
         raise InputError(run.source, "pictures", f"a run measured as this one is; it was measured {how} pictures")
-    common = [task for task in tasks if task.id in run.ledger.tasks]
+    common = [task for task in tasks if task.id in run.counts.tasks]
     if not common:
         raise InputError(run.source, "tasks", "at least one of this run's tasks")
     for task in common:
-        if run.ledger.tasks[task.id] != fingerprint(task):
+        if run.counts.tasks[task.id] != fingerprint(task):
             raise InputError(run.source, f"tasks.{task.id}", "the task of that id to be the same in both runs")
 
 
@@ -175,16 +175,16 @@ def _compare(here: np.ndarray, there: np.ndarray, weights: np.ndarray) -> dict[s
     both = ((here[:, tasks] > 0) & (there[:, tasks] > 0))[:, None]
     here, there = here * both, there * both
     here_drawn, there_drawn = weights @ here, weights @ there
-    found = {}
+    compared = {}
     for m in MEASURES:
         a, b, one, two = m.of(here.sum(axis=0)), m.of(there.sum(axis=0)), m.of(here_drawn), m.of(there_drawn)
-        found[m.name] = Versus(
+        compared[m.name] = Versus(
             Interval.of(float(a), one),
             Interval.of(float(b), two),
             Interval.of(float(a - b), one - two),
             Interval.of(float(_share(a - b, b)), _share(one - two, two)),
         )
-    return found
+    return compared
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Plays every task and measures what comes of it. Called by `headless/evaluate.py`."""
+"""Play every task and count the faults of each layout. Called by `headless/evaluate.py`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DEFAULT, GREEDY = "default", "one greedy answer"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How the policy is asked: answers a turn, temperature (None: its own), seeds."""
+class SamplingPlan:
+    """How the policy is sampled: answers a turn, temperature (None: the policy's own), seeds."""
 
     name: str
     samples: int
@@ -31,16 +31,18 @@ class Plan:
     seeds: tuple[int, ...]
 
 
-def plans_for(samples: int, temperature: float | None, seeds: tuple[int, ...]) -> tuple[Plan, ...]:
-    """What was asked for and, where that takes the best of several answers, one greedy answer beside it. That draws
-    nothing, so it has one seed."""
-    asked = Plan(DEFAULT, samples, temperature, seeds)
-    return (asked, Plan(GREEDY, 1, 0.0, seeds[:1])) if samples > 1 else (asked,)
+def plans_for(samples: int, temperature: float | None, seeds: tuple[int, ...]) -> tuple[SamplingPlan, ...]:
+    """The plan that was requested and, where that takes the best of several answers, one greedy answer beside it.
+
+    A greedy answer depends on no seed, so that plan has one.
+    """
+    requested = SamplingPlan(DEFAULT, samples, temperature, seeds)
+    return (requested, SamplingPlan(GREEDY, 1, 0.0, seeds[:1])) if samples > 1 else (requested,)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an episode of the default plan came to: its best turn, or the last where no answer could be used."""
+    """The result of an episode of the default plan: its best turn, or the last where no answer could be used."""
 
     task: Task
     seed: int
@@ -53,12 +55,16 @@ class Result:
 
 @dataclass
 class Measured:
-    """What was measured of one task or of all. `infra` are failures of the machine in words, by row or plan."""
+    """What was measured: counts, results of the default plan, and failures of the machine in words by row or plan."""
 
-    ledger: Results = field(default_factory=Results)
+    counts: Results = field(default_factory=Results)
     results: list[Result] = field(default_factory=list)
     infra: dict[str, list[str]] = field(default_factory=dict)
     interrupted: bool = False
+
+    def add_failure(self, name: str, task: Task, seed: int, failure: str) -> None:
+        self.infra.setdefault(name, []).append(f"{task.id}, seed {seed}: {failure}")
+        cli.progress(f"{name}: {self.infra[name][-1]}")
 
 
 def turn_row(plan: str, turn: int) -> str:
@@ -79,19 +85,24 @@ def rows_of(plan: str, turns: int) -> list[str]:
 
 
 def measure_all(
-    pairs: Sequence[tuple[Task, Layout]], env: LayoutEnv, policy: Policy, plans: Sequence[Plan]
+    pairs: Sequence[tuple[Task, Layout]], env: LayoutEnv, policy: Policy, plans: Sequence[SamplingPlan]
 ) -> Measured:
-    """Play all tasks. On Ctrl-C the tasks that are done are kept, and the result is marked."""
+    """Play all tasks. On Ctrl-C the tasks that are complete are kept, and the result is marked."""
     parts: list[Measured] = []
     interrupted = False
-    began = shown = time.monotonic()
+    began = reported = time.monotonic()
     try:
         for task, known in pairs:
-            parts.append(_measure_task(task, known, env, policy, plans))
+            part = Measured()
+            _measure_baselines(part, env.scorer, task, known, plans[0].seeds)
+            for plan in plans:
+                for seed in plan.seeds:
+                    _measure_episode(part, env, policy, plan, task, seed)
+            parts.append(part)
             done = len(parts)
-            if time.monotonic() - shown > PROGRESS_EVERY or done == len(pairs):
-                shown = time.monotonic()
-                left = (shown - began) / done * (len(pairs) - done) / 60
+            if time.monotonic() - reported > PROGRESS_EVERY or done == len(pairs):
+                reported = time.monotonic()
+                left = (reported - began) / done * (len(pairs) - done) / 60
                 cli.progress(f"{done}/{len(pairs)} tasks, {left:.1f} min left")
     except KeyboardInterrupt:
         interrupted = True
@@ -100,31 +111,16 @@ def measure_all(
     rows = (*BASELINES, *(row for plan in plans for row in rows_of(plan.name, env.max_turns)))
     return Measured(
         Results(
-            {task_id: mark for part in parts for task_id, mark in part.ledger.tasks.items()},
-            {row: {k: v for part in parts for k, v in part.ledger.rows.get(row, {}).items()} for row in rows},
+            {task_id: mark for part in parts for task_id, mark in part.counts.tasks.items()},
+            {row: {k: v for part in parts for k, v in part.counts.rows.get(row, {}).items()} for row in rows},
         ),
         [result for part in parts for result in part.results],
-        {name: [told for part in parts for told in part.infra.get(name, [])] for name in sources},
+        {name: [failure for part in parts for failure in part.infra.get(name, [])] for name in sources},
         interrupted,
     )
 
 
-def _measure_task(task: Task, known: Layout, env: LayoutEnv, policy: Policy, plans: Sequence[Plan]) -> Measured:
-    """Everything of one task."""
-    done = Measured()
-    _measure_baselines(done, env.scorer, task, known, plans[0].seeds)
-    for plan in plans:
-        for seed in plan.seeds:
-            _measure_episode(done, env, policy, plan, task, seed)
-    return done
-
-
-def _failed(done: Measured, name: str, task: Task, seed: int, failure: str) -> None:
-    done.infra.setdefault(name, []).append(f"{task.id}, seed {seed}: {failure}")
-    cli.progress(f"{name}: {done.infra[name][-1]}")
-
-
-def _measure_baselines(done: Measured, scorer: Scorer, task: Task, known: Layout, seeds: tuple[int, ...]) -> None:
+def _measure_baselines(part: Measured, scorer: Scorer, task: Task, known: Layout, seeds: tuple[int, ...]) -> None:
     for name, seed, layout in baseline_layouts(task, known, seeds):
         try:
             scorer.open(task)
@@ -132,36 +128,33 @@ def _measure_baselines(done: Measured, scorer: Scorer, task: Task, known: Layout
             if scorer.renderer is not None:
                 evidence = replace(evidence, view=scorer.measure_view(task, layout))
         except InfraFault as error:
-            _failed(done, name, task, seed, str(error))
+            part.add_failure(name, task, seed, str(error))
             continue
-        done.ledger.add(name, task, seed, counts_of(task, scorer.score(task, 1.0, evidence)))
+        part.counts.add(name, task, seed, counts_of(task, scorer.score(task, 1.0, evidence)))
 
 
-def _measure_episode(done: Measured, env: LayoutEnv, policy: Policy, plan: Plan, task: Task, seed: int) -> None:
+def _measure_episode(part: Measured, env: LayoutEnv, policy: Policy, plan: SamplingPlan, task: Task, seed: int) -> None:
     *_, outcome = play(env, policy, task, seed, plan.samples, plan.temperature)
     assert isinstance(outcome, Outcome)
     if outcome.failure:
-        _failed(done, plan.name, task, seed, outcome.failure)
+        part.add_failure(plan.name, task, seed, outcome.failure)
         return
-    add_turns(done.ledger, plan.name, task, seed, outcome, env.max_turns)
+    add_turns(part.counts, plan.name, task, seed, outcome, env.max_turns)
     if plan.name == DEFAULT:
-        done.results.append(Result(task, seed, outcome.best or outcome.turns[-1]))
+        part.results.append(Result(task, seed, outcome.best or outcome.turns[-1]))
 
 
-def add_turns(ledger: Results, plan: str, task: Task, seed: int, outcome: Outcome, turns: int) -> None:
-    """Count each turn and the best until then. An episode that ended early counts on with its last turn, and its
-    best; the seconds are of turns that were played."""
+def add_turns(results: Results, plan: str, task: Task, seed: int, outcome: Outcome, turns: int) -> None:
+    """Count each turn, and the best turn so far at each.
+
+    An episode that ended early counts on with its last turn, and its best; seconds are of turns that were played.
+    """
     seconds = [sum(turn.timings.values()) for turn in outcome.turns]
     best: Score | None = None
     for k in range(1, turns + 1):
         score = outcome.turns[min(k, len(seconds)) - 1].score
-        ledger.add(turn_row(plan, k), task, seed, counts_of(task, score, seconds[k - 1 : k]))
-        if best is None or _merit(score) > _merit(best):
+        results.add(turn_row(plan, k), task, seed, counts_of(task, score, seconds[k - 1 : k]))
+        if best is None or (score.status == "ok", score.reward or 0.0) > (best.status == "ok", best.reward or 0.0):
             best = score
         if k > 1:
-            ledger.add(best_row(plan, k), task, seed, counts_of(task, best, seconds[:k]))
-
-
-def _merit(score: Score) -> tuple[bool, float]:
-    """What the best of several turns has most of."""
-    return score.status == "ok", score.reward or 0.0
+            results.add(best_row(plan, k), task, seed, counts_of(task, best, seconds[:k]))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .files import write_file
 from .polygon import is_simple, signed_area
 
 TASK_SCHEMA = "metaspatial.task/1"
@@ -392,8 +393,5 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
 
 
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
-    """Write beside and rename, so that a reader never meets half a file."""
-    target = Path(path)
-    beside = target.with_name(target.name + ".part")
-    beside.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(beside, target)
+    """Replace a file by the data as JSON. Raises OSError that names the file."""
+    write_file(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))

@@ -134,7 +134,7 @@ class LayoutEnv:
         self._renders: Renders | None = None
         self.timings = _no_timings()
         self.scorer.open(task, meshes)
-        opening, evidence = Layout(task.id), None
+        opening, evidence = Layout(task.id), Evidence()
         if start is not None:
             start = Layout(task.id, {item.id: start.poses[item.id] for item in task.movable})
             with self.timed("physics"):
@@ -165,7 +165,7 @@ class LayoutEnv:
         """Read an answer and score it by physics, without changing the episode. Raises InfraFault."""
         self._check_running()
         answer = self.prompt_format.read(completion, self.prompted_task, self.layout)
-        if self.prompted_task is not self.task and answer.layout is not None:
+        if self.prompted_task is not self.task and answer.layout is not None and self.layout is not None:
             answer = merge_unmoved(self.task, answer, answer.layout.poses, self.layout)
         if answer.layout is None:
             return Candidate(completion, answer, self.scorer.score_unusable(self.task, answer.grade), seed)

@@ -5,12 +5,14 @@ Images are named, not included. The tables of commands and the panel use the sam
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..core.evidence import Evidence
+from ..core.files import named
 from ..core.task import Task, layout_to_json
 from .turn import Turn
 
@@ -62,9 +64,19 @@ def turn_record(env: RecordSource, turn: Turn, settings: Mapping[str, Any]) -> d
 
 
 def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
-    """Add a JSON line to a file, in ASCII: a model's text may have lone surrogates, which UTF-8 cannot encode."""
-    with open(path, "a", encoding="ascii") as file:
-        file.write(json.dumps(record) + "\n")
+    """Add a JSON line to a file: all of it, or none. Raises OSError that names the file.
+
+    The line is ASCII: a model's text may have lone surrogates, which UTF-8 cannot encode.
+    """
+    line = (json.dumps(record) + "\n").encode("ascii")
+    with open(path, "ab", buffering=0) as file:
+        end = file.tell()
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            file.truncate(end)
+            raise named(error, path) from error
 
 
 def fault_changes(before: Evidence, after: Evidence) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from ..core.engines import Engine
 from ..core.errors import InputError
 
 VERSION = 1
@@ -106,7 +107,7 @@ class LayoutRequest(TypedDict):
     turns: int
     samples: int
     seed: int
-    engine: Literal["auto", "cycles", "eevee", "workbench"]
+    engine: Engine
     pictures: int
     start: dict[str, list[float]]
 
@@ -133,7 +134,7 @@ class CheckRequest(TypedDict):
     type: Literal["check"]
     job: int
     policy: Builtin | Server | Local
-    engine: NotRequired[Literal["auto", "cycles", "eevee", "workbench"]]
+    engine: NotRequired[Engine]
 
 
 class Quit(TypedDict):

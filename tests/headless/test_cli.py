@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from headless import cli
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.policy.base import PolicyError
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +62,61 @@ def test_what_a_user_can_mend_is_one_line(capsys, error, line):
     assert capsys.readouterr().err == line + "\n"
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free space on that disk, or choose another place"),
+        (errno.EACCES, "choose a place that you may write to"),
+        (errno.ENAMETOOLONG, "choose another name"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_one_line_that_says_what_to_do(capsys, number, remedy):
+    with pytest.raises(SystemExit) as ended:
+        cli.run(raising(OSError(number, os.strerror(number), "runs/layout.json")))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: runs/layout.json: {os.strerror(number)}: {remedy}\n"
+    with pytest.raises(SystemExit) as ended:
+        cli.run(raising(FileNotFoundError(errno.ENOENT, "No such file", "assets/ours.json")))
+    assert ended.value.code == 1, "a file of our own that is missing is a bug"
+
+
+def test_lines_before_an_error_are_kept_and_the_file_stays_as_it_was_until_the_end(tmp_path):
+    out = tmp_path / "out"
+    out.write_text("old")
+    with pytest.raises(ZeroDivisionError), cli.json_lines(str(out)) as write:
+        write({"a": 1})
+        assert out.read_text() == "old"
+        raise ZeroDivisionError
+    assert out.read_text() == '{"a": 1}\n' and os.listdir(tmp_path) == ["out"]
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from headless import cli
+with cli.sole_use(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_of_results_is_held_by_one_process_until_that_ends(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=CHECKOUT)
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        refused = pytest.raises(cli.CommandError, match="another command is writing to this folder")
+        with refused, cli.sole_use(tmp_path):
+            pass
+        with cli.sole_use(cli.output_folder(str(tmp_path / "other"))):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with cli.sole_use(tmp_path):  # a process that was killed leaves no lock behind
+        assert (tmp_path / cli.LOCK).exists()
+    assert os.listdir(tmp_path) == ["other"]
+
+
 def test_a_bug_is_a_traceback_and_exit_code_1(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.run(raising(ZeroDivisionError("oh")))
@@ -81,19 +140,21 @@ def test_wrong_arguments_are_errors_and_not_guessed():
             parser.parse_args(argv)
 
 
-def test_output_goes_to_the_file_or_to_stdout(tmp_path, capfd):
-    with cli.output(str(tmp_path / "out")) as out:
-        out.write("a\n")
-    with cli.output(None) as out:
-        out.write("b\n")
+def test_lines_go_to_the_file_or_to_stdout(tmp_path, capfd):
+    with cli.json_lines(str(tmp_path / "out")) as write:
+        write({"a": 1})
+    with cli.json_lines(None) as write:
+        write({"b": 2})
         os.write(1, b"from an importer\n")
         ctypes.CDLL(None).puts(b"from C")
         subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
     print("c")
-    assert (tmp_path / "out").read_text() == "a\n"
+    assert (tmp_path / "out").read_text() == '{"a": 1}\n'
     out, err = capfd.readouterr()
-    assert out == "b\nc\n" and [f"from {who}" in err for who in ("an importer", "C", "a child")] == [True] * 3
-    with pytest.raises(cli.CommandError, match="cannot be written"), cli.output(str(tmp_path / "no" / "out")):
+    assert out == '{"b": 2}\nc\n' and [f"from {who}" in err for who in ("an importer", "C", "a child")] == [True] * 3
+    with pytest.raises(cli.CommandError, match="cannot be written"), cli.json_lines(str(tmp_path / "no" / "out")):
+        pass
+    with pytest.raises(cli.CommandError, match="this is no file"), cli.json_lines(str(tmp_path)):
         pass
     (tmp_path / "file").touch()
     with pytest.raises(cli.CommandError, match="cannot be made"):

@@ -157,6 +157,19 @@ def test_ctrl_c_leaves_a_report(tmp_path):
     assert json.loads((out / "metrics.json").read_text())["interrupted"] and (out / "report.html").exists()
 
 
+def test_a_second_run_with_the_same_folder_is_refused(tmp_path):
+    pytest.importorskip("bpy")
+    tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
+    write_tasks(tasks, 40)
+    argv = ["--tasks", str(tasks), "--no-pictures", "--out", str(out)]
+    command = [sys.executable, "headless/evaluate.py", *argv]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as first:
+        assert "/40 tasks" in first.stderr.readline()
+        second = run_evaluate(*argv)
+        first.kill()
+    assert second.returncode == 2 and "another command is writing to this folder" in second.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("{}", "line 1: expected an object with task and layout"), ("", "expected at least one line")],

@@ -56,11 +56,13 @@ def answer(*lines):
 @pytest.fixture
 def server():
     """A chat server that gives the answers put in `server.answers`, in order (None: it fails), and keeps what it
-    was sent."""
+    was sent. It waits with an answer while `server.may_answer` is cleared."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             made.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            made.asked.set()
+            made.may_answer.wait(60)
             if made.answers[0] is None:
                 self.send_error(400, "out of memory")
                 return
@@ -77,6 +79,8 @@ def server():
 
     made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.answers, made.requests = [], []
+    made.asked, made.may_answer = threading.Event(), threading.Event()
+    made.may_answer.set()
     made.options = ["--policy", "endpoint", "--model", "m", "--url", f"http://127.0.0.1:{made.server_port}/v1"]
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield made
@@ -256,7 +260,7 @@ def test_wrong_calls_are_explained(argv, message):
 
 def test_samples_default_to_what_a_policy_costs():
     parse = generate._parse
-    assert parse(["--task", "t", "--out", "o"]).samples == policies.SAMPLES["builtin"] == 8
+    assert parse(["--task", "t", "--out", "o"]).samples == policies.DEFAULT_SAMPLES["builtin"] == 8
     assert parse(["--task", "t", "--out", "o", "--policy", "endpoint"]).samples == 1
     assert parse(["--task", "t", "--out", "o", "--samples", "3"]).samples == 3
 
@@ -310,6 +314,33 @@ def test_a_run_of_the_task_in_its_own_folder_and_again(server, task):
         assert done.returncode == 0, done.stderr
         assert len((task.parent / "turns.jsonl").read_text().splitlines()) == 1, number
     assert read_task(task).id == "study-1"
+
+
+def test_a_second_run_with_the_same_folder_is_refused_while_the_first_goes_on(server, task, tmp_path):
+    out = tmp_path / "out"
+    server.answers = [answer("bed_1 2 2.5 0", "desk_1 3.2 0.6 0")]
+    server.may_answer.clear()
+    argv = ["--task", str(task), *server.options, "--no-pictures", "--turns", "1", "--out", str(out)]
+    first = subprocess.Popen(
+        [sys.executable, str(CHECKOUT / "headless" / "generate.py"), *argv],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.asked.wait(60)
+        second = command(*argv)
+        assert second.returncode == 2
+        assert second.stderr.splitlines() == [
+            f"error: --out {out}: another command is writing to this folder: wait for it, or choose another folder"
+        ]
+        server.may_answer.set()
+        assert first.wait(60) == 0, first.stderr.read()
+    finally:
+        first.kill()
+        first.communicate()
+    assert len((out / "turns.jsonl").read_text().splitlines()) == 1 and len(server.requests) == 1
+    assert not (out / cli.LOCK).exists()
 
 
 def test_nothing_to_place_is_one_line(server, task, tmp_path):

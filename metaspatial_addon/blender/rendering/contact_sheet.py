@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from ...core.files import write_file
 from ...prompts.png import read_png, write_png
 from .annotate import INK, PAPER
 from .canvas import Canvas, text_width
@@ -42,4 +42,4 @@ def contact_sheet(rows: Sequence[Sequence[bytes]], path: str | os.PathLike[str],
             canvas.rgb[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
             x += picture.shape[1] + _GAP
         y += heights[k] + _GAP
-    Path(path).write_bytes(write_png(canvas.pixels()))
+    write_file(path, write_png(canvas.pixels()))

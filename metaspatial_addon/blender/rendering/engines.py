@@ -11,9 +11,10 @@ from pathlib import Path
 
 import bpy
 
+from ...core.engines import ENGINES
+
 log = logging.getLogger(__name__)
 
-ENGINES = ("auto", "cycles", "eevee", "workbench")
 PROBE_SECONDS = 30
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software", "swiftshader")
 

@@ -10,11 +10,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import bpy
 
 from ...core.errors import InputError
+from ...core.files import written_beside
 from ...core.task import Layout, layout_to_json, write_json
 from ..meshes import scratch_scene
 from ..turns.turns import is_room, runs
@@ -34,7 +34,7 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
     for image in bpy.data.images:
         _pack(image)
     _set_path(scene.render, "filepath", "//")
-    with _beside(path) as part, _full_paths() as paths:
+    with written_beside(path) as part, _full_paths() as paths:
         bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
         content = part.read_bytes()
         for full, packed in paths.items():
@@ -79,7 +79,7 @@ def _export(
     """Export the turn and its run's room from a scene that holds nothing else."""
     shown = [turn, *(c for run in runs(scene) if turn in run.children.values() for c in run.children if is_room(c))]
     hidden = [(obj, obj.hide_viewport, obj.hide_render) for part in shown for obj in part.all_objects]
-    with scratch_scene() as (stage, _), _beside(path) as part:
+    with scratch_scene() as (stage, _), written_beside(path) as part:
         metres = scene.unit_settings.scale_length
         for collection in shown:
             if metres == 1.0:
@@ -94,7 +94,7 @@ def _export(
             with _in_window(stage):
                 operator(filepath=str(part), **options)
         except RuntimeError as error:
-            raise OSError(f"{path}: {error}") from error
+            raise OSError(str(error)) from error
         finally:
             for obj, in_viewport, in_render in hidden:
                 obj.hide_viewport, obj.hide_render = in_viewport, in_render
@@ -151,17 +151,3 @@ def _full_paths() -> Iterator[dict[bytes, bytes]]:
     finally:
         for part, before in packed:
             _set_path(part, "filepath", before)
-
-
-@contextmanager
-def _beside(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path to write to, renamed to `path` once all went well."""
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise InputError(target, "", "a path in an existing folder")
-    part = target.with_name(f"{target.stem}.part{target.suffix}")
-    try:
-        yield part
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -79,53 +79,55 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
     assert 0.90 <= np.mean(held) <= 0.99
 
 
-def ledger_of(rewards: dict[int, float], row: str = "r") -> Results:
+def results_of(rewards: dict[int, float], row: str = "r") -> Results:
     """Rewards by number of the task, of a usable answer each."""
-    ledger = Results()
+    results = Results()
     for index, reward in rewards.items():
         counts = np.zeros(len(COUNTS))
         counts[COUNTS.index("tasks")], counts[COUNTS.index("reward")] = 1, reward
-        ledger.add(row, MADE[index], 0, counts)
-    return ledger
+        results.add(row, MADE[index], 0, counts)
+    return results
 
 
 def test_a_difference_is_paired():
-    here, there = ledger_of({0: 0.3, 1: 0.6, 2: 0.9}), ledger_of({0: 0.2, 1: 0.5, 2: 0.8})
+    here, there = results_of({0: 0.3, 1: 0.6, 2: 0.9}), results_of({0: 0.2, 1: 0.5, 2: 0.8})
     versus = here.against(there)["r"]["reward"]
     assert (versus.difference.low, versus.difference.value, versus.difference.high) == pytest.approx((0.1, 0.1, 0.1))
     assert versus.change.value == pytest.approx(0.2) and not versus.here.apart(versus.there)
-    assert ledger_of({0: 0.9, 1: 0.9}).against(ledger_of({0: 0.1, 1: 0.2}))["r"]["reward"].to_json()["intervals_apart"]
+    assert (
+        results_of({0: 0.9, 1: 0.9}).against(results_of({0: 0.1, 1: 0.2}))["r"]["reward"].to_json()["intervals_apart"]
+    )
 
 
 def test_a_change_from_almost_nothing_has_no_interval():
-    versus = ledger_of({0: 0.1, 1: 0.2, 2: 0.1}).against(ledger_of({0: 0.0, 1: 0.0, 2: 0.1}))["r"]["reward"]
+    versus = results_of({0: 0.1, 1: 0.2, 2: 0.1}).against(results_of({0: 0.0, 1: 0.0, 2: 0.1}))["r"]["reward"]
     assert versus.change.value == pytest.approx(3.0) and versus.change.low is versus.change.high is None
     assert versus.difference.low is not None
 
 
 def test_tasks_that_only_one_run_has_do_not_count():
-    versus = ledger_of({0: 0.3, 1: 0.9}).against(ledger_of({0: 0.2, 2: 0.8}))["r"]["reward"]
+    versus = results_of({0: 0.3, 1: 0.9}).against(results_of({0: 0.2, 2: 0.8}))["r"]["reward"]
     assert (versus.here.value, versus.there.value) == (0.3, 0.2)
 
 
 def test_seeds_of_a_task_count_together_and_apart():
-    ledger = ledger_of({0: 0.2, 1: 0.4})
-    ledger.add("r", MADE[0], 1, 2 * ledger.rows["r"][MADE[0].id][0])
-    assert ledger.intervals()["r"]["reward"].value == pytest.approx((0.2 + 0.4 + 0.4) / 4)
-    assert ledger.by_seed()["r"][0]["reward"] == pytest.approx(0.3)
+    results = results_of({0: 0.2, 1: 0.4})
+    results.add("r", MADE[0], 1, 2 * results.rows["r"][MADE[0].id][0])
+    assert results.intervals()["r"]["reward"].value == pytest.approx((0.2 + 0.4 + 0.4) / 4)
+    assert results.by_seed()["r"][0]["reward"] == pytest.approx(0.3)
 
 
-def saved(tmp_path, ledger: Results, **changed) -> str:
+def saved(tmp_path, results: Results, **changed) -> str:
     head = {"schema": SCHEMA, "policy": "p", "pictures": False}
-    data = json.loads(dump(head, ledger)) | changed
+    data = json.loads(dump(head, results)) | changed
     (tmp_path / "metrics.json").write_text(json.dumps(data))
     return str(tmp_path / "metrics.json")
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
-    ledger = ledger_of({0: 0.25, 1: 0.5})
-    run = read_run(saved(tmp_path, ledger))
-    assert run.ledger.tasks == ledger.tasks and run.ledger.values_json() == ledger.values_json()
+    results = results_of({0: 0.25, 1: 0.5})
+    run = read_run(saved(tmp_path, results))
+    assert run.counts.tasks == results.tasks and run.counts.values_json() == results.values_json()
     check_comparable(run, MADE, pictures=False)
 
 
@@ -141,6 +143,6 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     ],
 )
 def test_a_run_that_cannot_be_compared_is_refused(tmp_path, changed, expected):
-    path = saved(tmp_path, ledger_of({0: 0.25}), **changed)
+    path = saved(tmp_path, results_of({0: 0.25}), **changed)
     with pytest.raises(InputError, match=expected):
         check_comparable(read_run(path), MADE, pictures=False)

@@ -41,10 +41,10 @@ def result_of(number: int, reward: float, clean: bool = True, seed: int = 0) -> 
 
 
 def test_turns_count_by_themselves_and_as_the_best_so_far():
-    ledger = Results()
-    add_turns(ledger, "p", TASK, 0, Outcome((turn_of(0.6), turn_of(0.5)), None), 3)
-    assert list(ledger.rows) != rows_of("p", 3) and set(ledger.rows) == set(rows_of("p", 3))
-    rows = ledger.intervals()
+    results = Results()
+    add_turns(results, "p", TASK, 0, Outcome((turn_of(0.6), turn_of(0.5)), None), 3)
+    assert list(results.rows) != rows_of("p", 3) and set(results.rows) == set(rows_of("p", 3))
+    rows = results.intervals()
     assert [rows[turn_row("p", k)]["reward"].value for k in (1, 2, 3)] == [0.6, 0.5, 0.5]
     assert [rows[best_row("p", k)]["reward"].value for k in (1, 2, 3)] == [0.6, 0.6, 0.6]
     assert [rows[turn_row("p", k)]["seconds"].value for k in (1, 2, 3)] == [1.6, 1.5, None]
@@ -66,13 +66,13 @@ def test_failures_are_told_once_a_task_worst_first():
 
 
 def test_no_text_from_outside_becomes_html():
-    ledger, bad = Results(), result_of(0, 0.5, False)
+    results, bad = Results(), result_of(0, 0.5, False)
     for row in rows_of("default", 2):
-        ledger.add(row, bad.task, 0, counts_of(bad.task, bad.score))
+        results.add(row, bad.task, 0, counts_of(bad.task, bad.score))
     report = Report(
         {"policy": "<script>", "against": None},
-        ledger.intervals(),
-        ledger.by_seed(),
+        results.intervals(),
+        results.by_seed(),
         {},
         {},
         ["default"],

@@ -1,0 +1,8 @@
+"""The render engines that a user can choose between, listed without Blender for options and messages."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Engine = Literal["auto", "cycles", "eevee", "workbench"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
