@@ -134,7 +134,7 @@ def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:
                 taken[item_id] = share
         share = min(sum(taken.values()), 1.0)
         if share > TAKEN:
-            found.append(Blocked(opening.id, tuple(sorted(taken, key=lambda i: -taken[i])), share))
+            found.append(Blocked(opening.id, tuple(sorted(taken, key=lambda i: -round(taken[i], 9))), share))
     return found
 
 

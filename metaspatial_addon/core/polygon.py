@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 Corners = Sequence[Sequence[float]] | np.ndarray
+SHORTEST_EDGE_M = 1e-9
+PAIRS_AT_ONCE = 500_000
+"""Pairs of edges, or of a point and an edge, that are worked on at once: what keeps memory below 100 MB."""
 FLAT = 1e-12
 """Twice the area in square metres below which a triangle counts as flat."""
 
@@ -20,34 +23,69 @@ def signed_area(corners: Corners) -> float:
 
 
 def is_simple(corners: Corners) -> bool:
-    """Whether no two edges touch, except neighbours in their common corner, and no edge has length zero."""
-    p = np.asarray(corners, dtype=float)
-    n = len(p)
-    q = np.roll(p, -1, axis=0)
-    if np.any(np.all(np.isclose(p, q, atol=1e-9), axis=1)):
+    """Whether no two edges touch, except neighbours in their common corner, and no edge is shorter than 1e-9 m.
+
+    Edges whose bounding boxes overlap are found by a sweep along one axis, so thousands of corners take milliseconds
+    unless most edges are long in both directions.
+    """
+    start = np.asarray(corners, dtype=float)  # (N, 2)
+    end = np.roll(start, -1, axis=0)
+    along, following = end - start, np.roll(end, -1, axis=0) - end
+    if np.any(np.all(np.abs(along) <= SHORTEST_EDGE_M, axis=1)):
         return False
-
-    def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-        return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-
-    def within(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> bool:
-        return bool(np.all(np.minimum(a, b) <= c) and np.all(c <= np.maximum(a, b)))
-
-    for i in range(n):
-        if side(p[i], q[i], q[(i + 1) % n]) == 0 and np.dot(q[i] - p[i], q[(i + 1) % n] - q[i]) < 0:
-            return False  # folds back onto itself
-        for j in range(i + 2, n):
-            if i == 0 and j == n - 1:
-                continue
-            d1, d2 = side(p[j], q[j], p[i]), side(p[j], q[j], q[i])
-            d3, d4 = side(p[i], q[i], p[j]), side(p[i], q[i], q[j])
-            if d1 * d2 < 0 and d3 * d4 < 0:
-                return False
-            if (d1 == 0 and within(p[j], q[j], p[i])) or (d2 == 0 and within(p[j], q[j], q[i])):
-                return False
-            if (d3 == 0 and within(p[i], q[i], p[j])) or (d4 == 0 and within(p[i], q[i], q[j])):
-                return False
+    straight = along[:, 0] * following[:, 1] - along[:, 1] * following[:, 0] == 0
+    if np.any(straight & ((along * following).sum(axis=1) < 0)):
+        return False  # an edge folds back onto the one before it
+    for i, j in _pairs_of_near_edges(np.minimum(start, end), np.maximum(start, end)):
+        if _touch(start[i], end[i], start[j], end[j]).any():
+            return False
     return True
+
+
+def _pairs_of_near_edges(low: np.ndarray, high: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Edge numbers (M,) and (M,) of the pairs that are no neighbours and whose bounding boxes overlap, in blocks.
+
+    `low` and `high` (N, 2) are the corners of the boxes.
+    """
+    n = len(low)
+    sweeps = []
+    for axis in (0, 1):
+        order = np.argsort(low[:, axis], kind="stable")
+        # Of the edges that begin later along the axis, those up to here begin before this one ends.
+        last = np.searchsorted(low[order, axis], high[order, axis], side="right")
+        sweeps.append((int(last.sum()), axis, order, last))
+    _, axis, order, last = min(sweeps, key=lambda sweep: sweep[0])
+    counts = last - np.arange(1, n + 1)
+    ends = np.cumsum(counts)
+    first = 0
+    while first < n:
+        # As many edges as have PAIRS_AT_ONCE later ones together, and at least one.
+        past = max(int(np.searchsorted(ends, (ends[first - 1] if first else 0) + PAIRS_AT_ONCE)), first + 1)
+        block = np.arange(first, min(past, n))
+        one = np.repeat(block, counts[block])
+        step = np.arange(len(one)) - np.repeat(np.cumsum(counts[block]) - counts[block], counts[block])
+        i, j = order[one], order[one + 1 + step]
+        other = 1 - axis
+        apart = np.abs(i - j)
+        near = (low[i, other] <= high[j, other]) & (low[j, other] <= high[i, other]) & (apart > 1) & (apart < n - 1)
+        yield i[near], j[near]
+        first = past
+
+
+def _touch(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Whether segments from a to b and from c to d have a point in common: (M,) bool of points (M, 2)."""
+
+    def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
+        return (q[:, 0] - p[:, 0]) * (r[:, 1] - p[:, 1]) - (q[:, 1] - p[:, 1]) * (r[:, 0] - p[:, 0])
+
+    def within(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
+        return ((np.minimum(p, q) <= r) & (r <= np.maximum(p, q))).all(axis=1)
+
+    of_a, of_b, of_c, of_d = side(c, d, a), side(c, d, b), side(a, b, c), side(a, b, d)
+    touching = (np.sign(of_a) * np.sign(of_b) < 0) & (np.sign(of_c) * np.sign(of_d) < 0)
+    touching |= ((of_a == 0) & within(c, d, a)) | ((of_b == 0) & within(c, d, b))
+    touching |= ((of_c == 0) & within(a, b, c)) | ((of_d == 0) & within(a, b, d))
+    return touching
 
 
 @dataclass(frozen=True)
@@ -86,25 +124,43 @@ def distance_to_wall(point: tuple[float, float], side: Wall) -> float:
 
 def distance_to_edges(points: Corners, corners: Corners) -> np.ndarray:
     """Metres from each point (N, 2) to the nearest edge of a polygon, inside and outside alike: (N,)."""
-    p = np.asarray(points, dtype=float).reshape(-1, 1, 2)  # (N, 1, 2)
     start = np.asarray(corners, dtype=float)  # (K, 2)
     along = np.roll(start, -1, axis=0) - start
-    t = np.clip(((p - start) * along).sum(axis=2) / (along**2).sum(axis=1), 0.0, 1.0)  # (N, K)
-    off = p - start - t[:, :, None] * along
-    return np.sqrt((off**2).sum(axis=2).min(axis=1))
+    squared = (along**2).sum(axis=1)
+
+    def distances(p: np.ndarray) -> np.ndarray:
+        p = p[:, None]  # (B, 1, 2)
+        t = np.clip(((p - start) * along).sum(axis=2) / squared, 0.0, 1.0)  # (B, K)
+        off = p - start - t[:, :, None] * along
+        return np.sqrt((off**2).sum(axis=2).min(axis=1))
+
+    return _in_blocks(distances, points, len(start))
 
 
 def contains(points: Corners, corners: Corners) -> np.ndarray:
     """Whether each point (N, 2) lies in a simple polygon: (N,) bool. The edge, within 1e-6 m, counts as inside."""
-    p = np.asarray(points, dtype=float).reshape(-1, 2)
-    x, y = p[:, 0, None], p[:, 1, None]  # (N, 1)
-    start = np.asarray(corners, dtype=float)
+    start = np.asarray(corners, dtype=float)  # (K, 2)
     end = np.roll(start, -1, axis=0)
-    crosses = (start[:, 1] > y) != (end[:, 1] > y)  # (N, K)
-    rise = np.where(end[:, 1] == start[:, 1], 1.0, end[:, 1] - start[:, 1])
-    cut = start[:, 0] + (y - start[:, 1]) / rise * (end[:, 0] - start[:, 0])
-    inside = (crosses & (x < cut)).sum(axis=1) % 2 == 1
-    return inside | (distance_to_edges(p, corners) <= 1e-6)
+    run, rise = (end - start).T
+
+    def inside(p: np.ndarray) -> np.ndarray:
+        """Even-odd rule: the number of edges that a ray from the point towards +x crosses."""
+        x, y = p[:, 0, None], p[:, 1, None]  # (B, 1)
+        spans = (start[:, 1] > y) != (end[:, 1] > y)  # (B, K)
+        # The edge's x at that height is run / rise * (y - start), but a rise may be too small to divide by.
+        side = (x - start[:, 0]) * rise - (y - start[:, 1]) * run
+        return (spans & np.where(rise > 0, side < 0, side > 0)).sum(axis=1) % 2 == 1
+
+    return _in_blocks(inside, points, len(start)) | (distance_to_edges(points, corners) <= 1e-6)
+
+
+def _in_blocks(measure: Callable[[np.ndarray], np.ndarray], points: Corners, edges: int) -> np.ndarray:
+    """`measure` of points (N, 2), so many at once that points times edges stay below PAIRS_AT_ONCE: (N,)."""
+    p = np.asarray(points, dtype=float).reshape(-1, 2)
+    size = max(PAIRS_AT_ONCE // edges, 1)
+    if len(p) <= size:
+        return measure(p)
+    return np.concatenate([measure(p[k : k + size]) for k in range(0, len(p), size)])
 
 
 def triangulate(corners: Corners) -> np.ndarray:

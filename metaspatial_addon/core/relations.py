@@ -40,7 +40,7 @@ All subjects `around` the same item make one group. `against` with object `wall`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -74,12 +74,16 @@ def relation_scores(task: Task, layout: Layout) -> tuple[RelationScore, ...]:
     items = {item.id: item for item in task.items}
     boxes = {item_id: OrientedBox.of(items[item_id], pose) for item_id, pose in poses.items()}
     coverings = {item.id for item in task.items if item.covering}
+    spread = _spread_around(task.relations, boxes)
     return tuple(
-        RelationScore(r.subject, r.predicate, r.object, _score(task, r, boxes, coverings)) for r in task.relations
+        RelationScore(r.subject, r.predicate, r.object, _score(task, r, boxes, coverings, spread))
+        for r in task.relations
     )
 
 
-def _score(task: Task, relation: Relation, boxes: dict[str, OrientedBox], coverings: set[str]) -> float:
+def _score(
+    task: Task, relation: Relation, boxes: dict[str, OrientedBox], coverings: set[str], spread: dict[str, float]
+) -> float:
     subject, other = boxes.get(relation.subject), boxes.get(relation.object)
     if subject is None:
         return 0.0
@@ -102,12 +106,11 @@ def _score(task: Task, relation: Relation, boxes: dict[str, OrientedBox], coveri
         return _under(subject, other)
     if predicate == "inside":
         return _worth(_sticking_out(subject, other) - 0.01, 0.05, 1.0)
-    group = [
-        boxes[r.subject]
-        for r in task.relations
-        if r.predicate == "around" and r.object == relation.object and r.subject in boxes
-    ]
-    return _around(subject, other, group)
+    return _all_of(
+        _worth(gap(subject, other) - 0.5, 0.1, 2.0),
+        _worth(_turn_towards(subject, other) - 45, 10, 90),
+        spread[relation.object],
+    )
 
 
 def _worth(excess: float, slack: float, reach: float) -> float:
@@ -188,15 +191,20 @@ def _sticking_out(subject: OrientedBox, other: OrientedBox) -> float:
     )
 
 
-def _around(subject: OrientedBox, other: OrientedBox, group: list[OrientedBox]) -> float:
-    bearings = sorted(math.degrees(math.atan2(b.y - other.y, b.x - other.x)) for b in group)
-    following = [*bearings[1:], bearings[0] + 360]
-    widest = max(after - before for before, after in zip(bearings, following, strict=True))
-    return _all_of(
-        _worth(gap(subject, other) - 0.5, 0.1, 2.0),
-        _worth(_turn_towards(subject, other) - 45, 10, 90),
-        _worth(widest - 360 / len(group) - 60, 15, 120),
-    )
+def _spread_around(relations: Sequence[Relation], boxes: dict[str, OrientedBox]) -> dict[str, float]:
+    """How evenly all subjects `around` an item are spread, by the item's id; see the module's text."""
+    groups: dict[str, list[OrientedBox]] = {}
+    for r in relations:
+        if r.predicate == "around" and r.subject in boxes and r.object in boxes:
+            groups.setdefault(r.object, []).append(boxes[r.subject])
+    spread = {}
+    for item_id, group in groups.items():
+        other = boxes[item_id]
+        bearings = sorted(math.degrees(math.atan2(b.y - other.y, b.x - other.x)) for b in group)
+        following = [*bearings[1:], bearings[0] + 360]
+        widest = max(after - before for before, after in zip(bearings, following, strict=True))
+        spread[item_id] = _worth(widest - 360 / len(group) - 60, 15, 120)
+    return spread
 
 
 def _at_wall(box: OrientedBox, side: Wall) -> float:

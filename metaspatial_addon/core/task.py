@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from .polygon import is_simple, signed_area
 
 TASK_SCHEMA = "metaspatial.task/1"
 LAYOUT_SCHEMA = "metaspatial.layout/1"
+MAX_FLOOR_CORNERS = 10_000
+"""Corners of a floor polygon. Measured time grows in proportion, seconds a layout at this many."""
 MOUNTS = ("floor", "surface", "wall", "ceiling")
 OPENING_KINDS = ("door", "window")
 PREDICATES = (
@@ -212,12 +214,14 @@ def _read_room(read: _Reader, data: Any) -> Room:
         if not isinstance(corner, list) or len(corner) != 2:
             raise read.fail(f"room.floor[{k}]", "a corner [x, y]", corner)
         floor.append((read.number(corner[0], f"room.floor[{k}][0]"), read.number(corner[1], f"room.floor[{k}][1]")))
+    if len(floor) > MAX_FLOOR_CORNERS:
+        raise read.fail("room.floor", f"at most {MAX_FLOOR_CORNERS:,} corners", len(floor))
     if len(floor) < 3 or not is_simple(floor):
         raise read.fail("room.floor", "a simple polygon of at least 3 corners", room["floor"])
     if signed_area(floor) <= 0:
         raise read.fail("room.floor", "corners in counter-clockwise order", room["floor"])
     height = read.number(room["height"], "room.height", above=0)
-    openings: list[Opening] = []
+    openings: dict[str, Opening] = {}
     for k, entry in enumerate(read.list(room.get("openings", []), "room.openings")):
         path = f"room.openings[{k}]"
         raw = read.object(entry, path, ("id", "kind", "wall", "offset", "width", "sill", "height"))
@@ -236,10 +240,10 @@ def _read_room(read: _Reader, data: Any) -> Room:
         length = math.dist(floor[wall], floor[(wall + 1) % len(floor)])
         if opening.offset + opening.width > length + 1e-6:
             raise read.fail(f"{path}.offset", f"offset + width within the wall's {length:.2f} m", opening.offset)
-        if opening.id in {o.id for o in openings}:
+        if opening.id in openings:
             raise read.fail(f"{path}.id", "an id used once", opening.id)
-        openings.append(opening)
-    return Room(read.text(room["type"], "room.type"), tuple(floor), height, tuple(openings))
+        openings[opening.id] = opening
+    return Room(read.text(room["type"], "room.type"), tuple(floor), height, tuple(openings.values()))
 
 
 def _read_item(read: _Reader, data: Any, path: str) -> Item:
@@ -265,7 +269,10 @@ def _read_item(read: _Reader, data: Any, path: str) -> Item:
     return item
 
 
-def _read_relation(read: _Reader, data: Any, path: str, ids: set[str], walls: int) -> Relation:
+def _read_relation(
+    read: _Reader, data: Any, path: str, ids: Collection[str], in_room: Mapping[str, Collection[str]]
+) -> Relation:
+    """`in_room` holds the objects that a predicate takes where it relates an item to the room, not to an item."""
     raw = read.object(data, path, ("subject", "predicate", "object"))
     relation = Relation(
         read.text(raw["subject"], f"{path}.subject"),
@@ -274,12 +281,11 @@ def _read_relation(read: _Reader, data: Any, path: str, ids: set[str], walls: in
     )
     if relation.subject not in ids:
         raise read.fail(f"{path}.subject", "the id of an item", relation.subject)
-    numbered_walls = {f"wall_{k}" for k in range(walls)}
-    special = {"against": {"wall", *numbered_walls}, "corner": {"room"}, "centred": {"room", *numbered_walls}}
-    allowed = special.get(relation.predicate, ids - {relation.subject})
-    if relation.object not in allowed:
-        kind = "the id of another item" if allowed <= ids else " or ".join(sorted(allowed))
-        raise read.fail(f"{path}.object", kind, relation.object)
+    objects = in_room.get(relation.predicate)
+    if objects is not None and relation.object not in objects:
+        raise read.fail(f"{path}.object", " or ".join(sorted(objects)), relation.object)
+    if objects is None and (relation.object not in ids or relation.object == relation.subject):
+        raise read.fail(f"{path}.object", "the id of another item", relation.object)
     return relation
 
 
@@ -300,8 +306,10 @@ def task_from_json(data: Any, source: object = "task") -> Task:
         items.append(item)
     if not items:
         raise read.fail("items", "at least one item")
+    walls = {f"wall_{k}" for k in range(len(room.floor))}
+    in_room = {"against": {"wall", *walls}, "corner": {"room"}, "centred": {"room", *walls}}
     relations = tuple(
-        _read_relation(read, entry, f"relations[{k}]", ids, len(room.floor))
+        _read_relation(read, entry, f"relations[{k}]", ids, in_room)
         for k, entry in enumerate(read.list(raw.get("relations", []), "relations"))
     )
     return Task(

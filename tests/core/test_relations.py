@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from metaspatial_addon.core.relations import floor_middle, relation_scores
 from metaspatial_addon.core.task import PREDICATES, Item, Layout, Pose, Relation, Room, Task
+from tests.growth import growth
 
 RECTANGLE = Room("bedroom", ((0, 0), (6, 0), (6, 5), (0, 5)), 2.7)
 U_SHAPE = Room("hall", ((0, 0), (6, 0), (6, 5), (4.5, 5), (4.5, 1.5), (1.5, 1.5), (1.5, 5), (0, 5)), 2.7)
@@ -280,3 +281,15 @@ def test_a_small_move_changes_a_score_little(predicate, a, b, axis):
     there = score("chair", predicate, other, chair=Pose(*values), desk=b)
     near_middle = math.hypot(a.x - b.x, a.y - b.y) < 0.6 and predicate in ("facing", "around")
     assert near_middle or abs(here - there) < 0.02
+
+
+def test_scores_take_time_in_proportion_to_the_subjects_around_one_item():
+    def crowd(count):
+        items = tuple(Item(f"chair_{k}", "chair", (0.5, 0.5, 0.9)) for k in range(count))
+        relations = tuple(Relation(item.id, "around", "chair_0") for item in items[1:])
+        floor = ((0.0, 0.0), (90.0, 0.0), (90.0, 90.0), (0.0, 90.0))
+        layout = Layout("t", {item.id: Pose(1 + k % 80, 1 + k // 80) for k, item in enumerate(items)})
+        return Task("t", "", Room("hall", floor, 2.5), items, relations), layout
+
+    made = {count: crowd(count) for count in (300, 1200)}
+    assert growth(lambda count: relation_scores(*made[count]), 300, factor=4) < 9

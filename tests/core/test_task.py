@@ -119,6 +119,7 @@ def test_files_are_read_back_and_written_whole(tmp_path):
         (["room", "floor"], [[0, 0], [1, 0]], "room.floor", "at least 3 corners"),
         (["room", "floor"], [[0, 0], [0, 3], [3, 3], [3, 0]], "room.floor", "counter-clockwise"),
         (["room", "floor"], [[0, 0], [2, 2], [2, 0], [0, 2]], "room.floor", "simple polygon"),
+        (["room", "floor"], [[0, 0]] * 10_001, "room.floor", "at most 10,000 corners"),
         (["room", "floor", 1], [4.2], "room.floor[1]", "a corner [x, y]"),
         (["room", "floor", 1, 0], "4.2", "room.floor[1][0]", "a finite number"),
         (["room", "height"], 0, "room.height", "above 0"),

@@ -73,14 +73,21 @@ def _entered(corners: np.ndarray, floor: np.ndarray) -> bool:
 def _crosses(corners: np.ndarray, floor: np.ndarray) -> bool:
     """Whether an edge of the footprint crosses an edge of the floor."""
     edges = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
-    return any(((t > 1e-9) & (t < 1 - 1e-9)).any() for t in _cuts(edges, floor))
+    cuts = _cuts(edges, floor)
+    return bool(((cuts > 1e-9) & (cuts < 1 - 1e-9)).any())
 
 
-def _cuts(segments: np.ndarray, floor: np.ndarray) -> list[np.ndarray]:
-    """For each edge of the floor, where along each segment (E, 2, 2) it is cut: (E,), nan where it is not."""
+def _cuts(segments: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """Where along each segment (E, 2, 2), from 0 to 1, edges of the floor cut it: (E, K), nan where they do not.
+
+    K counts the edges whose bounding box meets that of all segments.
+    """
+    ends = np.roll(floor, -1, axis=0)
+    low, high = segments.min(axis=(0, 1)), segments.max(axis=(0, 1))
+    near = ((np.minimum(floor, ends) <= high) & (np.maximum(floor, ends) >= low)).all(axis=1)
     start, along = segments[:, 0], segments[:, 1] - segments[:, 0]
-    cuts = []
-    for p, q in zip(floor, np.roll(floor, -1, axis=0), strict=True):
+    cuts = np.full((len(segments), int(near.sum())), np.nan)
+    for k, (p, q) in enumerate(zip(floor[near], ends[near], strict=True)):
         w = q - p
         det = along[:, 0] * w[1] - along[:, 1] * w[0]
         parallel = np.abs(det) < 1e-12
@@ -88,7 +95,7 @@ def _cuts(segments: np.ndarray, floor: np.ndarray) -> list[np.ndarray]:
         r = p - start
         t = (r[:, 0] * w[1] - r[:, 1] * w[0]) / safe
         u = (r[:, 0] * along[:, 1] - r[:, 1] * along[:, 0]) / safe
-        cuts.append(np.where(~parallel & (u >= 0) & (u <= 1) & (t >= 0) & (t <= 1), t, np.nan))
+        cuts[:, k] = np.where(~parallel & (u >= 0) & (u <= 1) & (t >= 0) & (t <= 1), t, np.nan)
     return cuts
 
 
@@ -96,7 +103,7 @@ def _parts_between_walls(outline: np.ndarray, floor: np.ndarray) -> list[np.ndar
     """Points along those edges whose ends may both be inside while a corner of the room cuts into their middle."""
     if _convex(floor):
         return []
-    cuts = np.stack(_cuts(outline, floor), axis=1)  # (E, K)
+    cuts = _cuts(outline, floor)
     twice = (~np.isnan(cuts)).sum(axis=1) >= 2
     if not twice.any():
         return []
