@@ -1,8 +1,8 @@
-"""A vision-language model as judge of a layout, by an anchored rubric, through any policy.
+"""A vision-language model as judge of a layout: it grades two renders by an anchored rubric, through any policy.
 
-It is asked only about what moving furniture can change, sees the room from above and in perspective, and is told the
-wish, the room and the items with their sizes. Its score is a term of its own, beside what was measured. A judge that
-cannot be reached or understood raises JudgeFault: that is an infra fault, and never a low grade.
+It is asked only about what moving furniture can change, and is given the room from above and in perspective, the wish,
+the room and the items with their sizes. Its score is a term of its own, beside what was measured. A judge that cannot
+be reached or understood raises JudgeFault: that is an infra fault, and never a low grade.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..core.conversation import Conversation, Message
 from ..core.polygon import signed_area
 from ..core.task import Task
 
-LEAST, MOST = 1, 5
+MIN_GRADE, MAX_GRADE = 1, 5
 RUBRIC = {
     "function": (
         "Can the room be used for what it is meant for?",
@@ -44,27 +44,27 @@ RUBRIC = {
         "5: it follows every part of the wish that placing furniture can follow.",
     ),
 }
-READ_FROM_END = 4000
-"""Characters at the end of a reply in which the grades are looked for."""
+TAIL = 4000
+"""Characters at the end of a reply that are searched for the grades."""
 
 _TRAILING_COMMA = re.compile(r",(\s*[\]}])")
 
 
 class JudgeFault(RuntimeError):
-    """The judge gave no usable grades, through no fault of the layout: an infra fault, never scored."""
+    """The judge gave no usable grades. The layout is not at fault: an infra fault, never scored."""
 
 
-class Answering(Protocol):
+class JudgePolicy(Protocol):
     """What a judge needs of a policy."""
 
     sees_images: bool
 
     def answer(
         self, conversations: Sequence[Conversation], seeds: Sequence[int], temperature: float | None = None
-    ) -> Sequence[Replied]: ...
+    ) -> Sequence[JudgeReply]: ...
 
 
-class Replied(Protocol):
+class JudgeReply(Protocol):
     """What a judge needs of a reply."""
 
     @property
@@ -73,7 +73,7 @@ class Replied(Protocol):
 
 @dataclass(frozen=True)
 class Judgement:
-    """Mean grades over the samples, one for each aspect of the rubric, in [1, 5]; and what was replied."""
+    """Mean grades over the samples, one for each aspect of the rubric, in [1, 5]; and the replies."""
 
     grades: dict[str, float]
     replies: tuple[str, ...]
@@ -81,14 +81,17 @@ class Judgement:
     @property
     def score(self) -> float:
         """The mean grade on a scale of 0 to 1: the `judge` term, and G / 50 of the preset `paper`."""
-        return (sum(self.grades.values()) / len(self.grades) - LEAST) / (MOST - LEAST)
+        return (sum(self.grades.values()) / len(self.grades) - MIN_GRADE) / (MAX_GRADE - MIN_GRADE)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Asks a policy `samples` times at temperature 0 and again, up to `retries` times, where a reply has no grades."""
+    """A judge that asks a policy for `samples` replies at temperature 0.
 
-    policy: Answering
+    A reply without grades is asked for again, up to `retries` times. Raises ValueError for a policy without images.
+    """
+
+    policy: JudgePolicy
     samples: int = 1
     retries: int = 2
 
@@ -99,7 +102,7 @@ class Judge:
             raise ValueError("judge: expected a policy that sees images")
 
     def grade(self, task: Task, top_view: bytes, room_view: bytes, seed: int = 0) -> Judgement:
-        """Grades of the layout that two PNG files show. Sample k has seed `seed` + k. Raises JudgeFault."""
+        """Grade a layout by PNG of its two views. Sample k has seed `seed` + k. Raises JudgeFault."""
         first = conversation(task, top_view, room_view)
         pending = {k: first for k in range(self.samples)}
         read: dict[int, tuple[dict[str, float], str]] = {}
@@ -133,12 +136,13 @@ class Judge:
 
 
 def conversation(task: Task, top_view: bytes, room_view: bytes) -> Conversation:
-    """What the judge is asked: the rubric, the task in words, and two PNG files."""
+    """The conversation that asks for grades: the rubric, the task in words, and two PNG files."""
     aspects = "\n".join(f"{name}: {' '.join(anchors)}" for name, anchors in RUBRIC.items())
     form = json.dumps(dict.fromkeys(RUBRIC, "grade")).replace('"grade"', "<grade>")
     system = (
-        f"You grade how furniture is placed in a room. Grade each aspect with a number from {LEAST} to {MOST}; the "
-        f"anchors describe {LEAST}, 3 and {MOST}, the numbers between them lie between.\n{aspects}\n"
+        "You grade how furniture is placed in a room. "
+        f"Grade each aspect with a number from {MIN_GRADE} to {MAX_GRADE}; the "
+        f"anchors describe {MIN_GRADE}, 3 and {MAX_GRADE}, the numbers between them lie between.\n{aspects}\n"
         "Colours, materials, style, lighting and picture quality were not chosen by whoever placed the furniture: "
         "ignore them. Do not ask for furniture that is not on the list. Judge what the pictures show.\n"
         f"Reply with one JSON object and nothing else: {form}"
@@ -161,24 +165,24 @@ def conversation(task: Task, top_view: bytes, room_view: bytes) -> Conversation:
 
 
 def read_grades(text: str) -> dict[str, float]:
-    """The grades in a reply: the last JSON object in it that has all aspects, each a number from 1 to 5.
+    """Read the grades of a reply: the last JSON object in it that has all aspects, each a number from 1 to 5.
 
-    Words, thoughts and code fences around it, trailing commas and further keys are passed over. Raises ValueError
+    Words, thoughts and code fences around it, trailing commas and further keys are ignored. Raises ValueError
     with a sentence for the judge.
     """
-    tail = _TRAILING_COMMA.sub(r"\1", text[-READ_FROM_END:])
+    tail = _TRAILING_COMMA.sub(r"\1", text[-TAIL:])
     decoder = json.JSONDecoder()
     for start in reversed([match.start() for match in re.finditer(r"\{", tail)]):
         try:
-            found, _ = decoder.raw_decode(tail, start)
+            grades, _ = decoder.raw_decode(tail, start)
         except (ValueError, RecursionError):
             continue
-        if isinstance(found, dict) and RUBRIC.keys() <= found.keys():
-            return {aspect: _grade(aspect, found[aspect]) for aspect in RUBRIC}
+        if isinstance(grades, dict) and RUBRIC.keys() <= grades.keys():
+            return {aspect: _grade(aspect, grades[aspect]) for aspect in RUBRIC}
     raise ValueError(f"There was no JSON object with the grades {', '.join(RUBRIC)}.")
 
 
 def _grade(aspect: str, value: object) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and LEAST <= value <= MOST:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and MIN_GRADE <= value <= MAX_GRADE:
         return float(value)
-    raise ValueError(f"{aspect} was {str(value)[:40]}, not a number from {LEAST} to {MOST}.")
+    raise ValueError(f"{aspect} was {str(value)[:40]}, not a number from {MIN_GRADE} to {MAX_GRADE}.")

@@ -1,4 +1,4 @@
-"""Episodes that begin from a layout that stands: what is asked, what ends them, and mending that moves little."""
+"""Episodes that begin from a layout that stands: what is asked, what ends them, and minimal repair."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_start_without_faults_is_gone_on_from_for_the_wish_alone(stage):
     assert len(outcome.turns) == 1 and outcome.best is None and "No answer was better" in outcome.note
 
 
-def test_a_start_without_faults_has_nothing_to_mend_gently(stage):
+def test_a_start_without_faults_leaves_nothing_for_a_minimal_repair(stage):
     outcome = run(LayoutEnv(stage), Scripted(), start=AT_REST, minimal=True)
     assert (outcome.turns, outcome.best, outcome.failure) == ((), None, "")
     assert outcome.start_score.evidence.clean and "nothing to mend" in outcome.note
@@ -105,40 +105,40 @@ def test_the_start_is_announced(stage):
     assert [(e.phase, e.turn) for e in events if isinstance(e, PhaseStarted)][:2] == [("physics", 1), ("model", 1)]
 
 
-# Gently ---------------------------------------------------------------------------------------------------------------
+# Minimal repair -------------------------------------------------------------------------------------------------------
 
 
-def test_gently_only_what_is_at_fault_is_asked_for_and_all_is_recorded(stage):
+def test_minimal_repair_asks_only_for_items_with_a_fault_and_records_the_whole_layout(stage):
     env, policy = LayoutEnv(stage), Scripted(answer(bed_1=(3.4, 2.9, 0, 0)))
     outcome = run(env, policy, start=NUDGED, minimal=True)
     assert [item.id for item in env.prompted_task.movable] == ["bed_1"]
-    question, said = policy.asked[0][0][0][1].text, policy.asked[0][0][0][2].text
-    assert "Locked items" in question and "desk_1" not in said and "bed_1" in said
+    question, statement = policy.asked[0][0][0][1].text, policy.asked[0][0][0][2].text
+    assert "Locked items" in question and "desk_1" not in statement and "bed_1" in statement
     assert outcome.best.layout == AT_REST and outcome.best.candidate.answer.changed == ("bed_1",)
     record = turn_record(env, outcome.best, {})
     assert [p["id"] for p in record["layout"]["placements"]] == ["bed_1", "desk_1", "lamp_1"]
     assert record["counts"]["items"] == 3
 
 
-def test_gently_an_answer_cannot_move_what_is_sound(stage):
+def test_minimal_repair_moves_no_faultless_item(stage):
     outcome = run(LayoutEnv(stage, max_turns=1), Scripted(answer(desk_1=(1, 1, 0, 0))), start=NUDGED, minimal=True)
     assert outcome.turns[0].status == "model_fault" and outcome.best is None
 
 
-def test_gently_the_nearer_of_two_mends_is_taken(stage):
+def test_minimal_repair_takes_the_nearer_of_two_repairs(stage):
     far, near = answer(bed_1=(2.2, 2.9, 0, 0)), answer(bed_1=(3.45, 2.9, 0, 0))
     outcome = run(LayoutEnv(stage), Scripted([far, near]), start=NUDGED, minimal=True, samples=2)
     assert outcome.best.candidate.text == near
 
 
-def test_gently_with_everything_at_fault_locked_says_so(stage):
+def test_minimal_repair_with_every_faulty_item_locked_says_so(stage):
     lamp = replace(TASK.item("lamp_1"), locked=True, pose=Pose(1, 1, 0.75))
     task = replace(TASK, items=(*TASK.items[:2], lamp))
     outcome = run(LayoutEnv(stage), Scripted(), task, start=AT_REST, minimal=True)
     assert outcome.turns == () and not outcome.start_score.evidence.clean and "unlock" in outcome.note
 
 
-def test_the_embedded_model_mends_and_leaves_all_else_where_it_is(stage):
+def test_the_embedded_model_repairs_and_leaves_all_else_where_it_is(stage):
     policy = BuiltinPolicy()
     env = LayoutEnv(stage, None, prompt_format_of(policy))
     before = after = 0
