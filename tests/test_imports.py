@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.import_graph import CHECKOUT, imported_modules
+from tools.import_graph import CHECKOUT, imported_modules, module_graph
 
 ADDON = CHECKOUT / "metaspatial_addon"
 BLENDER_MODULES = {"bpy", "bmesh", "mathutils", "gpu", "bl_ui"}
@@ -72,6 +72,40 @@ def test_relative_imports_are_resolved(tmp_path: Path) -> None:
     assert "metaspatial_addon.core.task" in names
     assert "metaspatial_addon.scoring.weights" in names
     assert "bpy.types" in names
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, directly or through others."""
+    reachable: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = list(graph[start])
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                waiting += graph.get(module, ())
+        reachable[start] = seen
+    groups = {
+        tuple(sorted(other for other in seen if start in reachable[other]))
+        for start, seen in reachable.items()
+        if start in seen
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert circles(module_graph(hidden=False)) == []
+
+
+def test_no_import_within_a_function_hides_a_circle() -> None:
+    """Imports within functions are for what is heavy or may be missing (bpy, torch), not for circles."""
+    assert circles(module_graph(hidden=True)) == []
 
 
 def run_without(modules: set[str], code: str) -> subprocess.CompletedProcess[str]:

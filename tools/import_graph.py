@@ -33,6 +33,27 @@ def imported_modules(path: Path, tree: ast.AST) -> list[str]:
     return names
 
 
+def module_graph(hidden: bool) -> dict[str, set[str]]:
+    """The modules of ours that each module imports, by dotted names.
+
+    `hidden`: those that are imported within functions as well; else those that are imported with the module.
+    """
+    modules = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in source_files()}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        tree = ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))
+        if not hidden:
+            for node in ast.walk(tree):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                    node.body = []  # type: ignore[assignment]
+        names = imported_modules(path, tree)
+        targets = {name if name in modules else name.rpartition(".")[0] for name in names}
+        # `from package import module` names the package too, and needs nothing of it but that module.
+        packages = {name for name in targets if any(other.startswith(f"{name}.") for other in targets & modules.keys())}
+        graph[module] = (targets & modules.keys()) - packages - {module}
+    return graph
+
+
 def part_of(module: str) -> str | None:
     """The part that a dotted module name belongs to, such as `metaspatial_addon.core` or `headless.rl`.
 
