@@ -31,6 +31,8 @@ timers: list[Callable[[], Any]] = []
 """Every function given to bpy.app.timers since the start."""
 beats: deque[float] = deque(maxlen=100_000)
 redraws: deque[float] = deque(maxlen=100_000)
+ticks: deque[float] = deque(maxlen=10_000)
+"""Seconds that each tick of the extension's job took."""
 
 
 def question(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,16 +79,16 @@ def places() -> dict[str, list[int]]:
 @question
 def under_mouse() -> dict[str, str]:
     """The button under the mouse in the sidebar: its operator as a Python call, or the path of its property."""
-    found = {}
+    button = {}
     manager = bpy.context.window_manager
     with in_viewport("UI"):
         if bpy.ops.ui.copy_python_command_button.poll():
             bpy.ops.ui.copy_python_command_button()
-            found["operator"] = manager.clipboard
+            button["operator"] = manager.clipboard
         elif bpy.ops.ui.copy_data_path_button.poll():
             bpy.ops.ui.copy_data_path_button(full_path=True)
-            found["property"] = manager.clipboard
-    return found
+            button["property"] = manager.clipboard
+    return button
 
 
 @question
@@ -128,15 +130,15 @@ def objects() -> dict[str, dict[str, Any]]:
     turn's copy. One that is excluded from the view layer has no world matrix: Blender does not keep it up to date."""
     view_layer = window().view_layer
     view_layer.update()
-    there = set(view_layer.objects)
+    in_layer = set(view_layer.objects)
     return {
-        thing.name: {
-            "own": flat(thing.matrix_basis),
-            "world": flat(thing.matrix_world) if thing in there else None,
-            "hidden": thing not in there or not thing.visible_get(view_layer=view_layer),
-            "copy": thing.get("metaspatial_of") is not None,
+        obj.name: {
+            "own": flat(obj.matrix_basis),
+            "world": flat(obj.matrix_world) if obj in in_layer else None,
+            "hidden": obj not in in_layer or not obj.visible_get(view_layer=view_layer),
+            "copy": obj.get("metaspatial_of") is not None,
         }
-        for thing in bpy.data.objects
+        for obj in bpy.data.objects
     }
 
 
@@ -146,14 +148,14 @@ def flat(matrix: Any) -> list[float]:
 
 @question
 def job() -> dict[str, Any]:
-    """What the extension's job is at, what it tells, and how long each tick of its timer took."""
-    current = our("ui.state.job").current
-    notice = current.notice
+    """State, notice and progress of the extension's job, and how long each tick of its timer took since
+    `start_timing`."""
+    status = our("ui.state.job_status").status
     return {
-        "state": current.state,
-        "notice": "" if notice is None else notice.sentence,
-        "progress": current.progress.text,
-        "ticks": list(current.ticks),
+        "state": status.state,
+        "notice": "" if status.notice is None else status.notice.sentence,
+        "progress": status.progress.text,
+        "ticks": list(ticks),
     }
 
 
@@ -183,7 +185,7 @@ def select(names: list[str]) -> None:
 
 @question
 def selected() -> list[str]:
-    return sorted(thing.name for thing in window().view_layer.objects if thing.select_get())
+    return sorted(obj.name for obj in window().view_layer.objects if obj.select_get())
 
 
 @question
@@ -228,9 +230,30 @@ def smooth() -> None:
 
 
 @question
-def forget_beats() -> None:
-    beats.clear()
-    redraws.clear()
+def start_timing() -> None:
+    """Time rounds of the main loop, redraws, and the ticks of the extension's job, from now on."""
+    for marks in (beats, redraws, ticks):
+        marks.clear()
+    job_class = our("ui.state.job").Job
+    tick = job_class.tick
+    if hasattr(tick, "untimed"):
+        return
+
+    def timed_tick(self: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return tick(self)
+        finally:
+            ticks.append(time.perf_counter() - began)
+
+    timed_tick.untimed = tick  # type: ignore[attr-defined]
+    job_class.tick = timed_tick
+
+
+@question
+def seconds_since_redraw() -> float:
+    """How long ago the viewport was drawn last."""
+    return time.perf_counter() - redraws[-1]
 
 
 @question
@@ -260,7 +283,7 @@ def rendering() -> bool:
 
 @question
 def gaps() -> dict[str, list[float]]:
-    """Seconds between rounds of the main loop, and between redraws of the viewport, since `forget_beats`."""
+    """Seconds between rounds of the main loop, and between redraws of the viewport, since `start_timing`."""
     return {
         name: [later - sooner for sooner, later in zip(list(marks)[:-1], list(marks)[1:], strict=True)]
         for name, marks in (("beats", beats), ("redraws", redraws))

@@ -21,8 +21,8 @@ PIECES = (
     "rug_beige",
     "table_lamp_ceramic",
 )
-_APART = 0.3
-_CROWD_CELL = 1.5
+GAP_M = 0.3
+CROWD_CELL_M = 1.5
 
 
 def furnish(scene: bpy.types.Scene | None = None) -> list[bpy.types.Object]:
@@ -31,7 +31,7 @@ def furnish(scene: bpy.types.Scene | None = None) -> list[bpy.types.Object]:
     Meshes that the scene had, as Blender's first cube, are removed.
     """
     scene = scene or bpy.context.scene
-    bpy.data.batch_remove([thing for thing in scene.objects if thing.type == "MESH"])
+    bpy.data.batch_remove([obj for obj in scene.objects if obj.type == "MESH"])
     mesh = bpy.data.meshes.new("Floor")
     x, y = WIDTH / 2, DEPTH / 2
     mesh.from_pydata([(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0)], [], [(0, 1, 2, 3)])
@@ -48,10 +48,10 @@ def furnish(scene: bpy.types.Scene | None = None) -> list[bpy.types.Object]:
         corners = np.array(piece.bound_box)
         (low, _, _), (high, back, _) = corners.min(axis=0), corners.max(axis=0)
         piece.location = (at - low, -y - 0.6 - back, 0)
-        at += high - low + _APART
+        at += high - low + GAP_M
         furniture.append(piece)
-    for thing in scene.objects:
-        thing.select_set(thing in furniture)
+    for obj in scene.objects:
+        obj.select_set(obj in furniture)
     bpy.context.view_layer.objects.active = furniture[0]
     if hasattr(scene, "metaspatial"):  # else the add-on is not enabled
         scene.metaspatial.floor = floor
@@ -79,10 +79,10 @@ def crowded(scene: bpy.types.Scene | None = None, objects: int = 500, faces: int
         ring += 1
         for i in range(-ring, ring + 1):
             for j in range(-ring, ring + 1) if abs(i) == ring else (-ring, ring):
-                place = i * _CROWD_CELL, j * _CROWD_CELL
+                place = i * CROWD_CELL_M, j * CROWD_CELL_M
                 if len(made) < objects and (abs(place[0]) > WIDTH / 2 + 1 or abs(place[1]) > DEPTH / 2 + 4):
-                    thing = bpy.data.objects.new(f"Crowd {len(made)}", mesh if not made else mesh.copy())
-                    thing.location = (*place, 0)
-                    scene.collection.objects.link(thing)
-                    made.append(thing)
+                    obj = bpy.data.objects.new(f"Crowd {len(made)}", mesh if not made else mesh.copy())
+                    obj.location = (*place, 0)
+                    scene.collection.objects.link(obj)
+                    made.append(obj)
     return made

@@ -42,13 +42,13 @@ def main() -> int:
             try:
                 figures = SCENARIOS[name](bench)
                 bench.close()
-                told = f"passed  {figures}"
+                outcome = f"passed  {figures}"
             except Exception:
                 failed.append(name)
                 desktop.picture(bench.folder / "failed.png")
                 bench.close(checked=False)
-                told = "FAILED\n" + traceback.format_exc()
-            print(f"{name} ({time.monotonic() - began:.0f} s): {told}", flush=True)
+                outcome = "FAILED\n" + traceback.format_exc()
+            print(f"{name} ({time.monotonic() - began:.0f} s): {outcome}", flush=True)
     finally:
         desktop.close()
     print(f"{len(failed)} failed: {', '.join(failed)}" if failed else "all scenarios passed")

@@ -91,16 +91,16 @@ def blenders() -> dict[int, str]:
     The test runs in a mount namespace of its own (tools/chroot.sh), which tells its processes from all others.
     """
     ours = os.stat("/proc/self/ns/mnt").st_ino
-    found = {}
+    processes = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 mine = os.stat(entry / "ns/mnt").st_ino == ours and (entry / "comm").read_text() == "blender\n"
                 if mine and (line := (entry / "cmdline").read_bytes()):  # none: it has ended, and waits to be reaped
-                    found[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace").strip()
+                    processes[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace").strip()
             except OSError:
                 continue  # it has just ended
-    return found
+    return processes
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -145,5 +145,5 @@ class Bench:
             for pid in blenders():
                 os.kill(pid, 9)
         for session in self._sessions if checked else ():
-            said = session.log.read_text(errors="replace")
-            assert "Traceback" not in said, f"{session.log}: {said[said.index('Traceback') :][:2000]}"
+            log = session.log.read_text(errors="replace")
+            assert "Traceback" not in log, f"{session.log}: {log[log.index('Traceback') :][:2000]}"

@@ -41,12 +41,12 @@ def registered() -> set[type]:
     return {c for base in BASES for c in base.__subclasses__() if c.is_registered and c.__name__.startswith("META")}
 
 
-def held() -> dict[str, Any]:
+def traces() -> dict[str, Any]:
     """All that an add-on could leave behind, counted."""
     handlers = {
-        name: len(found) for name in dir(bpy.app.handlers) if isinstance(found := getattr(bpy.app.handlers, name), list)
+        name: len(value) for name in dir(bpy.app.handlers) if isinstance(value := getattr(bpy.app.handlers, name), list)
     }
-    data = {name: len(found) for name in dir(bpy.data) if hasattr(found := getattr(bpy.data, name), "foreach_get")}
+    data = {name: len(value) for name in dir(bpy.data) if hasattr(value := getattr(bpy.data, name), "foreach_get")}
     return {
         "handlers": handlers,
         "data": data,
@@ -90,27 +90,27 @@ def test_nothing_starts_by_itself() -> None:
 
 
 def test_disabling_leaves_nothing() -> None:
-    before = held()
+    before = traces()
     metaspatial_addon.register()
-    assert held() != before
+    assert traces() != before
     metaspatial_addon.unregister()
-    assert held() == before
+    assert traces() == before
 
 
 def test_fifty_times_do_not_grow() -> None:
     metaspatial_addon.register()
-    enabled = held()
+    enabled = traces()
     metaspatial_addon.unregister()
-    disabled = held()
+    disabled = traces()
     for _ in range(50):
         metaspatial_addon.register()
-        assert held() == enabled
+        assert traces() == enabled
         metaspatial_addon.unregister()
-        assert held() == disabled
+        assert traces() == disabled
 
 
 def test_disabling_ends_what_runs() -> None:
-    before = held()
+    before = traces()
     metaspatial_addon.register()
     assert bpy.ops.metaspatial.self_check() == {"FINISHED"}
     job.tick()
@@ -122,11 +122,11 @@ def test_disabling_ends_what_runs() -> None:
     wait_gone(worker.pid)
     wait_until(lambda: not our_threads())
     assert not bpy.app.timers.is_registered(job.tick)
-    assert held() == before
+    assert traces() == before
 
 
 def test_a_part_that_cannot_be_registered_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = held()
+    before = traces()
 
     def fail() -> None:
         raise RuntimeError("broken")
@@ -134,7 +134,7 @@ def test_a_part_that_cannot_be_registered_leaves_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr(ui.items, "register", fail)
     with pytest.raises(RuntimeError, match="broken"):
         metaspatial_addon.register()
-    assert held() == before
+    assert traces() == before
 
 
 def test_settings_survive_disabling_and_saving(tmp_path: Path) -> None:

@@ -21,18 +21,18 @@ LONG = {"preferences.samples": 32, "preferences.picture_size": 1024}
 def cancel(bench: Bench) -> str:
     studio = Studio(bench, **LONG)
     before = studio.objects()
-    told = []
+    figures = []
     for phase in ("model", "physics", "render"):
         studio.generate()
         studio.sidebar.find(CANCEL)
         studio.phase(phase)
         clicked = studio.sidebar.press(CANCEL)
         _idle(studio, clicked)
-        told.append(f"{phase} {time.monotonic() - clicked:.2f} s")
+        figures.append(f"{phase} {time.monotonic() - clicked:.2f} s")
         assert studio.objects() == before, f"cancelled during {phase}: the scene has changed"
     studio.session.picture("cancelled")
     _works_again(studio)
-    return f"idle after Cancel: {', '.join(told)}"
+    return f"idle after Cancel: {', '.join(figures)}"
 
 
 def kill_worker(bench: Bench) -> str:
@@ -54,7 +54,7 @@ def kill_worker(bench: Bench) -> str:
 
 
 def kill_blender(bench: Bench) -> str:
-    told = []
+    figures = []
     for phase in ("model", "render"):
         studio = Studio(bench, name=phase, **LONG)
         studio.generate()
@@ -65,8 +65,8 @@ def kill_blender(bench: Bench) -> str:
         studio.session.process.kill()
         studio.session.process.wait()
         until(_no_worker(studio), ORPHAN, f"the worker ends by itself: {workers}")
-        told.append(f"{phase} {time.monotonic() - killed:.1f} s")
-    return f"worker gone after kill -9 on Blender: {', '.join(told)}"
+        figures.append(f"{phase} {time.monotonic() - killed:.1f} s")
+    return f"worker gone after kill -9 on Blender: {', '.join(figures)}"
 
 
 def _no_worker(studio: Studio) -> Callable[[], bool]:

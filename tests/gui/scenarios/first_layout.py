@@ -31,7 +31,7 @@ def first_layout(bench: Bench) -> str:
     session.ask("smooth")
     studio.press_in_viewport("KP_Decimal", "alt+a")  # frames what is selected, which the turn's objects are
     studio.desktop.scroll(*studio.sidebar.viewport(), 3)
-    time.sleep(3)  # until the view is smooth
+    until(lambda: session.ask("seconds_since_redraw") > 1, 30, "the view is smooth and at rest")
     session.picture("turns")
     assert [turn["number"] for turn in turns] == list(range(1, len(turns) + 1)), turns
     assert [turn["shown"] for turn in turns].count(True) == 1, turns

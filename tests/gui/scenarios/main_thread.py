@@ -22,7 +22,7 @@ def crowded_room(bench: Bench) -> str:
 
 
 def _watch(studio: Studio) -> str:
-    studio.session.ask("forget_beats")
+    studio.session.ask("start_timing")
     studio.generate()
     job = studio.finish(240)
     gaps = studio.session.ask("gaps")

@@ -15,7 +15,7 @@ SERVER = {"preferences.model": "SERVER", "preferences.server_model": "some-model
 
 
 def real_server(bench: Bench) -> str:
-    """transformers serve with a small random model, which answers nonsense: told as such, and nothing breaks."""
+    """transformers serve with a small random model, which answers nonsense: the panel says so, and nothing breaks."""
     assert bench.server, "this scenario wants --server URL MODEL"
     url, model = bench.server
     studio = Studio(bench, **{**SERVER, "preferences.server_url": url, "preferences.server_model": model})
@@ -38,7 +38,7 @@ def failing_servers(bench: Bench) -> str:
     studio = Studio(bench, **SERVER)
     _make_impatient(studio)
     before = studio.objects()
-    told = []
+    notices = []
     for name, steps in FAULTS.items():
         with _server(steps) as url:
             studio.session.ask("assign", path="preferences.server_url", value=url)
@@ -46,10 +46,10 @@ def failing_servers(bench: Bench) -> str:
             notice = studio.finish(60)["notice"]
         studio.session.picture(name)
         sentence(notice)
-        told.append(f"{name}: {notice}")
+        notices.append(f"{name}: {notice}")
         assert studio.objects() == before, "the scene has changed"
-    assert len(set(told)) == len(told)
-    return "\n    ".join(["one sentence each:", *told])
+    assert len(set(notices)) == len(notices)
+    return "\n    ".join(["one sentence each:", *notices])
 
 
 def _make_impatient(studio: Studio) -> None:

@@ -164,11 +164,11 @@ def test_what_is_gone_is_told_and_the_rest_is_added(scene, tmp_path: Path, capfd
 
 def test_the_worker_s_finds_become_the_list(scene) -> None:
     tick("old", "old")
-    found = find_assets("a bedroom with two armchairs", [], lambda done: None)
-    furniture.list_assets(bpy.context.window_manager, found)
+    assets = find_assets("a bedroom with two armchairs", [], lambda done: None)
+    furniture.list_assets(bpy.context.window_manager, assets)
     lines = bpy.context.window_manager.metaspatial.assets
     assert [(line.name, line.category, line.count, line.ticked) for line in lines] == [
-        (entry["name"], entry["category"], entry["count"], entry["ticked"]) for entry in found
+        (entry["name"], entry["category"], entry["count"], entry["ticked"]) for entry in assets
     ]
     bpy.ops.metaspatial.add_assets()
     assert len(scene.metaspatial.items.objects) == 2

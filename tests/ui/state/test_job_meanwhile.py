@@ -72,7 +72,7 @@ def test_a_dead_worker_is_reported_and_the_next_click_works(scene, recorded, fol
     until_idle()
     assert "stopped unexpectedly" in status.notice.sentence
     assert status.notice.operator == Operators.OPEN_LOG
-    assert len(turn_visibility.all_turns(scene)) == 1, "what it had said is heard first"
+    assert len(turn_visibility.all_turns(scene)) == 1, "what it had sent is received first"
     assert not job_folders(folder)
     generate()
     assert len(recorded) == 2 and status.notice is None
