@@ -53,7 +53,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_zip_holds_the_addon_and_its_assets(archive: zipfile.ZipFile) -> None:
     names = set(archive.namelist())
     modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "metaspatial_addon").rglob("*.py")}
-    assert modules | {"__init__.py", "blender_manifest.toml", "LICENSE"} <= names
+    assert modules | {"__init__.py", "blender_manifest.toml", "LICENSE", "CHANGELOG.md"} <= names
     for folder in ("assets/furniture", "assets/models/tiny"):
         kept = {
             path.relative_to(CHECKOUT).as_posix()

@@ -59,8 +59,9 @@ def why_wait() -> str:
 def list_turn(scene: bpy.types.Scene, turn: bpy.types.Collection) -> None:
     """Pick a turn in the panel's list, which lists the children of its run."""
     run = turn_collections.run_of(scene, turn)
-    scene.metaspatial.run = run
-    scene.metaspatial.turn_index = list(run.children).index(turn)
+    if run is not None:
+        scene.metaspatial.run = run
+        scene.metaspatial.turn_index = list(run.children).index(turn)
 
 
 def redraw_panels() -> None:

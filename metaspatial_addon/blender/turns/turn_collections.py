@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def build_turn(arrival: IncomingTurn) -> Iterator[None]:
+def build_turn(arrival: IncomingTurn) -> Generator[None, None, bpy.types.Collection]:
     """Build a turn and put it into its run, not shown yet, in steps of a few milliseconds; returns its collection.
 
     What was deleted meanwhile is left out. Raises LookupError without the scene, and ReferenceError when something

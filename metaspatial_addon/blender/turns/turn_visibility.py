@@ -5,7 +5,7 @@ What was hidden is kept on the scene, so that it comes back even when the turns 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -76,7 +76,7 @@ def show(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> None:
         pass
 
 
-def show_in_steps(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> Iterator[None]:
+def show_in_steps(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> Generator[None, None, None]:
     """`show`, in small steps. Where it is left off, what is hidden is kept on the scene all the same."""
     view_layers = list(scene.view_layers)
     for view_layer in view_layers:

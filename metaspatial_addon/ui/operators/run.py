@@ -126,12 +126,15 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
 
     def check(self, _context: Context) -> bool:
         """The name in the file browser gets the suffix of the format that is picked there."""
-        path = str(Path(self.filepath).with_suffix(_SUFFIXES[self.file_format])) if self.filepath else ""
-        changed, self.filepath = path != self.filepath, path
-        return changed
+        before: str = getattr(self, "filepath", "")  # a property that ExportHelper declares
+        self.filepath = str(Path(before).with_suffix(_SUFFIXES[self.file_format])) if before else ""
+        return self.filepath != before
 
     def execute(self, context: Context) -> set[str]:
         turn = _turn_to_export(context)
+        if turn is None:
+            self.report({"ERROR"}, "Accept or show a turn first")
+            return {"CANCELLED"}
         try:
             if self.file_format == "GLB":
                 blend_file.export_glb(self.filepath, turn, context.scene)

@@ -202,6 +202,8 @@ class METASPATIAL_OT_show_reasoning(_TurnOperator, Operator):
 
     def draw(self, context: Context) -> None:
         turn = turn_of_number(context.scene, self.number)
+        if turn is None:
+            return
         lines = [
             line
             for paragraph in _reasoning(turn).splitlines()

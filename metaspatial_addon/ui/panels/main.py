@@ -112,11 +112,12 @@ def _draw_notice(layout: UILayout, context: Context) -> None:
 
 def _draw_update(layout: UILayout) -> None:
     """After an update, until it is dismissed: where to read what is new."""
-    if not whats_new.is_unseen():
+    entry = whats_new.unseen()
+    if entry is None:
         return
     box = layout.box()
     row = box.row()
-    row.label(text=f"Updated to {whats_new.newest.version}", icon="INFO")
+    row.label(text=f"Updated to {entry.version}", icon="INFO")
     row.operator(Operators.DISMISS_UPDATE, text="", icon="X", emboss=False)
     box.operator("preferences.addon_show", text="What's New").module = preferences.ROOT
 

@@ -29,7 +29,7 @@ from bpy.app.handlers import persistent
 from ...blender.turns import turn_collections, turn_visibility
 from ...worker.client import Worker, worker_command
 from ...worker.protocol import VERSION
-from ..screen import Notice, ProgressBar, list_turn, progress_bar, redraw_panels, why_wait
+from ..screen import Notice, ProgressBar, progress_bar, redraw_panels, why_wait
 from . import api_key, folders, preferences
 from .identifiers import Operators
 from .job_status import IDLE, PLACING, READING, RUNNING, STARTING, JobStatus, status
@@ -54,19 +54,35 @@ _BUG = Notice("ERROR", "An error in MetaSpatial ended the layout: the system con
 
 
 @dataclass
-class _Work:
-    """What the worker was asked for, and what has come of it."""
+class _Question:
+    """What the worker was asked, and who wants to know. `number` is that of the job, in all messages about it."""
 
-    number: int
     message: dict[str, Any]
     key: str = field(repr=False)
-    request: JobRequest | None
-    done: Callable[[dict[str, Any]], None] | None
-    folder: Path | None = None
+    done: Callable[[dict[str, Any]], None]
+    number: int = 0
     phase: str = "scene"
-    task: dict[str, Any] | None = None
+
+
+@dataclass
+class _Layout:
+    """A layout that the worker was asked for, and what has come of it."""
+
+    request: JobRequest
+    number: int = 0
+    phase: str = "scene"
+    folder: Path | None = None
+    task: dict[str, Any] = field(default_factory=dict)
     placements: dict[int, TurnPlacement] = field(default_factory=dict)
     """By the worker's numbers of the turns, in the order of arrival."""
+
+    @property
+    def message(self) -> dict[str, Any]:
+        return self.request.message
+
+    @property
+    def key(self) -> str:
+        return self.request.key
 
     @property
     def placement(self) -> TurnPlacement | None:
@@ -80,7 +96,7 @@ class Job:
     def __init__(self, status: JobStatus) -> None:
         self.status = status
         self.worker: Worker | None = None
-        self._work: _Work | None = None
+        self._work: _Layout | _Question | None = None
         self._key = ""
         self._silence_s, self._idle_s, self._last_tick = 0.0, 0.0, time.monotonic()
         self._count = 0
@@ -88,20 +104,17 @@ class Job:
 
     # Beginnings and ends
 
-    def begin(
-        self,
-        message: dict[str, Any],
-        key: str,
-        request: JobRequest | None = None,
-        done: Callable[[dict[str, Any]], None] | None = None,
-    ) -> None:
+    def begin(self, work: _Layout | _Question) -> None:
         """Take on a job. Nothing is done before the next tick, so that the panel shows it first."""
         if self.status.busy:
             raise RuntimeError("one job at a time")
         self._count += 1
-        self._work = _Work(self._count, message, key, request, done)
-        self.status.update(READING, ProgressBar("Reading the scene" if request else "Starting"), None)
-        _keep_ticking()
+        work.number = self._count
+        self._work = work
+        text = "Reading the scene" if isinstance(work, _Layout) else "Starting"
+        self.status.update(READING, ProgressBar(text), None)
+        if not bpy.app.timers.is_registered(tick):
+            bpy.app.timers.register(tick, first_interval=BUSY_INTERVAL_S, persistent=True)
 
     def end(self, notice: Notice | None = None, *, stop_worker: bool = True, file_stays: bool = True) -> None:
         """Go back to IDLE, whatever of the clean-up fails; the worker ends too, unless it has ended its part.
@@ -113,7 +126,7 @@ class Job:
         self.status.update(IDLE, ProgressBar(), notice or self.status.notice)
         steps: list[Callable[[], object]] = [self.stop_worker] if stop_worker else []
         pushes = False
-        if work is not None:
+        if isinstance(work, _Layout):
             if work.folder is not None:
                 self._leftovers.append(work.folder)
             placement = work.placement
@@ -163,21 +176,23 @@ class Job:
         return CALM_INTERVAL_S if self.worker is not None or self._leftovers else None
 
     def _step(self, passed_s: float, until: float) -> None:
-        work = self._work
+        work, state = self._work, self.status.state
         if work is None:
             self._rest(passed_s)
             return
-        if work.request is not None and turn_collections.find_scene(work.request.scene) is None:
-            self.end(Notice("INFO", "The scene was deleted: its layout was stopped"))
-            return
-        state = self.status.state
-        changes_file = state in (READING, PLACING) or work.placement is not None and work.placement.lacks_undo
-        if work.request is not None and changes_file and (reason := why_wait()):
-            self.status.update(state, self.status.progress._replace(text=reason), self.status.notice)
-        elif state == READING:
+        placement = work.placement if isinstance(work, _Layout) else None
+        if isinstance(work, _Layout):
+            if turn_collections.find_scene(work.request.scene) is None:
+                self.end(Notice("INFO", "The scene was deleted: its layout was stopped"))
+                return
+            changes_file = state in (READING, PLACING) or placement is not None and placement.lacks_undo
+            if changes_file and (reason := why_wait()):
+                self.status.update(state, self.status.progress._replace(text=reason), self.status.notice)
+                return
+        if state == READING:
             self._read(work)
-        elif state == PLACING:
-            self._place(work, until)
+        elif state == PLACING and placement is not None:
+            self._place(placement, until)
         else:
             self._listen(work, passed_s, until)
 
@@ -195,11 +210,11 @@ class Job:
             shutil.rmtree(folder, ignore_errors=True)
         self._leftovers = [folder for folder in self._leftovers if folder.exists()]
 
-    def _read(self, work: _Work) -> None:
+    def _read(self, work: _Layout | _Question) -> None:
         """Start the worker, write the scene while it starts, and send the request."""
         worker = self._get_worker(work.key)
         message = {**work.message, "job": work.number}
-        if work.request is not None:
+        if isinstance(work, _Layout):
             work.folder = Path(tempfile.mkdtemp(prefix="metaspatial_"))
             message["folder"] = str(work.folder)
             work.request.write_scene(work.folder)
@@ -222,76 +237,89 @@ class Job:
                 folders.find_log()
         return self.worker
 
-    def _listen(self, work: _Work, passed_s: float, until: float) -> None:
+    def _listen(self, work: _Layout | _Question, passed_s: float, until: float) -> None:
         """Receive messages, up to a turn; find out whether the worker still lives. Any message ends a silence."""
-        worker = self.worker
-        self._silence_s += passed_s
-        while (message := worker.receive()) is not None:
+        worker, self._silence_s = self.worker, self._silence_s + passed_s
+        while worker is not None and (message := worker.receive()) is not None:
             self._silence_s = 0.0
             self._handle(work, message)
             if self.status.state not in (STARTING, RUNNING):
                 return
             if time.perf_counter() >= until:
                 break
-        if not worker.alive:
+        if worker is None or not worker.alive:
             text = "The headless Blender stopped unexpectedly. Turns that had arrived are kept; try again"
             self.end(Notice("ERROR", text, Operators.OPEN_LOG))
         elif self._silence_s > SILENCE_LIMITS_S.get(work.phase, OTHER_SILENCE_LIMIT_S):
             text = "The headless Blender did not answer any more and was stopped. Turns that had arrived are kept"
             self.end(Notice("ERROR", text, Operators.OPEN_LOG))
 
-    def _handle(self, work: _Work, message: dict[str, Any]) -> None:
+    def _handle(self, work: _Layout | _Question, message: dict[str, Any]) -> None:
         """Do what a message of the worker asks for. One of another kind only says that the worker is alive."""
         kind = message["type"]
         if kind == "hello" and message["protocol"] != VERSION:
             raise NotReady("The installation of MetaSpatial is damaged: install it again")
         if message.get("job") != work.number:
             return
-        if kind == "done":
-            self._finish(work, message)
-            return
-        if kind in ("progress", "task", "turn", "error") and work.placement is not None:
-            # The undo step of a turn waits until it is known that the turn is not the last, which `done` may replace.
-            work.placement.push_undo()
         if kind == "progress":
+            if isinstance(work, _Layout) and work.placement is not None:
+                # A turn's undo step waits until the turn is known not to be the last, which `done` may replace.
+                work.placement.push_undo()
             work.phase = message["phase"]
             self.status.update(RUNNING, progress_bar(message), self.status.notice)
-        elif kind == "task":
-            work.task = message
-        elif kind == "turn":
-            self.status.restart_requested = False
-            work.placements[message["number"]] = TurnPlacement(_incoming_turn(work, message))
-            text = f"Turn {message['number']} of {work.message['turns']}: placing"
-            self.status.update(PLACING, self.status.progress._replace(text=text), self.status.notice)
         elif kind == "error":
             operator = Operators.OPEN_LOG if message["bug"] else ""
             self.end(Notice("ERROR", message["message"], operator), stop_worker=False)
-        elif kind in ("assets", "checked"):
-            self.end(stop_worker=False)
-            work.done(message)
+        elif isinstance(work, _Question):
+            if kind in ("assets", "checked"):
+                self.end(stop_worker=False)
+                work.done(message)
+        elif kind == "task":
+            work.task = message
+        elif kind == "turn":
+            self._begin_placement(work, message)
+        elif kind == "done":
+            self._finish(work, message)
 
-    def _place(self, work: _Work, until: float) -> None:
+    def _begin_placement(self, work: _Layout, message: dict[str, Any]) -> None:
+        """Start to put a turn into the file."""
+        if work.placement is not None:
+            work.placement.push_undo()
+        request, number = work.request, message["number"]
+        assert work.folder is not None  # the request that this answers was written there
+        incoming = turn_collections.IncomingTurn(
+            scene=request.scene,
+            run=request.run,
+            title=request.title,
+            number=request.first_turn + number - 1,
+            task=work.task,
+            turn=message,
+            originals=request.originals,
+            asked={item["name"] for item in request.message["items"]},
+            folder=work.folder,
+            start=request.start,
+        )
+        work.placements[number] = TurnPlacement(incoming)
+        self.status.restart_requested = False
+        text = f"Turn {number} of {request.message['turns']}: placing"
+        self.status.update(PLACING, self.status.progress._replace(text=text), self.status.notice)
+
+    def _place(self, placement: TurnPlacement, until: float) -> None:
         """Go on placing a turn, for as long as a tick may take."""
         if self.status.restart_requested:
             self.status.restart_requested = False
-            work.placement.restart()
-        if work.placement.advance(until):
+            placement.restart()
+        if placement.advance(until):
             self._silence_s = 0.0
             self.status.update(RUNNING, self.status.progress, self.status.notice)
 
-    def _finish(self, work: _Work, message: dict[str, Any]) -> None:
+    def _finish(self, work: _Layout, message: dict[str, Any]) -> None:
         """End a layout: show its best turn, if the artist still looks at the last."""
-        scene = turn_collections.find_scene(work.request.scene)
-        by_uid = {turn.session_uid: turn for turn in turn_visibility.all_turns(scene)}
-        best, last = (
-            by_uid.get(placement.turn_uid) if placement is not None else None
-            for placement in (work.placements.get(message["best"]), work.placement)
-        )
-        if best not in (None, last) and last is not None and turn_visibility.shown(scene) == last:
-            turn_collections.show(scene, best)
-            list_turn(scene, best)
-        if work.placement is not None:
-            work.placement.push_undo()
+        best, last = work.placements.get(message["best"]), work.placement
+        if best is not None and last is not None and best is not last and last.is_shown():
+            best.show_now()
+        if last is not None:
+            last.push_undo()
         notice = None
         if message["failure"]:
             notice = Notice("ERROR", message["failure"])
@@ -302,34 +330,18 @@ class Job:
         self.end(notice, stop_worker=message["memory"] > preferences.of(bpy.context).memory_limit_mb)
 
 
-def _incoming_turn(work: _Work, message: dict[str, Any]) -> turn_collections.IncomingTurn:
-    """A turn of the worker, and where it belongs."""
-    return turn_collections.IncomingTurn(
-        scene=work.request.scene,
-        run=work.request.run,
-        title=work.request.title,
-        number=work.request.first_turn + message["number"] - 1,
-        task=work.task,
-        turn=message,
-        originals=work.request.originals,
-        asked={item["name"] for item in work.message["items"]},
-        folder=work.folder,
-        start=work.request.start,
-    )
-
-
 current = Job(status)
 
 
 def start(request: JobRequest) -> None:
     """Lay out. Raises RuntimeError while another job runs."""
-    current.begin(request.message, request.key, request)
+    current.begin(_Layout(request))
 
 
 def ask(message: dict[str, Any], key: str, done: Callable[[dict[str, Any]], None]) -> None:
     """Ask the worker something (`assets` or `check`, without the job's number); `done` is given its answer, from the
     timer. An error, or Cancel, shows in the notice alone. Raises RuntimeError while another job runs."""
-    current.begin(message, key, done=done)
+    current.begin(_Question(message, key, done))
 
 
 def cancel() -> None:
@@ -343,16 +355,12 @@ def tick() -> float | None:
     return current.tick()
 
 
-def shutdown() -> None:
+@persistent
+def shutdown(*_: object) -> None:
     """End the job, the worker and the timer."""
     current.end(file_stays=False)
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
-
-
-def _keep_ticking() -> None:
-    if not bpy.app.timers.is_registered(tick):
-        bpy.app.timers.register(tick, first_interval=BUSY_INTERVAL_S, persistent=True)
 
 
 @persistent
@@ -367,12 +375,7 @@ def _after_undo(*_: object) -> None:
     redraw_panels()
 
 
-@persistent
-def _on_exit(*_: object) -> None:
-    shutdown()
-
-
-_HANDLERS = {"load_pre": _before_load, "undo_post": _after_undo, "redo_post": _after_undo, "exit_pre": _on_exit}
+_HANDLERS = {"load_pre": _before_load, "undo_post": _after_undo, "redo_post": _after_undo, "exit_pre": shutdown}
 
 
 def register() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import bpy
 
@@ -45,22 +45,26 @@ class TurnPlacement:
         """Begin again: the file was changed meanwhile, so what was being copied or shown may be gone."""
         self._restarts += 1
         self._steps.close()
-        turn = self._find_turn()
-        self._steps = self._build() if turn is None else self._show(turn)
+        place = self._find_turn()
+        self._steps = self._build() if place is None else self._show(*place)
 
     def show_now(self) -> None:
-        """Take all steps that are left of showing the turn, if it is in the file."""
-        turn = self._find_turn()
-        if turn is not None:
-            turn_collections.show(self._find_scene(), turn)
-            list_turn(self._find_scene(), turn)
+        """Show and list the turn at once, if it is in the file."""
+        place = self._find_turn()
+        if place is not None:
+            turn_collections.show(*place)
+            list_turn(*place)
 
-    def push_undo(self) -> bool:
-        """Add the undo step of the turn, if it lacks one; whether it did."""
+    def is_shown(self) -> bool:
+        """Whether the artist looks at the turn."""
+        place = self._find_turn()
+        return place is not None and turn_visibility.shown(place[0]) == place[1]
+
+    def push_undo(self) -> None:
+        """Add the undo step of the turn, if it lacks one."""
         message, self._undo_message = self._undo_message, ""
         if message:
             push_undo(message)
-        return bool(message)
 
     @property
     def lacks_undo(self) -> bool:
@@ -72,23 +76,23 @@ class TurnPlacement:
         self._steps.close()
         turn_collections.discard_unfinished()
 
-    def _build(self) -> Iterator[None]:
+    def _build(self) -> Generator[None, None, None]:
         turn = yield from turn_collections.build_turn(self._incoming)
         self.turn_uid = turn.session_uid
         self._undo_message = f"MetaSpatial: Turn {turn[turns.KEY]['turn']}"
-        yield from self._show(turn)
+        place = self._find_turn()
+        if place is not None:
+            yield from self._show(*place)
 
-    def _show(self, turn: bpy.types.Collection) -> Iterator[None]:
+    def _show(self, scene: bpy.types.Scene, turn: bpy.types.Collection) -> Generator[None, None, None]:
         """Show the turn, then list it: a turn that is listed before it is shown is shown at once, not in steps."""
-        scene = self._find_scene()
         yield from turn_visibility.show_in_steps(scene, turn)
         list_turn(scene, turn)
 
-    def _find_scene(self) -> bpy.types.Scene | None:
-        return turn_collections.find_scene(self._incoming.scene)
-
-    def _find_turn(self) -> bpy.types.Collection | None:
-        scene = self._find_scene()
-        if scene is None or self.turn_uid is None:
-            return None
-        return next((turn for turn in turn_visibility.all_turns(scene) if turn.session_uid == self.turn_uid), None)
+    def _find_turn(self) -> tuple[bpy.types.Scene, bpy.types.Collection] | None:
+        """The scene and the turn in it, once the turn is there."""
+        scene = turn_collections.find_scene(self._incoming.scene)
+        for turn in turn_visibility.all_turns(scene) if scene is not None else ():
+            if turn.session_uid == self.turn_uid:
+                return scene, turn
+        return None

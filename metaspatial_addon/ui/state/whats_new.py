@@ -38,9 +38,9 @@ def newest_entry(changelog: str) -> Entry | None:
     return Entry(heading[1], tuple(point for point in points if point))
 
 
-def is_unseen() -> bool:
-    """Whether the add-on was updated and this user has not dismissed the notice yet."""
-    return newest is not None and newest.version != _seen
+def unseen() -> Entry | None:
+    """The newest entry, if the add-on was updated and this user has not dismissed the notice yet."""
+    return newest if newest is not None and newest.version != _seen else None
 
 
 def dismiss() -> None:

@@ -126,7 +126,7 @@ def test_a_job_whose_ending_fails_ends_all_the_same(scene, recorded, folder, mon
         raise RuntimeError("the collection is not in the view layer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(turn_visibility, "_hide_only", fail)
+        patch.setattr(turn_visibility, "show_in_steps", fail)
         patch.setattr(turn_collections, broken, fail)
         status.restart_placement()  # so that the next step fails as well
         ticked()

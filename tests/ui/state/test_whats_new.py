@@ -56,17 +56,17 @@ def test_the_changelog_of_this_version_has_an_entry() -> None:
 def test_it_is_told_once_after_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changelog, old = tmp_path / "CHANGELOG.md", CHANGELOG[CHANGELOG.index("## 0.1.0") :]
     register(changelog, old, monkeypatch)
-    assert not whats_new.is_unseen(), "nothing is new to who has just installed it"
+    assert not whats_new.unseen(), "nothing is new to who has just installed it"
     register(changelog, old, monkeypatch)
-    assert not whats_new.is_unseen()
+    assert not whats_new.unseen()
     for _ in range(2):
         register(changelog, CHANGELOG, monkeypatch)
-        assert whats_new.is_unseen(), "until it is dismissed"
+        assert whats_new.unseen(), "until it is dismissed"
     group, _, name = Operators.DISMISS_UPDATE.partition(".")
     assert getattr(getattr(bpy.ops, group), name)() == {"FINISHED"}
-    assert not whats_new.is_unseen()
+    assert not whats_new.unseen()
     register(changelog, CHANGELOG, monkeypatch)
-    assert not whats_new.is_unseen()
+    assert not whats_new.unseen()
 
 
 def test_a_changelog_or_folder_that_cannot_be_read_is_no_obstacle(
@@ -74,7 +74,7 @@ def test_a_changelog_or_folder_that_cannot_be_read_is_no_obstacle(
 ) -> None:
     monkeypatch.setattr(whats_new, "CHANGELOG", tmp_path / "none.md")
     metaspatial_addon.register()
-    assert whats_new.newest is None and not whats_new.is_unseen()
+    assert whats_new.newest is None and not whats_new.unseen()
     (folders.user_folder() / "version").write_bytes(b"\xff\xfe")
     register(tmp_path / "CHANGELOG.md", CHANGELOG, monkeypatch)
-    assert whats_new.newest is not None and not whats_new.is_unseen()
+    assert whats_new.newest is not None and not whats_new.unseen()
