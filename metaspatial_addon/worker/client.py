@@ -52,7 +52,7 @@ class Worker:
             if log.stat().st_size > LARGEST_LOG:
                 os.replace(log, log.with_name(log.name + ".old"))
         own_group: dict[str, Any] = {"start_new_session": True}
-        if os.name == "nt":
+        if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         self.temporary = tempfile.mkdtemp(prefix="metaspatial-worker-")
         folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
@@ -125,7 +125,7 @@ class Worker:
         try:
             self._process.wait(_TO_END)
         except subprocess.TimeoutExpired:
-            if os.name == "nt":
+            if sys.platform == "win32":
                 command = ["taskkill", "/F", "/T", "/PID", str(self.pid)]
                 subprocess.run(command, capture_output=True, check=False, creationflags=subprocess.CREATE_NO_WINDOW)
             else:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 
 def resident_mb(pid: int | None = None) -> float:
     """Resident memory in MB of this process or of another one of this user; 0 where the system does not tell, and for
     a process that has ended."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return _resident_on_windows(pid) / 2**20
     try:
         status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="utf-8", errors="replace")
@@ -29,6 +30,8 @@ def resident_mb(pid: int | None = None) -> float:
 
 def _resident_on_windows(pid: int | None) -> int:
     """Bytes."""
+    if sys.platform != "win32":  # for type checkers
+        return 0
     import ctypes
     from ctypes import wintypes
 

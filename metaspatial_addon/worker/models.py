@@ -1,4 +1,4 @@
-"""Which model answers: the policy that a request names, and whether it works, said in one sentence."""
+"""The policy that a request names, and a check that it answers, with the result in one sentence."""
 
 from __future__ import annotations
 
@@ -26,34 +26,36 @@ TASK = Task(
     Room("study", ((0.0, 0.0), (3.0, 0.0), (3.0, 3.0), (0.0, 3.0)), 2.5),
     (Item("desk_1", "desk", (1.2, 0.6, 0.75)),),
 )
-"""What a model is tried with: one desk in an empty room."""
+"""The task of a check: one desk in an empty room."""
 
-SECONDS = 60.0
-"""What a server has to answer a try in."""
+_IMAGE = write_png(np.full((64, 64, 3), (240, 140, 30), np.uint8))  # plain orange
 
-FEW_TOKENS = 8
-"""Length of the answer to a try."""
+CHECK_SECONDS = 60.0
+"""Timeout of a server in a check."""
+
+CHECK_TOKENS = 8
+"""Most tokens of the answer in a check."""
 
 
-def open_policy(wanted: Mapping[str, Any]) -> Policy:
-    """The policy of a request. Raises PolicyError and InputError."""
-    if wanted["kind"] == "builtin":
+def open_policy(request: Mapping[str, Any]) -> Policy:
+    """The policy of a request's `policy` object. Raises PolicyError and InputError."""
+    if request["kind"] == "builtin":
         from ..policy.builtin.policy import BuiltinPolicy
 
         return BuiltinPolicy()
-    if wanted["kind"] == "server":
+    if request["kind"] == "server":
         from ..policy.endpoint import EndpointPolicy
 
-        return EndpointPolicy(wanted["url"], wanted["model"], sees_images=wanted["sees_images"])
+        return EndpointPolicy(request["url"], request["model"], sees_images=request["sees_images"])
     from ..policy.local import PACKAGES, LocalPolicy
 
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a folder is all that it needs
-    packages = wanted["packages"]
+    packages = request["packages"]
     if packages and packages not in sys.path:
         sys.path.append(packages)  # behind what Blender has itself, as its numpy, which is in use already
         importlib.invalidate_caches()
     try:
-        return LocalPolicy(wanted["folder"], adapter=wanted["adapter"] or None)
+        return LocalPolicy(request["folder"], adapter=request["adapter"] or None)
     except PolicyError as error:
         if not isinstance(error.__cause__, ImportError):
             raise
@@ -67,15 +69,18 @@ def open_policy(wanted: Mapping[str, Any]) -> Policy:
 
 
 def check(policy: Policy) -> str:
-    """Ask a model in this process about a tiny room: what works, in one sentence. Raises PolicyError."""
+    """Ask a model in this process about a small room. Returns a sentence on what works; raises PolicyError."""
+    from ..policy.local import LocalPolicy
+
     prompt_format = prompt_format_of(policy)
-    conversation = prompt_format.first(TASK, prompt_format.draw_images(TASK, Layout(TASK.id)) or (_picture(),))
+    conversation = prompt_format.first(TASK, prompt_format.draw_images(TASK, Layout(TASK.id)) or (_IMAGE,))
     if policy.rendering == "compact":
         answer = prompt_format.read(policy.answer([conversation], [0])[0].text, TASK, None)
         if answer.layout is None:
             raise PolicyError("The built-in model answers nothing that can be used. Install the add-on again.")
         return f"The built-in model ({policy.name}) loads and answers."
-    longest, policy.max_new_tokens = policy.max_new_tokens, FEW_TOKENS
+    assert isinstance(policy, LocalPolicy)
+    longest, policy.max_new_tokens = policy.max_new_tokens, CHECK_TOKENS
     try:
         policy.answer([conversation], [0])
     finally:
@@ -83,21 +88,21 @@ def check(policy: Policy) -> str:
     return f"The model {policy.name} loads, is given pictures, and answers, on the device {policy.model.device}."
 
 
-def check_server(wanted: Mapping[str, Any]) -> str:
-    """Ask a model behind a server: what works, in one sentence. Raises PolicyError."""
+def check_server(request: Mapping[str, Any]) -> str:
+    """Ask a model behind a server with and without an image. Returns a sentence on what works; raises PolicyError."""
     from ..policy.endpoint import EndpointPolicy
 
     policy = EndpointPolicy(
-        wanted["url"],
-        wanted["model"],
-        sees_images=wanted["sees_images"],
+        request["url"],
+        request["model"],
+        sees_images=request["sees_images"],
         tries=1,
-        timeout=SECONDS,
-        max_new_tokens=FEW_TOKENS,
+        timeout=CHECK_SECONDS,
+        max_new_tokens=CHECK_TOKENS,
     )
     question = "What do you see? Answer in one word."
     try:
-        unseen = policy.prompt_tokens((Message("user", question),))
+        tokens = policy.prompt_tokens((Message("user", question),))
     except PolicyError as refused:
         raise PolicyError(_other_models(policy) or str(refused)) from None
     works = f"{policy.host} is reached and {policy.model} answers"
@@ -105,28 +110,23 @@ def check_server(wanted: Mapping[str, Any]) -> str:
         return f"{works}; it is sent no pictures."
     remedy = "turn Send Pictures off, or serve a model that sees"
     try:
-        seen = policy.prompt_tokens((Message("user", question, (_picture(),)),))
+        tokens_with_image = policy.prompt_tokens((Message("user", question, (_IMAGE,)),))
     except PolicyError as refused:
         raise PolicyError(f"{works}, but not when it is sent a picture: {remedy}. ({refused})") from None
-    if seen is None or unseen is None:
+    if tokens_with_image is None or tokens is None:
         return f"{works}; whether it sees pictures, the server does not tell."
-    if seen > unseen:
+    if tokens_with_image > tokens:
         return f"{works}, and it is given pictures."
     return f"{works}, but the server seems to drop pictures: {remedy}."
 
 
 def _other_models(policy: EndpointPolicy) -> str:
-    """What to say when the server does not have the policy's model; "" when it has, or does not tell."""
+    """A sentence with the server's models, where the policy's is not among them; else ""."""
     try:
-        there = policy.list_models()
+        models = policy.list_models()
     except PolicyError:
         return ""
-    if not there or policy.model in there:
+    if not models or policy.model in models:
         return ""
-    listed = ", ".join(there[:8]) + (", …" if len(there) > 8 else "")
+    listed = ", ".join(models[:8]) + (", …" if len(models) > 8 else "")
     return f'{policy.host} is reached and has no model "{policy.model}". Enter one that it has: {listed}.'
-
-
-def _picture() -> bytes:
-    """PNG of a plain orange."""
-    return write_png(np.full((64, 64, 3), (240, 140, 30), np.uint8))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import importlib
+import io
 import os
 import queue
 import re
@@ -57,6 +58,7 @@ def _take_stdout(log: str) -> BinaryIO:
     with open(log, "ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     faulthandler.enable()
     return stdout
@@ -84,7 +86,7 @@ def _listen(messages: queue.SimpleQueue[dict[str, Any] | None], temporary: str) 
                     path.unlink()
             folder.rmdir()
     shutil.rmtree(temporary, ignore_errors=True)
-    if os.name != "nt" and os.getpgrp() == os.getpid():
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)  # its children as well
     _leave(0)
 

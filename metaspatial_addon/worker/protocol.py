@@ -1,8 +1,11 @@
-"""What the window and its worker say to each other: one JSON object a line, each of the shapes below.
+"""Messages between the window and its worker: one JSON object a line, each of the shapes below.
 
-The window writes to the worker's stdin. The worker answers on the stdout that it was born with; lines before its
-`Hello` are Blender's own chatter. Exactly one of `Done`, `Found`, `Checked` and `Error` ends a job. An API key is in no
-message: it travels in the environment of the process.
+The window writes to the worker's stdin. The worker answers on its original stdout; lines before its `hello` are
+Blender's own output. Exactly one of `done`, `assets`, `checked` and `error` ends a job. An API key is in no message: it
+travels in the environment of the process.
+
+Every message has a `type`, and `job` is the number that the window gave the request. Lengths are metres, except in
+matrices: these are world matrices in the scene's units, 16 numbers row by row. Names are those of Blender's objects.
 """
 
 from __future__ import annotations
@@ -16,37 +19,50 @@ from ..core.engines import Engine
 from ..core.errors import InputError
 
 VERSION = 1
-"""Of this protocol. Window and worker come from one zip, so any other number is a broken installation."""
+"""Of this protocol. Window and worker come from one zip, so another number means a broken installation."""
 
 SCENE_FILE = "scene.blend"
-"""The hand-over, in a job's folder. Pictures (`turn_01_top.png`, `turn_01_view.png`) are written beside it."""
+"""The exported scene, in a job's folder. Images (`turn_01_top.png`, `turn_01_view.png`) are written beside it."""
 
 
-class Floor(TypedDict):
-    """A room in the outline of a floor object, `height` metres high."""
+class FloorRoom(TypedDict):
+    """A room with the outline of an object.
+
+    `floor`: name of the object. `height`: of the room, in metres.
+    """
 
     source: Literal["floor"]
     floor: str
     height: float
 
 
-class Walls(TypedDict):
-    """A room inside wall objects."""
+class WallsRoom(TypedDict):
+    """A room enclosed by wall objects.
+
+    `walls`: names of the objects. `height`: of the room, in metres; that of the walls where it is missing.
+    """
 
     source: Literal["walls"]
     walls: list[str]
     height: NotRequired[float]
 
 
-class Size(TypedDict):
-    """A room of a width, depth and height in metres about the world's origin."""
+class SizeRoom(TypedDict):
+    """A rectangular room about the world's origin.
+
+    `size`: width, depth and height in metres.
+    """
 
     source: Literal["size"]
     size: list[float]
 
 
 class ItemRequest(TypedDict):
-    """The root object of an item. `category` "" is guessed from the name."""
+    """An object to place, with its children.
+
+    `name`: of the root object. `locked`: it stays where it is, as an obstacle. `category`: what it is ("double bed");
+    "" guesses it from the name. `front`: the axis of the root object that its front points along.
+    """
 
     name: str
     locked: bool
@@ -55,20 +71,26 @@ class ItemRequest(TypedDict):
 
 
 class OpeningRequest(TypedDict):
-    """An object that marks a door or a window."""
+    """An object that marks a door or a window.
+
+    `name`: of the object. `kind`: what it marks.
+    """
 
     name: str
     kind: Literal["door", "window"]
 
 
-class Builtin(TypedDict):
+class BuiltinModel(TypedDict):
     """The embedded model."""
 
     kind: Literal["builtin"]
 
 
-class Server(TypedDict):
-    """A model behind an OpenAI-compatible server. Its key is in METASPATIAL_API_KEY."""
+class ServerModel(TypedDict):
+    """A model behind an OpenAI-compatible server; its key is in the environment variable METASPATIAL_API_KEY.
+
+    `url`: base address. `model`: its name there. `sees_images`: whether images are sent to it.
+    """
 
     kind: Literal["server"]
     url: str
@@ -76,8 +98,12 @@ class Server(TypedDict):
     sees_images: bool
 
 
-class Local(TypedDict):
-    """A checkpoint on this machine. `adapter` and `packages` (the folder that holds torch) may be ""."""
+class LocalModel(TypedDict):
+    """A checkpoint on this machine.
+
+    `folder`: of the model. `adapter`: folder of a peft adapter, or "". `packages`: folder that holds torch, or "" where
+    Blender's Python finds it by itself.
+    """
 
     kind: Literal["local"]
     folder: str
@@ -86,24 +112,29 @@ class Local(TypedDict):
 
 
 class LayoutRequest(TypedDict):
-    """Lay out the scene in `folder`/scene.blend.
+    """Lay out the scene in `folder`/scene.blend. Answered by `task`, a `turn` for each turn, and `done`.
 
-    `start`: world matrices (16 numbers, row by row) of root objects to go on from by refine and fix; objects that it
-    does not name stand where the file has them.
+    `folder`: where the scene is and images go. `mode`: generate places all items anew, refine goes on from where they
+    stand, fix moves only those with a fault. `room`: where the room is. `room_type`: a type of `core.furniture`, or "".
+    `items`: what to place. `obstacles`: names of objects that are in the way. `openings`: doors and windows beside
+    those that are recognised. `scene_name`: of the scene in the file. `prompt`: the artist's wishes. `policy`: the
+    model. `turns`: at most so many. `samples`: answers asked for in each turn. `seed`: of the sampling. `engine`: that
+    renders. `pictures`: width and height of rendered images in pixels. `start`: world matrices of root objects to go
+    on from, by name, for refine and fix; other objects stand where the file has them.
     """
 
     type: Literal["layout"]
     job: int
     folder: str
     mode: Literal["generate", "refine", "fix"]
-    room: Floor | Walls | Size
+    room: FloorRoom | WallsRoom | SizeRoom
     room_type: str
     items: list[ItemRequest]
     obstacles: list[str]
     openings: list[OpeningRequest]
     scene_name: str
     prompt: str
-    policy: Builtin | Server | Local
+    policy: BuiltinModel | ServerModel | LocalModel
     turns: int
     samples: int
     seed: int
@@ -113,14 +144,20 @@ class LayoutRequest(TypedDict):
 
 
 class LibraryRequest(TypedDict):
-    """An asset library that the artist has registered."""
+    """An asset library that is registered in Blender's preferences.
+
+    `name`: of the library. `folder`: where it is.
+    """
 
     name: str
     folder: str
 
 
 class AssetsRequest(TypedDict):
-    """Look for what the prompt speaks of."""
+    """Find assets for the furniture that a prompt mentions. Answered by `assets`.
+
+    `prompt`: the artist's wishes. `libraries`: where to look, beside the add-on's own.
+    """
 
     type: Literal["assets"]
     job: int
@@ -129,22 +166,28 @@ class AssetsRequest(TypedDict):
 
 
 class CheckRequest(TypedDict):
-    """Try the model, and by `engine` a render as well."""
+    """Check that a model answers, and with `engine` that it renders. Answered by `checked`.
+
+    `policy`: the model. `engine`: the render engine to try.
+    """
 
     type: Literal["check"]
     job: int
-    policy: Builtin | Server | Local
+    policy: BuiltinModel | ServerModel | LocalModel
     engine: NotRequired[Engine]
 
 
-class Quit(TypedDict):
+class QuitRequest(TypedDict):
     """End the process. Closing its stdin does the same."""
 
     type: Literal["quit"]
 
 
-class Hello(TypedDict):
-    """The worker is ready. What came before it on the same stream is chatter."""
+class HelloMessage(TypedDict):
+    """The worker is ready.
+
+    `protocol`: its `VERSION`. `blender`: version of its Blender.
+    """
 
     type: Literal["hello"]
     protocol: int
@@ -152,7 +195,11 @@ class Hello(TypedDict):
 
 
 class ProgressMessage(TypedDict):
-    """A phase begins. `done`: the part of it that is done, where that is known."""
+    """A phase begins.
+
+    `turn`: number of the turn, from 1. `turns`: at most so many. `phase`: what begins; `model` is the loading of a
+    model as well as its answer. `done`: the share of the phase that is done, in [0, 1]; null where it is not known.
+    """
 
     type: Literal["progress"]
     job: int
@@ -162,7 +209,7 @@ class ProgressMessage(TypedDict):
     done: float | None
 
 
-class Alive(TypedDict):
+class AliveMessage(TypedDict):
     """The job goes on. Sent about once a second while a model answers and its answers are scored, which may take
     minutes: a window that hears nothing for long may take the worker as hung and end it."""
 
@@ -171,9 +218,12 @@ class Alive(TypedDict):
 
 
 class TaskMessage(TypedDict):
-    """What the scene was read as. `frame`: from the room's frame, metres, into the scene's world (16 numbers, row by
-    row). `notes`: by item id, why it stays where it is. `objects`: by item id, names of its
-    objects, the root first."""
+    """The task that the scene was read as.
+
+    `task`: a `metaspatial.task/1` object. `frame`: matrix from the room's frame (metres) into the scene's world.
+    `notes`: by item id, why it stays where it is. `left_out`: names of objects that are parts of the building or stand
+    outside the room. `objects`: by item id, names of its objects, the root first.
+    """
 
     type: Literal["task"]
     job: int
@@ -185,7 +235,10 @@ class TaskMessage(TypedDict):
 
 
 class ObjectPose(TypedDict):
-    """An object of an item in a turn: its world matrix (16 numbers, row by row)."""
+    """An object in a turn.
+
+    `item`: id of its item. `name`: of the object. `matrix`: its world matrix. `hidden`: whether renders leave it out.
+    """
 
     item: str
     name: str
@@ -194,7 +247,11 @@ class ObjectPose(TypedDict):
 
 
 class TurnMessage(TypedDict):
-    """A turn. `record`: as in turns.jsonl, without conversation and samples. Pictures are files in the job's folder."""
+    """A turn.
+
+    `number`: from 1. `record`: a line of turns.jsonl without conversation and samples. `objects`: where everything
+    stands. `top`, `view`: names of its image files in the job's folder, null where nothing was rendered.
+    """
 
     type: Literal["turn"]
     job: int
@@ -205,9 +262,13 @@ class TurnMessage(TypedDict):
     view: str | None
 
 
-class Done(TypedDict):
-    """A layout job's end. `best`: number of the best turn; none where no answer could be used or bettered the start.
-    `note`: a sentence on why nothing is better than the start, or empty. `memory`: of the process, in MB."""
+class DoneMessage(TypedDict):
+    """The end of a layout job.
+
+    `best`: number of the best turn; null where no answer could be used or improved the start. `failure`: a sentence on
+    what failed, or "". `note`: a sentence on why nothing is better than the start, or "". `memory`: resident memory of
+    the process in MB.
+    """
 
     type: Literal["done"]
     job: int
@@ -217,34 +278,47 @@ class Done(TypedDict):
     memory: int
 
 
-class Found(TypedDict):
-    """An assets job's end."""
+class AssetsMessage(TypedDict):
+    """The end of an assets job.
+
+    `found`: one object for each piece of furniture, see `blender.assets.search.find_assets`.
+    """
 
     type: Literal["assets"]
     job: int
     found: list[dict[str, Any]]
 
 
-class Tried(TypedDict):
-    """Whether something works, and one sentence about it."""
+class CheckResult(TypedDict):
+    """The result of one check.
+
+    `ok`: whether it works. `message`: one sentence about it.
+    """
 
     ok: bool
     message: str
 
 
-class Checked(TypedDict):
-    """A check job's end: of the model, one sentence; of the renderer where a render was asked for."""
+class CheckedMessage(TypedDict):
+    """The end of a check job.
+
+    `ok`: whether the model answers. `message`: one sentence about it. `renderer`: the same for the render, if one was
+    asked for.
+    """
 
     type: Literal["checked"]
     job: int
     ok: bool
     message: str
-    renderer: NotRequired[Tried]
+    renderer: NotRequired[CheckResult]
 
 
-class Error(TypedDict):
-    """The end of a job that could not be done: one sentence. A bug's traceback is in the log. `job` is None where the
-    request named none."""
+class ErrorMessage(TypedDict):
+    """The end of a job that could not be done.
+
+    `job`: null where the request has none. `message`: one sentence. `bug`: whether the add-on itself failed; the
+    traceback is in the log.
+    """
 
     type: Literal["error"]
     job: int | None
@@ -256,9 +330,8 @@ REQUESTS: Mapping[str, type] = {
     "layout": LayoutRequest,
     "assets": AssetsRequest,
     "check": CheckRequest,
-    "quit": Quit,
+    "quit": QuitRequest,
 }
-
 
 _PLAIN = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
@@ -277,7 +350,7 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def check_request(message: Mapping[str, Any]) -> None:
-    """Raises InputError, which names the field, for a request that does not have its shape."""
+    """Check that a request has the fields and types of its shape. Raises InputError, which names the field."""
     shape = REQUESTS.get(message["type"])
     if shape is None:
         raise InputError("request", "type", f"one of {', '.join(REQUESTS)}", message["type"])
@@ -291,7 +364,7 @@ def check_request(message: Mapping[str, Any]) -> None:
 
 
 def _check(value: Any, hint: Any, where: str) -> None:
-    """Hold a value against a type of the shapes above."""
+    """Check a value against a type hint of the shapes above. `where` is the path of its field."""
     kind, inner = get_origin(hint), get_args(hint)
     if is_typeddict(hint):
         _expect(isinstance(value, dict), where, "an object", value)
@@ -316,18 +389,18 @@ def _check(value: Any, hint: Any, where: str) -> None:
         for name, entry in value.items():
             _check(entry, inner[1], f"{where}.{name}")
     else:
-        wanted = (int, float) if hint is float else hint
-        right = isinstance(value, wanted) and (hint is bool or not isinstance(value, bool))
+        accepted = (int, float) if hint is float else hint
+        right = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
         _expect(right, where, _PLAIN[hint], value)
 
 
 def _of_kind(value: Any, shapes: tuple[type, ...], where: str) -> type:
-    """Of several shapes the one whose first field, which tells them apart, has the value's."""
+    """The shape of a value among several that differ in the literal of their first field."""
     name = next(iter(get_type_hints(shapes[0])))
-    told = {get_args(get_type_hints(shape)[name])[0]: shape for shape in shapes}
+    by_literal = {get_args(get_type_hints(shape)[name])[0]: shape for shape in shapes}
     given = value.get(name) if isinstance(value, dict) else None
-    _expect(isinstance(given, str) and given in told, f"{where}.{name}", f"one of {', '.join(told)}", given)
-    return told[given]
+    _expect(isinstance(given, str) and given in by_literal, f"{where}.{name}", f"one of {', '.join(by_literal)}", given)
+    return by_literal[given]
 
 
 def _expect(right: bool, where: str, expected: str, got: Any) -> None:

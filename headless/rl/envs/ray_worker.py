@@ -4,6 +4,7 @@ a Python with bpy in which Ray runs.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from pathlib import Path
@@ -53,7 +54,7 @@ def connect(address: str) -> None:
         if address != "auto":  # Ray itself would try for minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
         raise cli.CommandError(f"--ray {address}: no cluster can be reached there ({error})") from error
 
@@ -63,15 +64,19 @@ class RayWorker:
 
     def __init__(self, config: WorkerConfig):
         variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        self._actor = ray.remote(_Actor).options(num_cpus=1, runtime_env={"env_vars": variables}).remote(config)
+        actor: Any = ray.remote(_Actor)  # Ray adds `remote` to the class and its methods
+        self._actor = actor.options(num_cpus=1, runtime_env={"env_vars": variables}).remote(config)
 
     def open(self, seconds: float) -> None:
+        """See `pool.EpisodeWorker`."""
         self._result(self._actor.ready.remote(), seconds)
 
     def play(self, request: EpisodeRequest, seconds: float) -> StepResult:
+        """See `pool.EpisodeWorker`."""
         return self._result(self._actor.play.remote(request), seconds)
 
     def stop(self) -> None:
+        """See `pool.EpisodeWorker`."""
         ray.kill(self._actor)
 
     def _result(self, reference: ray.ObjectRef, seconds: float) -> Any:

@@ -41,12 +41,12 @@ def from_json(expected: type[T], data: Any) -> T:
 
 def _read(hint: Any, data: Any) -> Any:
     origin, inner = get_origin(hint), get_args(hint)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         expected = _classes(hint)[data[_CLASS]]
         return expected(**{name: _read(field, data[name]) for name, field in _fields(expected).items()})
     if origin in (Union, types.UnionType):
         for member in inner if isinstance(data, dict) else ():
-            if dataclasses.is_dataclass(member) and data[_CLASS] in _classes(member):
+            if isinstance(member, type) and dataclasses.is_dataclass(member) and data[_CLASS] in _classes(member):
                 return _read(member, data)
         return data  # None, a literal, or a plain value
     if origin is tuple:
