@@ -211,7 +211,7 @@ def table(rows: Mapping[str, Row]) -> str:
     shown = [measure for measure in MEASURES if any(row[measure.name].value is not None for row in rows.values())]
     lines = ["| | " + " | ".join(m.heading for m in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for label, intervals in rows.items():
-        lines.append(f"| {label} | " + " | ".join(m.shown(intervals[m.name].value) for m in shown) + " |")
+        lines.append(f"| {label} | " + " | ".join(m.format(intervals[m.name].value) for m in shown) + " |")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
-"""What is counted of a layout, and the measures that are worked out from counts. Used by all of the evaluation.
+"""The counts of one layout, and the measures computed from sums of counts. Used by all of the evaluation.
 
-Every measure is a quotient of two sums over tasks, so that resampling tasks resamples it, too.
+Every measure is a ratio of two sums over tasks, so that resampling tasks (bootstrap) resamples the measure.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from metaspatial_addon.scoring.paper import colliding_share, violating_share
 from metaspatial_addon.scoring.score import Score
 
 COLLIDING = "colliding"
-"""The hard count that is taken apart by depth."""
+"""The hard count of a score that is split by depth."""
 DEPTHS = {"colliding_1cm": 0.01, "colliding_5cm": 0.05, "colliding_10cm": 0.10}
-"""Metres of overlap above which an item counts as colliding."""
+"""Metres of overlap above which an item counts as colliding, by the name of the count."""
 ITEM_COUNTS = {name: label for name, label in hard_counts().items() if name != COLLIDING}
-"""The other hard counts of a score and what tables call them."""
+"""The other hard counts of a score, each with its label."""
 
 COUNTS = (
     "tasks",
@@ -49,23 +49,23 @@ COUNTS = (
 
 @dataclass(frozen=True)
 class Measure:
-    """A quotient of two sums. `better` says which way is good; `percent` that it is a share in [0, 1]."""
+    """A ratio of two sums of counts. `better` says which direction is good; `percent` that it is a share in [0, 1]."""
 
     name: str
     label: str
-    above: str
-    below: str
+    numerator: str
+    denominator: str
     better: Literal["more", "less"]
     percent: bool = True
 
     def of(self, sums: np.ndarray) -> np.ndarray:
-        """The measure of sums (..., COUNTS): (...), NaN where there was nothing to measure."""
-        below = sums[..., COUNTS.index(self.below)]
-        above = np.where(below > 0, sums[..., COUNTS.index(self.above)], np.nan)
-        return above / np.where(below > 0, below, 1.0)
+        """The measure of sums (..., COUNTS): an array (...), NaN where the denominator is 0."""
+        denominator = sums[..., COUNTS.index(self.denominator)]
+        numerator = np.where(denominator > 0, sums[..., COUNTS.index(self.numerator)], np.nan)
+        return numerator / np.where(denominator > 0, denominator, 1.0)
 
-    def shown(self, value: float | None, signed: bool = False) -> str:
-        """A value for people: in per cent where it is a share."""
+    def format(self, value: float | None, signed: bool = False) -> str:
+        """A value as text: in per cent where it is a share, a dash for None."""
         if value is None:
             return "–"
         number, digits = (100 * value, 1) if self.percent else (value, 3)
@@ -101,27 +101,26 @@ CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked
 
 
 def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> np.ndarray:
-    """What one layout adds to the sums: (COUNTS,).
+    """The counts of one layout, an array (COUNTS,).
 
-    The items, openings, relations and view of an answer that cannot be used are not measured; it counts as a task that
-    is neither usable nor clean, with its reward, and with the paper's Coll = Cons = 1. `turn_seconds` are those of the
-    turns that were played for the layout.
+    An unusable answer has no items, openings, relations and view; it counts as a task that is neither usable nor clean,
+    with its reward and the paper's Coll = Cons = 1. `turn_seconds`: the durations of the turns that led to the layout.
     """
-    found = dict.fromkeys(COUNTS, 0.0)
-    found |= {"tasks": 1, "reward": score.reward or 0.0, "format": score.terms["format"], "coll": 1, "cons": 1}
-    found |= {"turns": len(turn_seconds), "seconds": sum(turn_seconds)}
+    values = dict.fromkeys(COUNTS, 0.0)
+    values |= {"tasks": 1, "reward": score.reward or 0.0, "format": score.terms["format"], "coll": 1, "cons": 1}
+    values |= {"turns": len(turn_seconds), "seconds": sum(turn_seconds)}
     if score.status == "ok":
         evidence = score.evidence
-        found |= {name: float(score.counts[name]) for name in ("items", *ITEM_COUNTS)}
-        found |= {name: len(_colliding(evidence, depth)) for name, depth in DEPTHS.items()}
-        found |= {"usable": 1, "clean": evidence.clean}
-        found |= {"openings": len(task.room.openings), "blocked": len(evidence.of_kind(Blocked))}
-        found |= {"relations": len(evidence.relations)}
-        found |= {"satisfied": len(evidence.relations) - len(evidence.unsatisfied)}
-        found |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
+        values |= {name: float(score.counts[name]) for name in ("items", *ITEM_COUNTS)}
+        values |= {name: len(_colliding(evidence, depth)) for name, depth in DEPTHS.items()}
+        values |= {"usable": 1, "clean": evidence.clean}
+        values |= {"openings": len(task.room.openings), "blocked": len(evidence.of_kind(Blocked))}
+        values |= {"relations": len(evidence.relations)}
+        values |= {"satisfied": len(evidence.relations) - len(evidence.unsatisfied)}
+        values |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
         if "view" in score.terms:
-            found |= {"viewed": 1, "view": score.terms["view"]}
-    return np.array([found[name] for name in COUNTS], dtype=float)
+            values |= {"viewed": 1, "view": score.terms["view"]}
+    return np.array([values[name] for name in COUNTS], dtype=float)
 
 
 def _colliding(evidence: Evidence, depth: float) -> set[str]:

@@ -167,7 +167,7 @@ class Report:
         head = "".join(f"<th>seed {seed}</th>" for seed in seeds)
         lines = []
         for measure in MEASURES:
-            cells = "".join(f"<td>{measure.shown(values[measure.name])}</td>" for values in seeds.values())
+            cells = "".join(f"<td>{measure.format(values[measure.name])}</td>" for values in seeds.values())
             lines.append(f"<tr><td>{escape(measure.heading)}</td>{cells}</tr>")
         table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
         return f"<h2>Seed by seed: {escape(main)}</h2>{table}"
@@ -224,8 +224,8 @@ class Report:
 def _cell(measure: Measure, interval: Interval, signed: bool = False) -> str:
     ends = ""
     if interval.low is not None and interval.high is not None:
-        ends = f"{measure.shown(interval.low, signed)} to {measure.shown(interval.high, signed)}"
-    return f"<td>{measure.shown(interval.value, signed)}<small>{ends}</small></td>"
+        ends = f"{measure.format(interval.low, signed)} to {measure.format(interval.high, signed)}"
+    return f"<td>{measure.format(interval.value, signed)}<small>{ends}</small></td>"
 
 
 def _versus(measure: Measure, versus: Versus) -> str:

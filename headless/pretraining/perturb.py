@@ -12,7 +12,7 @@ import numpy as np
 
 from metaspatial_addon.core.detectors.boxes import measure_boxes
 from metaspatial_addon.core.evidence import Evidence
-from metaspatial_addon.core.faults import Fault, Overlap
+from metaspatial_addon.core.faults import Fault
 from metaspatial_addon.core.furniture import FURNITURE
 from metaspatial_addon.core.task import Layout, Pose, Task
 
@@ -59,7 +59,7 @@ def box_evidence(task: Task, layout: Layout) -> Evidence:
     categories = {item.id: item.category for item in task.items}
 
     def tucked(fault: Fault) -> bool:
-        pair = frozenset(categories[item_id] for item_id in fault.items)
-        return isinstance(fault, Overlap) and fault.depth <= TUCKED and pair in TUCKED_UNDER
+        pair = frozenset(categories.get(solid, "") for solid in fault.colliding_pair or ())
+        return pair in TUCKED_UNDER and (fault.metres or 0.0) <= TUCKED
 
     return replace(evidence, detected=tuple(fault for fault in evidence.detected if not tucked(fault)))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metaspatial_addon.core.faults import Outside
+from metaspatial_addon.core.faults import ROOM
 from metaspatial_addon.scoring.score import Score
 
 from .policies.base import TrainablePolicy
@@ -87,6 +87,6 @@ def _change(episode: Episode, key: _Key) -> float:
 def _faults(score: Score, item: str) -> float:
     faults = [fault for fault in score.evidence.faults() if item in fault.items]
     physical = any(fault.physical for fault in faults)
-    outside = any(isinstance(fault, Outside) for fault in faults)
+    outside = any(ROOM in (fault.colliding_pair or ()) for fault in faults)
     unmet = any(not fault.physical for fault in faults)
     return physical + OUTSIDE * outside + RELATION * unmet

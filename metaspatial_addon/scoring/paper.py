@@ -30,13 +30,13 @@ PHYSICS_WEIGHT = 0.2
 
 
 def colliding_share(task: Task, evidence: Evidence) -> float:
-    """Coll: colliding pairs over all pairs of items and parts of the room, in [0, 1]."""
+    """Coll: the share in [0, 1] of the pairs of items and parts of the room that collide."""
     pairs = {fault.colliding_pair for fault in evidence.faults()} - {None}
     return len(pairs) / comb(len(task.items) + ROOM_PARTS, 2)
 
 
 def violating_share(task: Task, evidence: Evidence) -> float:
-    """Cons: items with a relation that does not hold over all items, in [0, 1]."""
+    """Cons: the share in [0, 1] of the items that are the subject of a relation which does not hold."""
     return len({r.subject for r in evidence.unsatisfied}) / len(task.items)
 
 
@@ -62,5 +62,5 @@ def paper_score_of_unusable(task: Task, grade: float) -> Score:
 
 
 def _reward(terms: dict[str, float]) -> float:
-    broken = (1.0 - terms["collision"]) + (1.0 - terms["relations"])
-    return terms.get("judge", 0.0) + FORMAT_WEIGHT * terms["format"] - PHYSICS_WEIGHT * broken
+    penalty = (1.0 - terms["collision"]) + (1.0 - terms["relations"])
+    return terms.get("judge", 0.0) + FORMAT_WEIGHT * terms["format"] - PHYSICS_WEIGHT * penalty

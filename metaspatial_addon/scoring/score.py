@@ -15,8 +15,8 @@ Status = Literal["ok", "model_fault", "infra_fault"]
 
 @dataclass(frozen=True)
 class Score:
-    """One turn's outcome. `reward` is None for an infra fault and only then: nothing was measured, so there is no
-    number to learn from. Without a usable layout `evidence` is empty, which says nothing about the room."""
+    """The outcome of one turn. `reward` is None for an infra fault and only then, since nothing was measured. Without a
+    usable layout `evidence` is empty, which says nothing about the room."""
 
     task: str
     status: Status
@@ -34,19 +34,19 @@ class Score:
         weights: Weights = DEFAULT,
         judge: float | None = None,
     ) -> Score:
-        """The score of a usable answer. `grade` and `judge` in [0, 1]; raises ValueError outside."""
+        """Score a usable answer. `grade` and `judge` are in [0, 1]; raises ValueError outside."""
         measured = terms(task, grade, evidence, judge)
         return cls(task.id, "ok", total(measured, weights), measured, evidence, counts(task, evidence))
 
     @classmethod
     def unusable(cls, task: Task, grade: float, weights: Weights = DEFAULT) -> Score:
-        """The score of an answer that gives no layout: the graded format alone, every other term 0."""
+        """Score an answer that gives no layout: by the grade of its form alone, every other term is 0."""
         measured = {**dict.fromkeys(MEASURED, 0.0), "format": in_unit("grade", grade)}
         return cls(task.id, "model_fault", total_of_unusable(grade, weights), measured, counts=counts(task, Evidence()))
 
     @classmethod
     def infra(cls, task: Task) -> Score:
-        """The score of a turn in which a renderer, worker, server or judge failed: none."""
+        """The score without a reward, of a turn in which a renderer, worker, server or judge failed."""
         return cls(task.id, "infra_fault", None)
 
     def to_json(self) -> dict[str, Any]:

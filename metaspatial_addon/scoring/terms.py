@@ -1,15 +1,16 @@
 """The terms of the reward: evidence about one layout in, numbers in [0, 1] out, 1 is best. Called by `score`.
 
-Each fault has a severity in (0, 1]: SLIGHT for being there at all, growing with its size and never quite reaching 1,
-so that half a mend is worth something whatever the size. A term of faults is 1 / (1 + STEEP * load / items), where the
-load sums severities and the items are those that the answer places: it falls with every further fault and never
-reaches 0. With the default weights the slightest overlap among twelve items takes 0.03 off the reward.
+Each fault has a severity in (0, 1]: `SLIGHT` for being there at all, plus a part that grows with its size and stays
+below 1, so that a repair which only reduces a fault is worth something at any size. A term of faults is
+1 / (1 + STEEP * load / items), where the load sums severities and `items` counts those that the answer places: it
+falls with every further fault and never reaches 0. With the default weights the slightest overlap among twelve items
+takes 0.03 off the reward.
 
-Items that overlap, float or are sunk into the floor are left out of the rigid-body run. So that none of these is a
-cure for what tips over, being unstable weighs less than half, and the slightest of the others costs more.
+The rigid-body simulation leaves out items that overlap, float or are sunk into the floor. An unstable item must not
+gain by getting one of these faults instead: being unstable weighs less than half, the slightest of the others more.
 
-Items that leave the room no longer meet any other. So that this is no cure for overlaps, `collision` counts an item
-that is wholly outside as if it overlapped four others as deep as can be, and one that is half outside as one such.
+Items that leave the room no longer overlap others. They must not gain by it either: `collision` counts an item that is
+wholly outside like four overlaps of unlimited depth, and one that is half outside like one.
 """
 
 from __future__ import annotations
@@ -26,34 +27,35 @@ SLIGHT_OVERLAP = 0.4
 SLIGHT_FLOATING = 0.5
 UNSTABLE = 0.45
 LEFT_ROOM = 4.0
-"""What an item that is wholly outside adds to the load of collisions."""
+"""Load of collisions that an item wholly outside adds."""
 STEEP = 4.0
 HALF_OVERLAP = 0.2
-"""Metres of depth at which half of what a fault's size can cost is reached; the same below, in metres or degrees."""
+"""Metres of depth at which a fault costs half of what its size can cost; the same for the next four, in metres or
+degrees."""
 HALF_OUTSIDE = 0.3
 HALF_GAP = 0.2
 HALF_DRIFT = 0.3
 HALF_TILT = 30.0
 BLOCKED_OPENING = 2.0
-"""How many faults of one item a blocked opening weighs, since it concerns everybody who comes in."""
+"""Faults of one item that a blocked opening weighs like: it concerns everybody who comes in."""
 UNREACHED_FLOOR = 0.5
-"""What `access` loses when none of the free floor is reached."""
+"""Share of `access` that is lost when none of the free floor is reached."""
 SEEN = 0.5
-"""Share of an item that is enough for it to count as seen."""
+"""Visible share of an item from which it counts as seen."""
 FILLED = 0.2
-"""Share of the frame that is enough for it to count as filled; less where few items cannot fill as much."""
+"""Share of the frame from which it counts as filled; less where the items are too few for that."""
 
 MEASURED = ("format", "collision", "bounds", "support", "access", "relations")
 
 
 def terms(task: Task, answer_grade: float, evidence: Evidence, judge: float | None = None) -> dict[str, float]:
-    """The terms of a usable answer. `view` is there only with a render, `judge` only when one was asked.
+    """Compute the terms of a usable answer. `view` is present only with a render, `judge` only with a judge's score.
 
-    `answer_grade` is the reader's grade of the answer's form and `judge` a judgement's score, both in [0, 1].
+    `answer_grade`: the parser's grade of the answer's form, and `judge`: a judge's score, both in [0, 1].
     Raises ValueError for one outside that range or not finite.
     """
     items = max(len(task.movable), 1)
-    found = {
+    values = {
         "format": in_unit("answer_grade", answer_grade),
         "collision": _falling(_collision_load(evidence), items),
         "bounds": _falling(_bounds_load(evidence), items),
@@ -62,21 +64,21 @@ def terms(task: Task, answer_grade: float, evidence: Evidence, judge: float | No
         "relations": _relations(evidence),
     }
     if evidence.view is not None:
-        found["view"] = view_term(evidence.view)
+        values["view"] = view_term(evidence.view)
     if judge is not None:
-        found["judge"] = in_unit("judge", judge)
-    return found
+        values["judge"] = in_unit("judge", judge)
+    return values
 
 
 def in_unit(name: str, value: float) -> float:
-    """The value. Raises ValueError when it is no number in [0, 1]."""
+    """Return the value as a float. Raises ValueError, which gives `name`, unless it is a number in [0, 1]."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}")
     return float(value)
 
 
 def counts(task: Task, evidence: Evidence) -> dict[str, int]:
-    """Hard counts for reports: all items of the task, and how many of them have a fault of each kind."""
+    """Count for reports: all items of the task, and how many of them have a fault of each kind that is counted."""
     faulty: dict[str, set[str]] = {name: set() for name in hard_counts()}
     for fault in evidence.faults():
         if fault.count is not None:
@@ -89,39 +91,39 @@ def _falling(load: float, items: int) -> float:
 
 
 def _severity(*sizes: float, slight: float = SLIGHT) -> float:
-    """`slight` and, in equal parts of the rest, the sizes in [0, 1]."""
+    """`slight` plus the rest up to 1 times the mean of the sizes, which are in [0, 1]."""
     return slight + (1.0 - slight) * sum(sizes) / len(sizes)
 
 
-def _grown(size: float, half: float) -> float:
-    """A size on a scale of 0 to 1 that it never quite reaches; 0.5 at `half`."""
+def _saturated(size: float, half: float) -> float:
+    """Map a size in [0, inf] to [0, 1]: size / (size + half), so 0.5 at `half`."""
     return size / (size + half) if math.isfinite(size) else 1.0
 
 
-def _either(severities: Iterable[float]) -> float:
-    """The severity of several faults of one item together: more than each, never over 1."""
+def _joint_severity(severities: Iterable[float]) -> float:
+    """The joint severity of several faults of one item: more than each, at most 1."""
     return 1.0 - math.prod(1.0 - s for s in severities)
 
 
 def _collision_load(evidence: Evidence) -> float:
-    crossing = sum(_severity(_grown(o.depth, HALF_OVERLAP), slight=SLIGHT_OVERLAP) for o in evidence.of_kind(Overlap))
-    return crossing + LEFT_ROOM * sum(o.share**2 for o in evidence.of_kind(Outside))
+    load = sum(_severity(_saturated(o.depth, HALF_OVERLAP), slight=SLIGHT_OVERLAP) for o in evidence.of_kind(Overlap))
+    return load + LEFT_ROOM * sum(o.share**2 for o in evidence.of_kind(Outside))
 
 
 def _bounds_load(evidence: Evidence) -> float:
-    return sum(_severity(_grown(o.distance, HALF_OUTSIDE), o.share) for o in evidence.of_kind(Outside))
+    return sum(_severity(_saturated(o.distance, HALF_OUTSIDE), o.share) for o in evidence.of_kind(Outside))
 
 
 def _support_load(evidence: Evidence) -> float:
-    """Two faults of one item count both, but together no more than one item."""
+    """Both kinds of fault of one item count, together at most like one item."""
     of_item: dict[str, list[float]] = {}
-    for hanging in evidence.of_kind(Unsupported):
-        severity = _severity(_grown(hanging.gap, HALF_GAP), slight=SLIGHT_FLOATING)
-        of_item.setdefault(hanging.id, []).append(severity)
-    for moved in evidence.of_kind(Unstable):
-        severity = UNSTABLE * _severity(_grown(moved.drift, HALF_DRIFT), _grown(moved.tilt, HALF_TILT))
-        of_item.setdefault(moved.id, []).append(severity)
-    return sum(_either(severities) for severities in of_item.values())
+    for floating in evidence.of_kind(Unsupported):
+        severity = _severity(_saturated(floating.gap, HALF_GAP), slight=SLIGHT_FLOATING)
+        of_item.setdefault(floating.id, []).append(severity)
+    for unstable in evidence.of_kind(Unstable):
+        severity = UNSTABLE * _severity(_saturated(unstable.drift, HALF_DRIFT), _saturated(unstable.tilt, HALF_TILT))
+        of_item.setdefault(unstable.id, []).append(severity)
+    return sum(_joint_severity(severities) for severities in of_item.values())
 
 
 def _access(evidence: Evidence, items: int) -> float:
@@ -138,8 +140,8 @@ def _relations(evidence: Evidence) -> float:
 
 
 def view_term(view: ViewMeasure) -> float:
-    """How well the room shows: three fifths for the items that are seen, half of it from in front, and a fifth each
-    for a frame that is filled and balanced."""
+    """How well the renders show the room: 0.6 times the mean over items of how much is visible from eye height and from
+    in front, 0.2 for a filled frame, 0.2 for a balanced one."""
     seen = [min(share / SEEN, 1.0) for shares in (view.visible, view.fronts) for share in shares.values()]
     mean = sum(seen) / len(seen) if seen else 1.0
     filled = max(min(FILLED, ViewMeasure.LOOMING * len(view.visible)), ViewMeasure.LOOMING)

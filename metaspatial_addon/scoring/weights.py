@@ -1,4 +1,4 @@
-"""How much each term counts, and the total. Training stages differ in nothing but their weights."""
+"""Weights of the terms and the total reward. Training stages differ in their weights alone."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def total(terms: Mapping[str, float], weights: Weights = DEFAULT) -> float:
 
 
 def total_of_unusable(grade: float, weights: Weights = DEFAULT) -> float:
-    """What an answer earns that gives no layout: its grade times the format weight, every other term being 0.
+    """The reward of an answer that gives no layout: its grade times the normalised format weight.
 
-    Never more than a usable answer of the same or a better grade earns.
+    At most that of a usable answer of the same or a better grade.
     """
     return weights.format * grade / sum(asdict(weights).values())

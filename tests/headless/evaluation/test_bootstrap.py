@@ -47,7 +47,7 @@ def test_items_openings_and_rooms_are_counted():
 
 def test_a_measure_of_nothing_is_none():
     interval = Interval.of(float(REWARD.of(np.zeros(len(COUNTS)))), REWARD.of(np.zeros((9, len(COUNTS)))))
-    assert interval == Interval(None, None, None) and not interval.apart(interval) and REWARD.shown(None) == "–"
+    assert interval == Interval(None, None, None) and not interval.apart(interval) and REWARD.format(None) == "–"
 
 
 values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
