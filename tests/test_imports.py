@@ -151,3 +151,18 @@ def test_register_and_unregister_can_be_repeated() -> None:
         metaspatial_addon.register()
         metaspatial_addon.unregister()
     assert set(dir(bpy.types)) == before
+
+
+def test_the_folders_of_blender_import_one_way() -> None:
+    """Each folder of `blender/` may import what stands before it here."""
+    order = ["", "assets", "turns", "scene_io", "physics", "rendering"]  # "": the files beside the folders
+    root = "metaspatial_addon.blender."
+    wrong = {}
+    for path in sources("blender"):
+        folder = path.relative_to(ADDON / "blender").parts[0]
+        allowed = set(order[: order.index(folder if folder in order else "") + 1])
+        names = imported_modules(path.relative_to(CHECKOUT), ast.parse(path.read_text(encoding="utf-8")))
+        tops = {name.removeprefix(root).split(".")[0] for name in names if name.startswith(root)}
+        if beyond := {top if top in order else "" for top in tops} - allowed:
+            wrong[str(path.relative_to(CHECKOUT))] = sorted(beyond)
+    assert wrong == {}

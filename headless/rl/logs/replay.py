@@ -177,6 +177,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[Recorded]) -> None:
     """
     import bpy
 
+    from metaspatial_addon.blender.frames import pose_matrix
     from metaspatial_addon.blender.rendering.presentation import add_presentation
     from metaspatial_addon.blender.scene_io.blend_file import save_blend
     from metaspatial_addon.blender.turns import turns
@@ -200,7 +201,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[Recorded]) -> None:
                 if item_id not in meshes:
                     meshes[item_id] = source.data.copy()
                     meshes[item_id].name = turns.fit_name(item_id)
-                placed.append(turns.PlacedObject(item_id, source, turns.pose_matrix(pose), meshes[item_id]))
+                placed.append(turns.PlacedObject(item_id, source, pose_matrix(pose), meshes[item_id]))
             kept = {key: value for key, value in line.items() if key not in ("conversation", "samples", "task_json")}
             shown = turns.add_turn(run, placed, kept)
             shown.name = turns.fit_name(f"{episode.name} · Turn {line['turn']:02d}")

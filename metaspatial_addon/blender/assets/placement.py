@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ..frames import world_matrix
 from ..meshes import scratch_scene
-from ..turns.turn_collections import world_matrix
 from .library import LIBRARY_FOLDER, AssetLibrary
 
 _APART = 0.3

@@ -1,6 +1,7 @@
 """Files for others: the .blend of a scene, glTF and USD of a turn, the layout as JSON.
 
-Each is written beside its place and renamed, so that nobody meets half a file, and names no folder of this machine.
+Each is written beside its place, flushed to disk and renamed, so that nobody reads half a file, and names no folder of
+this machine. A file that cannot be written raises OSError with its name.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,23 +24,27 @@ from .items import has_usd
 
 log = logging.getLogger(__name__)
 
-_PATH_LENGTH = 1023  # bytes that a path may have in Blender, whose buffers hold one more
+_PATH_LENGTH = 1023
+"""Bytes that a path may have in Blender, whose buffers hold one more."""
+_LONG_PATH = re.compile(rb"//image \d+ x{900,}")
+"""What `_full_paths` makes."""
 
 
 def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
-    """Write one scene with all it needs, pictures included, as a compressed .blend.
+    """Write one scene with all it needs, images included, as a compressed .blend.
 
-    Pictures are packed and output paths reset in the open file too: for a process of our own, not the artist's.
-    Raises OSError.
+    Images are packed and output paths reset in the open file too: for a process of our own, not the artist's.
+    Raises OSError, and InputError for a folder that is not there.
     """
     for image in bpy.data.images:
         _pack(image)
     _set_path(scene.render, "filepath", "//")
     with written_beside(path) as part, _full_paths() as paths:
-        bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
-        content = part.read_bytes()
-        for full, packed in paths.items():
-            content = content.replace(full, packed.ljust(len(full), b"\0"))
+        try:
+            bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        content = _LONG_PATH.sub(lambda match: paths[match[0]].ljust(len(match[0]), b"\0"), part.read_bytes())
         part.write_bytes(gzip.compress(content, 6))
 
 
@@ -92,17 +98,19 @@ def _export(
             obj.hide_viewport = obj.hide_render = False
         try:
             with _in_window(stage):
-                operator(filepath=str(part), **options)
+                finished = operator(filepath=str(part), **options) == {"FINISHED"}
         except RuntimeError as error:
             raise OSError(str(error)) from error
         finally:
             for obj, in_viewport, in_render in hidden:
                 obj.hide_viewport, obj.hide_render = in_viewport, in_render
+        if not finished:
+            raise OSError("Blender could not write it")
 
 
 @contextmanager
 def _in_window(scene: bpy.types.Scene) -> Iterator[None]:
-    """Show a scene for a moment: the glTF exporter sets the window's scene itself and works on that."""
+    """Show a scene in the window until the end of the block: the glTF exporter works on the window's scene."""
     window = bpy.context.window or bpy.context.window_manager.windows[0]
     before, layer = window.scene, window.view_layer
     try:
@@ -115,14 +123,14 @@ def _in_window(scene: bpy.types.Scene) -> Iterator[None]:
 
 
 def _pack(image: bpy.types.Image) -> None:
-    """Take a picture into the file and forget the folder that it came from."""
+    """Pack an image into the file and drop the path of the folder that it came from."""
     if image.source not in ("FILE", "TILED"):
         return
     if image.packed_file is None:
         try:
             image.pack()
         except RuntimeError:
-            log.warning("Picture %s is missing: %s", image.name, image.filepath)
+            log.warning("Image %s is missing: %s", image.name, image.filepath)
     path = f"//textures/{bpy.path.basename(image.filepath_raw) or image.name}"
     _set_path(image, "filepath_raw", path)
     for packed in image.packed_files:
@@ -137,13 +145,13 @@ def _set_path(owner: bpy.types.bpy_struct, field: str, path: str) -> None:
 
 @contextmanager
 def _full_paths() -> Iterator[dict[bytes, bytes]]:
-    """Give packed pictures paths that fill their buffers for a moment; what each stands for.
+    """Give packed images paths that fill their buffers, for the time of writing; by each its real one.
 
-    Blender copies what it writes, and its copy of a packed picture takes memory as it comes: behind a short path,
+    Blender copies what it writes, and its copy of a packed image takes memory as it comes: behind a short path,
     whatever this process had there before (a folder, a prompt, a key) would go into the file.
     """
     packed = [(part, part.filepath) for image in bpy.data.images for part in image.packed_files]
-    full = [f"//picture {number} ".ljust(_PATH_LENGTH, "x") for number in range(len(packed))]
+    full = [f"//image {number} ".ljust(_PATH_LENGTH, "x") for number in range(len(packed))]
     try:
         for (part, _), path in zip(packed, full, strict=True):
             part.filepath = path

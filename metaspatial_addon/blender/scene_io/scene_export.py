@@ -1,7 +1,7 @@
-"""A scene's items, handed to another process as a .blend: written in the artist's Blender, opened in the worker's.
+"""A scene's items as a .blend for another process: written in the artist's Blender, opened in the worker's.
 
 The artist's scene, objects, selection, undo steps and file path stay as they are: for the time of writing, a
-collection that hangs in no scene holds the objects, and says what of the scene they need.
+collection that is in no scene holds the objects, with the settings of the scene that they need.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from pathlib import Path
 
 import bpy
 
+from ...core.files import named
 from ..turns.turn_visibility import hidden_originals, unrendered_originals
 from ..turns.turns import KEY as TURN_KEY
 
 _KEY = "metaspatial_handover"
 _NAME = "MetaSpatial Handover"
-_RENDER = ("use_simplify", "simplify_subdivision")  # they decide which mesh a modifier makes
+_RENDER = ("use_simplify", "simplify_subdivision")
+"""Render settings that decide which mesh a modifier makes."""
 
 
 def export_scene(
@@ -28,13 +30,13 @@ def export_scene(
     """Write objects, their children in the scene and all that they depend on, with the scene's units and frame.
 
     What the artist does not see is hidden in the copy, except what is in `shown` (walls, which are often hidden to look
-    into a room) and originals that are hidden only because a turn is shown. Raises OSError.
+    into a room) and originals that are hidden only because a turn is shown. Raises OSError that names the file.
     """
     layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
     chosen = _with_children(scene, objects)
     seen = {*shown, *hidden_originals(scene)}
     rendered = {*shown, *unrendered_originals(scene)}
-    told = {
+    settings = {
         "frame": scene.frame_current,
         "subframe": scene.frame_subframe,
         "scale_length": scene.unit_settings.scale_length,
@@ -48,10 +50,10 @@ def export_scene(
     try:
         for obj in chosen:
             held.objects.link(obj)
-        held[_KEY] = told
+        held[_KEY] = settings
         bpy.data.libraries.write(str(path), {held}, path_remap="ABSOLUTE")
-    except RuntimeError as error:
-        raise OSError(f"{path}: {error}") from error
+    except (OSError, RuntimeError) as error:
+        raise named(error if isinstance(error, OSError) else OSError(str(error)), path) from error
     finally:
         bpy.data.collections.remove(held)
 

@@ -19,9 +19,9 @@ from ...core.polygon import contains
 from ...core.task import Item, Pose, Room, wrap_degrees
 from ..assets.library import AssetLibrary, name_words
 from ..frames import as_matrix, heading, pose_array, rotation_z, transform_points, world_array
+from ..locks import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
-from .locks import rigid_body_ends, why_locked
 from .obstacles import NOTE, coarse_meshes, in_reach
 from .room.room_outline import source_object
 

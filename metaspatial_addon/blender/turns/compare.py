@@ -15,10 +15,11 @@ from mathutils import Matrix, Vector
 from ...core.errors import InputError
 from ...core.faults import faults_from_json
 from ...core.task import Layout, Pose, wrap_degrees
+from ..frames import is_same_transform, matrix_from_list, pose_matrix, world_matrix
 from ..meshes import GEOMETRY
-from .turn_collections import ITEMS, ROOT_MATRIX, matrix_from_list, near, roots, world_matrix
+from .turn_collections import ITEMS, ROOT_MATRIX, roots
 from .turn_visibility import ORIGINAL
-from .turns import KEY, pose_matrix, read_turn
+from .turns import KEY, read_turn
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> lis
     found = []
     for copy in roots(turn):
         before = copy.get(ORIGINAL) if other is None else elsewhere.get(copy[KEY])
-        if before is None or near(world_matrix(before), world_matrix(copy)):
+        if before is None or is_same_transform(world_matrix(before), world_matrix(copy)):
             continue
         corners = _corners(copy, [obj for obj in members[copy[KEY]] if not obj.hide_viewport])
         found.append(Move(copy[KEY], world_matrix(before), world_matrix(copy), corners))
@@ -117,7 +118,7 @@ def turn_layout(turn: bpy.types.Collection) -> Layout:
 
 def _moved(pose: Pose, before: Matrix, after: Matrix, frame: Matrix) -> Pose:
     """A pose in the room after its object went from one world transform (4x4) to another."""
-    if near(before, after):
+    if is_same_transform(before, after):
         return pose
     x, y, z = (there := frame.inverted() @ after @ before.inverted_safe() @ frame @ pose_matrix(pose)).translation
     return Pose(x, y, z, wrap_degrees(math.degrees(math.atan2(there[1][0], there[0][0]))))

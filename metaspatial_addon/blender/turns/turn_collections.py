@@ -17,7 +17,8 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..scene_io.locks import rigid_body_ends, why_locked
+from ..frames import is_same_transform, matrix_from_list, matrix_to_list, world_matrix
+from ..locks import rigid_body_ends, why_locked
 from . import turns
 from .turn_visibility import ORIGINAL, all_turns, show, shown
 
@@ -32,7 +33,6 @@ TOP, VIEW = "metaspatial_top", "metaspatial_view"
 """On turns: their two pictures."""
 
 _ARRIVING = "metaspatial_arriving"
-_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,9 @@ def accept(
     for obj in sorted(targets, key=_depth):
         holder = _holder(obj, targets)
         basis = holder.inverted_safe() @ targets[obj]
-        if near(holder @ obj.matrix_basis, targets[obj]):
+        if is_same_transform(holder @ obj.matrix_basis, targets[obj]):
             continue
-        if not near(Matrix.LocRotScale(*basis.decompose()), basis):
+        if not is_same_transform(Matrix.LocRotScale(*basis.decompose()), basis):
             notes.append(f"{obj.name} stays where it is: a parent is scaled unevenly")
             del targets[obj]
             continue
@@ -227,10 +227,10 @@ def _set_basis(obj: bpy.types.Object, basis: Matrix) -> None:
     scale = obj.scale.copy()
     obj.matrix_basis = basis
     unscaled = basis @ Matrix.LocRotScale(None, None, scale).inverted_safe()
-    if near(Matrix.LocRotScale(unscaled.translation, unscaled.to_quaternion(), None), unscaled):
+    if is_same_transform(Matrix.LocRotScale(unscaled.translation, unscaled.to_quaternion(), None), unscaled):
         obj.matrix_basis = unscaled
         obj.scale = scale
-        if not near(obj.matrix_basis, basis):  # it has a delta scale as well
+        if not is_same_transform(obj.matrix_basis, basis):  # it has a delta scale as well
             obj.matrix_basis = basis
 
 
@@ -246,27 +246,6 @@ def _holder(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]) -> 
     if obj.parent is None:
         return Matrix.Identity(4)
     return world_matrix(obj.parent, known) @ obj.matrix_parent_inverse
-
-
-def world_matrix(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix] | None = None) -> Matrix:
-    """World transform (4x4) of an object. Right for one in an excluded collection too, which Blender leaves alone."""
-    if known is not None and obj in known:
-        return known[obj]
-    if any(not constraint.mute for constraint in obj.constraints) or obj.parent_type != "OBJECT":
-        return obj.matrix_world.copy()
-    if obj.parent is None:
-        return obj.matrix_basis.copy()
-    return world_matrix(obj.parent, known) @ obj.matrix_parent_inverse @ obj.matrix_basis
-
-
-def near(one: Matrix, other: Matrix) -> bool:
-    """Whether two transforms are the same but for rounding (single precision, of lengths about 1)."""
-    largest = max(1.0, *(abs(value) for row in one for value in row))
-    return all(
-        abs(a - b) <= _SAME * largest
-        for row, across in zip(one, other, strict=True)
-        for a, b in zip(row, across, strict=True)
-    )
 
 
 def accepted(scene: bpy.types.Scene) -> bpy.types.Collection | None:
@@ -287,17 +266,6 @@ def start_matrices(turn: bpy.types.Collection) -> dict[str, list[float]]:
         for copy in roots(turn)
         if copy.get(ORIGINAL) is not None
     }
-
-
-def matrix_to_list(matrix: Matrix) -> list[float]:
-    """16 numbers, row by row."""
-    return [value for row in matrix for value in row]
-
-
-def matrix_from_list(numbers: Collection[float]) -> Matrix:
-    """The 4x4 matrix of 16 numbers, row by row."""
-    values = list(numbers)
-    return Matrix([values[k : k + 4] for k in range(0, 16, 4)])
 
 
 def delete_turn(scene: bpy.types.Scene, turn: bpy.types.Collection) -> None:

@@ -8,7 +8,6 @@ worker, for the scene that it writes, and by the artist's Blender, to show turns
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from mathutils import Matrix
 
 from ...core.errors import InputError
 from ...core.task import Pose
+from ..frames import pose_matrix
 from ..meshes import remove_blocks
 
 NAME_BYTES = 63
@@ -54,11 +54,6 @@ def fit_name(name: str, taken: Container[str] = (), limit: int = NAME_BYTES) -> 
             return cut
         number += 1
         tail = f".{number:03d}"
-
-
-def pose_matrix(pose: Pose) -> Matrix:
-    """World transform (4x4) of an item's mesh at a pose, in the room's frame."""
-    return Matrix.Translation((pose.x, pose.y, pose.z)) @ Matrix.Rotation(math.radians(pose.yaw), 4, "Z")
 
 
 def new_run(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:

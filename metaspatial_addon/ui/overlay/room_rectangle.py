@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import bpy
 import numpy as np
 
+from ...blender.frames import world_matrix
 from ...blender.meshes import GEOMETRY
-from ...blender.turns.turn_collections import world_matrix
 
 MAX_SLAB_M = 0.5
 """Thickness up to which a floor object is a slab that is walked on, and not a whole room."""

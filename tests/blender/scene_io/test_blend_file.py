@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.presentation import add_presentation
 from metaspatial_addon.blender.scene_io import blend_file
 from metaspatial_addon.blender.scene_io.items import load_item
+from metaspatial_addon.blender.scene_io.scene_export import export_scene
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Room, Task, read_layout
@@ -93,10 +95,10 @@ def extent(path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     importer(filepath=str(path))
     found = {}
     bpy.context.view_layer.update()
-    for thing in bpy.context.scene.objects:
-        if thing.type == "MESH":
-            points = np.array([thing.matrix_world @ v.co for v in thing.data.vertices])
-            found[re.sub(r"[^a-z0-9]+", " ", thing.name).strip()] = points.min(axis=0), points.max(axis=0)
+    for obj in bpy.context.scene.objects:
+        if obj.type == "MESH":
+            points = np.array([obj.matrix_world @ v.co for v in obj.data.vertices])
+            found[re.sub(r"[^a-z0-9]+", " ", obj.name).strip()] = points.min(axis=0), points.max(axis=0)
     return found
 
 
@@ -111,7 +113,7 @@ def test_blend_opens_ready_to_look_at(made, tmp_path):
     assert [s.name for s in bpy.data.scenes] == ["MetaSpatial"] and scene.camera is not None
     run = turns.runs(scene)[0]
     assert [turns.read_turn(turn)["score"]["reward"] for turn in turns.turns(run)] == [0.4, 0.9]
-    shown = {thing.name for thing in bpy.context.view_layer.objects}
+    shown = {obj.name for obj in bpy.context.view_layer.objects}
     assert "bed_1 · 02" in shown and "bed_1 · 01" not in shown
     assert len(run.children["Room"].objects) == 6
     assert next(i for i in bpy.data.images if i.name.startswith("wood")).packed_file is not None
@@ -159,8 +161,8 @@ def test_exported_turn_has_real_metres(made, tmp_path, kind, scale):
     window = bpy.context.window.scene
     if scale != 1.0:
         scene.unit_settings.scale_length = scale
-        for thing in run.all_objects:
-            thing.matrix_basis = thing.matrix_basis.Scale(1 / scale, 4) @ thing.matrix_basis
+        for obj in run.all_objects:
+            obj.matrix_basis = obj.matrix_basis.Scale(1 / scale, 4) @ obj.matrix_basis
     path = tmp_path / f"scene.{kind}"
     write = blend_file.export_glb if kind == "glb" else blend_file.export_usd
     names = {block.name for block in bpy.data.objects}
@@ -187,6 +189,46 @@ def test_missing_folder_and_missing_usd_are_said(made, tmp_path, monkeypatch):
     monkeypatch.setattr(blend_file, "has_usd", lambda: False)
     with pytest.raises(InputError, match="built without"):
         blend_file.export_usd(tmp_path / "scene.usd", turns.turns(run)[0], scene)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are those of POSIX")
+@pytest.mark.parametrize("kind", ["blend", "glb", "exported"])
+def test_a_write_that_fails_names_the_file(made, tmp_path, kind):
+    """A process may write no file larger than a kilobyte; Blender's writers say "Error: Success" then, or nothing."""
+    import resource
+
+    scene, run = made
+    path = tmp_path / f"scene.{kind}"
+    path.write_bytes(b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            if kind == "blend":
+                blend_file.save_blend(path, scene)
+            elif kind == "glb":
+                blend_file.export_glb(path, turns.turns(run)[0], scene)
+            else:
+                export_scene(path, scene, list(scene.objects))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    assert caught.value.errno and caught.value.filename == str(path)
+    assert "Success" not in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*.part*"))
+    if kind != "exported":  # that one is for a folder of its own
+        assert path.read_bytes() == b"old"
+
+
+def test_a_cancelled_exporter_is_an_error(made, tmp_path, monkeypatch):
+    """An exporter that gives up without an error of its own returns CANCELLED."""
+    scene, run = made
+    stopped = staticmethod(lambda **_: {"CANCELLED"})
+    monkeypatch.setattr(blend_file.bpy, "ops", type("Ops", (), {"export_scene": type("Scene", (), {"gltf": stopped})}))
+    with pytest.raises(OSError, match="Blender could not write it") as caught:
+        blend_file.export_glb(tmp_path / "scene.glb", turns.turns(run)[0], scene)
+    assert caught.value.filename == str(tmp_path / "scene.glb") and not list(tmp_path.glob("*.part*"))
 
 
 def test_failed_write_leaves_the_old_file(made, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from metaspatial_addon.blender.frames import matrix_to_list
 from metaspatial_addon.blender.turns import turn_collections
 from metaspatial_addon.prompts.png import write_png
 
@@ -40,7 +41,7 @@ def task_message(roots: Sequence[bpy.types.Object], others: Sequence[bpy.types.O
         "task": {"id": "scene"},
         "notes": {},
         "left_out": [],
-        "frame": turn_collections.matrix_to_list(Matrix.Translation((1, 0, 0))),
+        "frame": matrix_to_list(Matrix.Translation((1, 0, 0))),
         "objects": {thing.name: [member.name for member in tree(thing)] for thing in (*roots, *others)},
     }
 
@@ -58,7 +59,7 @@ def turn_message(
             "item": root.name,
             "name": thing.name,
             "hidden": False,
-            "matrix": turn_collections.matrix_to_list(move @ thing.matrix_world),
+            "matrix": matrix_to_list(move @ thing.matrix_world),
         }
         for root, move in moves.items()
         for thing in tree(root)

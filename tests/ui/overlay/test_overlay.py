@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
+from metaspatial_addon.blender.frames import matrix_to_list
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
 from metaspatial_addon.ui.operators import openings
 from metaspatial_addon.ui.overlay import handler
@@ -202,7 +203,7 @@ def test_compared_turns_show_ghosts_and_arrows(scene) -> None:
         (copy,) = turn.objects
         copy[turn_visibility.ORIGINAL], copy[turn_collections.ROOT_MATRIX] = (
             item,
-            turn_collections.matrix_to_list(copy.matrix_world),
+            matrix_to_list(copy.matrix_world),
         )
         made.append(turn)
     bpy.ops.object.select_all(action="DESELECT")

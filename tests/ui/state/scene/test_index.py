@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
+from metaspatial_addon.blender.frames import matrix_to_list
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
 from metaspatial_addon.ui.operators import openings
 from metaspatial_addon.ui.overlay import handler
@@ -140,7 +141,7 @@ def test_turns_that_are_shown_compared_and_moved_are_followed(scene: bpy.types.S
         turn = turns.add_turn(run, [turns.PlacedObject("item_1", bed, Matrix.Translation((x, 0, 0.5)))], {})
         (copy,) = turn.objects
         copy[turn_visibility.ORIGINAL] = bed
-        copy[turn_collections.ROOT_MATRIX] = turn_collections.matrix_to_list(copy.matrix_world)
+        copy[turn_collections.ROOT_MATRIX] = matrix_to_list(copy.matrix_world)
         made.append(turn)
     for name, change in {
         "show": lambda: turn_visibility.show(scene, made[0]),

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator, Sequence
 import bpy
 import numpy as np
 
-from ..frames import rotation_z
+from .frames import rotation_z
 
 LOCKED = "metaspatial_locked"
 """Custom property with which an artist keeps an object where it is."""
