@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from benchmarks.common import ROOT, furnished_rooms, side_by_side
-from headless.rl.data import Prompt, Trajectory
+from headless.rl.data import PromptTokens, Trajectory
 from headless.rl.policies.compact import CompactPolicy
 from headless.rl.sampler import Sampler
 from metaspatial_addon.blender.physics.stage import Stage
@@ -47,18 +47,18 @@ def sample(
     conversations: list[Conversation] = [()] * len(episodes)
     layouts: list[Layout | None] = [None] * len(episodes)
     for turn in range(TURNS):
-        prompts = [policy.prompt(episode.messages[turn]) for episode in episodes]
+        prompts = [policy.tokenize(episode.messages[turn]) for episode in episodes]
         for row in rows:
-            trajectories[row].hear(prompts[row])
+            trajectories[row].append_prompt(prompts[row])
             conversations[row] += episodes[row].messages[turn]
         if turn == 0 or not keep:
             sampler = Sampler(policy, len(episodes), 1.0)
-            prompts = [Prompt(tuple(t.ids), tuple(t.pictures)) for t in trajectories]
-        sampler.read(prompts)
-        choices = [policy.choices(conversation, 256) for conversation in conversations]
-        for row, completion in enumerate(sampler.write(choices, [(turn, row) for row in rows])):
-            trajectories[row].say(completion, turn)
-            text, task = policy.text(completion.ids), episodes[row].task
+            prompts = [PromptTokens(tuple(t.ids), tuple(t.images)) for t in trajectories]
+        sampler.prefill(prompts)
+        constraints = [policy.constraint(conversation, 256) for conversation in conversations]
+        for row, completion in enumerate(sampler.generate(constraints, [(turn, row) for row in rows])):
+            trajectories[row].append_completion(completion, turn)
+            text, task = policy.decode(completion.ids), episodes[row].task
             conversations[row] += (Message("assistant", text),)
             if scorer is not None and turn + 1 < TURNS:
                 answer = FORMAT.read(text, task, layouts[row])

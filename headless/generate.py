@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from headless import cli, policies
 from headless.rl.logs import replay
 from headless.rl.logs.records import FILE as RECORD
-from headless.rl.logs.records import Recorded, read_recorded
+from headless.rl.logs.records import RecordedEpisode, read_recorded
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
@@ -48,7 +48,7 @@ OURS = re.compile(
 def main(argv: list[str]) -> None:
     args = _parse(argv)
     _earlier_files(args)  # refuses a folder of others before anything is loaded
-    episodes: list[Recorded] = []
+    episodes: list[RecordedEpisode] = []
     if args.replay is not None:
         episodes = read_recorded(Path(args.replay) / RECORD, args.episode)
     if episodes and args.episode != episodes[0].name:
@@ -156,7 +156,7 @@ def _is_record(path: Path) -> bool:
     return isinstance(first, dict) and {"task", "turn", "conversation", "settings"} <= first.keys()
 
 
-def _as_recorded(args: argparse.Namespace, recorded: Recorded) -> tuple[Policy, Source]:
+def _as_recorded(args: argparse.Namespace, recorded: RecordedEpisode) -> tuple[Policy, Source]:
     """The policy and the task of an episode that is played again; its settings take the place of options."""
     if not recorded.answers:
         raise cli.CommandError(f"--episode {args.episode}: it has no answer: {recorded.lines[0]['failure']}")
@@ -234,7 +234,7 @@ def _named(path: Path, option: str, blocks: Iterable[bpy.types.ID], name: str) -
 
 
 def _lay_out(
-    args: argparse.Namespace, folder: Path, policy: Policy, source: Source, recorded: Recorded | None
+    args: argparse.Namespace, folder: Path, policy: Policy, source: Source, recorded: RecordedEpisode | None
 ) -> Outcome:
     """Play the episode, and write everything that comes of it to the folder."""
     with ExitStack() as stack:

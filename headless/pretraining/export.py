@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from metaspatial_addon.prompts import vocabulary as v
 
@@ -39,10 +40,10 @@ def write_tokenizer(folder: Path) -> None:
     fast.save_pretrained(folder)
 
 
-def write_model(model, folder: Path, pictures: bool = False) -> None:
+def write_model(model: Any, folder: Path, pictures: bool = False) -> None:
     """Weights, configuration, tokenizer and image settings; `model` is a Qwen2_5_VLForConditionalGeneration.
 
-    `pictures`: it was taught with them, and is to be shown them.
+    `pictures`: it was trained with images, and is to be shown them.
     """
     model.save_pretrained(folder)
     write_tokenizer(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from headless.config import bounded
 from metaspatial_addon.prompts import vocabulary as v
@@ -26,7 +27,7 @@ class ModelShape:
         return self.hidden // self.heads
 
 
-def build(shape: ModelShape):
+def build(shape: ModelShape) -> Any:
     """A Qwen2_5_VLForConditionalGeneration with fresh weights (seed torch first)."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 

@@ -1,24 +1,20 @@
-"""One pretraining run, from configuration to checkpoints: supervised examples, with pictures or without.
+"""One pretraining run, from configuration to checkpoints: supervised examples, with images or without.
 
-A checkpoint is a plain transformers folder with the optimisers' state beside it; it is written beside its
-final name and renamed, so that a run that was killed resumes from the last whole one.
+A checkpoint is a plain transformers folder with the optimisers' state beside it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
-from torch.utils.tensorboard import SummaryWriter
 
+from headless import cli, training
 from headless.config import write_config
 from metaspatial_addon.policy.builtin.vision import (
     IMAGE_PAD_ID,
@@ -37,10 +33,12 @@ from .export import write_model
 from .model import build
 
 POOL = 16  # batches that are sorted by length together, so that little is padding
+KEEP = 3  # checkpoints
+STATE = "optimisers.pt"
 
 
 class Batch(NamedTuple):
-    """Token ids (B, T), loss weights (B, T), and the patches (P, 64, 588) uint8 of all pictures in order."""
+    """Token ids (B, T), loss weights (B, T), and the patches (P, 64, 588) uint8 of all images in order."""
 
     ids: torch.Tensor
     weights: torch.Tensor
@@ -69,67 +67,60 @@ class ExampleBatches(IterableDataset):
             pool += 1
 
 
-def collate(drawn: list[TrainingExample]) -> Batch:
-    """Right-padded: causal attention never looks at what follows."""
-    length = max(len(example.ids) for example in drawn)
-    ids = torch.full((len(drawn), length), v.PAD, dtype=torch.long)
-    weights = torch.zeros(len(drawn), length)
-    for k, example in enumerate(drawn):
+def collate(examples: list[TrainingExample]) -> Batch:
+    """Pad on the right: causal attention never looks at what follows."""
+    length = max(len(example.ids) for example in examples)
+    ids = torch.full((len(examples), length), v.PAD, dtype=torch.long)
+    weights = torch.zeros(len(examples), length)
+    for k, example in enumerate(examples):
         ids[k, : len(example.ids)] = torch.from_numpy(example.ids)
         weights[k, : len(example.ids)] = torch.from_numpy(example.weights)
-    return Batch(ids, weights, torch.from_numpy(np.concatenate([example.patches for example in drawn])))
+    return Batch(ids, weights, torch.from_numpy(np.concatenate([example.patches for example in examples])))
 
 
-def embedded(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """What the decoder reads, (B, T, H): the tokens' embeddings, and those of the pictures at their placeholders."""
+def embedded(model: Any, batch: Batch) -> torch.Tensor:
+    """The decoder's inputs, (B, T, H): the tokens' embeddings, and those of the images at their placeholders."""
     embeddings = model.get_input_embeddings()(batch.ids)
     if not len(batch.patches):
         return embeddings
+    # A still image is the same frame twice.
     frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 1, PATCH_SIZE, PATCH_SIZE)
-    pixels = frame.expand(-1, -1, TEMPORAL_PATCH_SIZE, -1, -1).reshape(
-        len(frame), -1
-    )  # a still picture is the same frame twice
-    grid = torch.tensor([[1, TOKENS_PER_SIDE * MERGE_SIZE, TOKENS_PER_SIDE * MERGE_SIZE]]).expand(
-        len(batch.patches), -1
-    )
+    pixels = frame.expand(-1, -1, TEMPORAL_PATCH_SIZE, -1, -1).reshape(len(frame), -1)
+    side = TOKENS_PER_SIDE * MERGE_SIZE
+    grid = torch.tensor([[1, side, side]]).expand(len(batch.patches), -1)
     features = torch.cat(model.model.get_image_features(pixels, grid).pooler_output).to(embeddings.dtype)
-    places = (batch.ids == IMAGE_PAD_ID).nonzero(as_tuple=True)  # row by row, as the pictures are
-    assert len(places[0]) == len(features), f"{len(places[0])} placeholders for {len(features)} tokens of pictures"
+    places = (batch.ids == IMAGE_PAD_ID).nonzero(as_tuple=True)  # row by row, as the images are
+    assert len(places[0]) == len(features), f"{len(places[0])} placeholders for {len(features)} tokens of images"
     return embeddings.index_put(places, features)
 
 
-def weighted_loss(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, float]:
-    """Weighted cross-entropy over the tokens to be learnt, and the share of the weightiest that come first."""
+def weighted_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, float]:
+    """Weighted cross-entropy over the tokens with a weight, and the accuracy of the most likely token where it is 1."""
     ids, weights = batch.ids, batch.weights
     hidden = model.model.language_model(
         inputs_embeds=embedded(model, batch),
         position_ids=torch.from_numpy(mrope_positions(ids.numpy())),
         use_cache=False,
     ).last_hidden_state
-    learnt = weights[:, 1:] > 0  # (B, T - 1)
-    logits = model.lm_head(hidden[:, :-1][learnt]).float()  # (N, V)
-    targets, weight = ids[:, 1:][learnt], weights[:, 1:][learnt]
+    weighted = weights[:, 1:] > 0  # (B, T - 1)
+    logits = model.lm_head(hidden[:, :-1][weighted]).float()  # (N, V)
+    targets, weight = ids[:, 1:][weighted], weights[:, 1:][weighted]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    main = weight == 1.0
-    accuracy = (logits[main].argmax(dim=-1) == targets[main]).float().mean().item()
+    free = weight == 1.0
+    accuracy = (logits[free].argmax(dim=-1) == targets[free]).float().mean().item()
     return (losses * weight).sum() / weight.sum(), accuracy
 
 
-def learning_rate_factor(step: int, config: PretrainConfig) -> float:
-    """Warm-up, a plateau, and a linear decay to zero over the last `decay_steps`."""
-    return min((step + 1) / config.warmup_steps, 1.0, (config.steps - step) / config.decay_steps)
-
-
-def optimisers(model: torch.nn.Module, config: PretrainConfig) -> list[torch.optim.Optimizer]:
+def optimisers(model: Any, config: PretrainConfig) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the hidden matrices, AdamW for embeddings and norms.
 
-    The vision tower is left out where it has nothing to learn from.
+    The vision tower is left out of a run without images.
     """
     decoder, tower = model.model.language_model, model.model.visual
-    seeing = list(tower.parameters()) if config.pictures else []
-    matrices = [p for p in (*decoder.layers.parameters(), *seeing) if p.ndim == 2]
-    chosen = {id(p) for p in matrices}
-    others = [p for p in (*decoder.parameters(), *seeing) if id(p) not in chosen]
+    vision = list(tower.parameters()) if config.pictures else []
+    matrices = [p for p in (*decoder.layers.parameters(), *vision) if p.ndim == 2]
+    in_matrices = {id(p) for p in matrices}
+    others = [p for p in (*decoder.parameters(), *vision) if id(p) not in in_matrices]
     return [
         torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
@@ -137,7 +128,8 @@ def optimisers(model: torch.nn.Module, config: PretrainConfig) -> list[torch.opt
 
 
 def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
-    """Train from the last checkpoint in `folder` (or from the start) to the last step."""
+    """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError."""
+    last = training.last_checkpoint(folder, STATE, resume)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = build(config.shape)
@@ -145,21 +137,33 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
         model = type(model).from_pretrained(config.start, dtype=torch.float32)
     model.set_attn_implementation("eager")  # on a CPU in bfloat16 1.6 x as fast as the fused kernel, which is float32
     tuned = optimisers(model, config)
-    step = _load(folder, model, tuned) if resume else 0
+    done = _load(last, model, tuned) if last else 0
     folder.mkdir(parents=True, exist_ok=True)
     write_config(config, folder / "config.toml")
-    batches = iter(DataLoader(ExampleBatches(config, step // POOL), batch_size=None, num_workers=1, prefetch_factor=32))
-    for _ in range(step % POOL):
+    batches = iter(DataLoader(ExampleBatches(config, done // POOL), batch_size=None, num_workers=1, prefetch_factor=32))
+    for _ in range(done % POOL):
         next(batches)
-    log = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-    board = SummaryWriter(str(folder), purge_step=step)
-    began, window, seen = time.monotonic(), [], 0
-    first = step
-    while step < config.steps:
+    with training.MetricsLog(folder, done) as log:
+        _run_steps(config, folder, model, tuned, batches, log, done)
+
+
+def _run_steps(
+    config: PretrainConfig,
+    folder: Path,
+    model: Any,
+    tuned: list[torch.optim.Optimizer],
+    batches: Iterator[Batch],
+    log: training.MetricsLog,
+    done: int,
+) -> None:
+    """The steps after `done`. Metrics are means over the last `log_every` steps."""
+    began, tokens, window = time.monotonic(), 0, []
+    for step in range(done + 1, config.steps + 1):
         batch = next(batches)
+        factor = training.learning_rate_factor(step - 1, config.steps, config.warmup_steps, config.decay_steps)
         for optimiser in tuned:
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * learning_rate_factor(step, config)
+                group["lr"] = config.learning_rate * factor
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
             loss, accuracy = weighted_loss(model, batch)
         loss.backward()
@@ -167,55 +171,30 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
         for optimiser in tuned:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        step += 1
-        seen += batch.ids.numel()
+        tokens += batch.ids.numel()
         window.append((loss.item(), accuracy, norm))
         if step % config.log_every == 0:
             seconds = time.monotonic() - began
-            means = np.mean(window, axis=0)
-            row = {
-                "step": step,
-                "loss": round(float(means[0]), 4),
-                "accuracy": round(float(means[1]), 4),
-                "gradient_norm": round(float(means[2]), 3),
-                "tokens_per_second": round(seen / seconds),
-                "minutes": round(seconds / 60, 2),
-            }
-            log.write(json.dumps(row) + "\n")
-            log.flush()
-            for name in ("loss", "accuracy", "gradient_norm", "tokens_per_second"):
-                board.add_scalar(name, row[name], step)
-            left = seconds / (step - first) * (config.steps - step) / 60
-            print(
-                f"step {step}/{config.steps}  loss {row['loss']:.3f}  right {row['accuracy']:.1%}  "
-                f"{row['tokens_per_second']} tokens/s  {left:.0f} min left",
-                flush=True,
+            means = dict(zip(("loss", "accuracy", "gradient_norm"), np.mean(window, axis=0).tolist(), strict=True))
+            log.write(step, {**means, "tokens_per_second": tokens / seconds, "minutes": seconds / 60})
+            left = seconds / (step - done) * (config.steps - step) / 60
+            cli.progress(
+                f"step {step}/{config.steps}  loss {means['loss']:.3f}  right {means['accuracy']:.1%}  "
+                f"{tokens / seconds:.0f} tokens/s  {left:.0f} min left"
             )
             window = []
         if step % config.save_every == 0 or step == config.steps:
-            _save(folder, step, model, tuned, config.pictures)
-    log.close()
-    board.close()
+            with training.new_checkpoint(folder, step) as part:
+                write_model(model, part, config.pictures)
+                torch.save({"step": step, "optimisers": [o.state_dict() for o in tuned]}, part / STATE)
+            training.remove_old(training.checkpoints(folder, STATE), KEEP)
 
 
-def _save(folder: Path, step: int, model: torch.nn.Module, tuned: list[torch.optim.Optimizer], pictures: bool) -> None:
-    beside, final = folder / "checkpoint.part", folder / f"checkpoint-{step:06d}"
-    shutil.rmtree(beside, ignore_errors=True)
-    write_model(model, beside, pictures)
-    torch.save({"step": step, "optimisers": [o.state_dict() for o in tuned]}, beside / "optimisers.pt")
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(beside, final)
-    for old in sorted(folder.glob("checkpoint-*"))[:-3]:
-        shutil.rmtree(old)
-
-
-def _load(folder: Path, model: torch.nn.Module, tuned: list[torch.optim.Optimizer]) -> int:
-    checkpoints = sorted(folder.glob("checkpoint-*"))
-    if not checkpoints:
-        return 0
-    loaded = type(model).from_pretrained(checkpoints[-1], dtype=torch.float32)
+def _load(checkpoint: Path, model: Any, tuned: list[torch.optim.Optimizer]) -> int:
+    """Restore weights and optimisers; returns the checkpoint's step."""
+    loaded = type(model).from_pretrained(checkpoint, dtype=torch.float32)
     model.load_state_dict(loaded.state_dict())
-    state = torch.load(checkpoints[-1] / "optimisers.pt", weights_only=True)
+    state = torch.load(checkpoint / STATE, weights_only=True)
     for optimiser, saved in zip(tuned, state["optimisers"], strict=True):
         optimiser.load_state_dict(saved)
     return state["step"]

@@ -1,4 +1,4 @@
-"""From the rewards of a group's turns to what each token is worth. Called by `training_step`.
+"""Advantages: from the rewards of a group's turns to what each token is worth. Called by `training_step`.
 
 Shapes: B episodes, T turns at most, L tokens. `groups` (B,) says of which task each episode is: a number, the same for
 all episodes of one group, whose size may differ where episodes were left out.
@@ -12,10 +12,10 @@ import torch
 
 AdvantageLevel = Literal["turn", "episode"]
 
-STEADY = 1e-4
+DEVIATION_EPSILON = 1e-4
 """Added to a deviation that is divided by, as in TRL and DeepSeekMath."""
-FLAT = 1e-6
-"""Returns that differ by less are the same: rewards come from floating-point renders."""
+RETURN_TOLERANCE = 1e-6
+"""Returns that differ by less are equal: rewards come from floating-point renders."""
 
 
 def pad_with_last(rewards: torch.Tensor, played: torch.Tensor) -> torch.Tensor:
@@ -47,23 +47,23 @@ def turn_advantages(
 
     Episodes that were over before turn k have no part in its baseline. With `level` "episode" every turn gets the
     advantage of R_1, the outcome of the whole episode. `divide_by_deviation` divides by the group's unbiased standard
-    deviation at that turn plus `STEADY` (GRPO, arXiv 2402.03300; Dr. GRPO, arXiv 2503.20783, does not).
+    deviation at that turn plus `DEVIATION_EPSILON` (GRPO, arXiv 2402.03300; Dr. GRPO, arXiv 2503.20783, does not).
     """
-    above, deviations = _standing(returns, played, groups, level)
-    return (above / (deviations + STEADY) if divide_by_deviation else above) * played
+    centered, deviations = center_by_group(returns, played, groups, level)
+    return (centered / (deviations + DEVIATION_EPSILON) if divide_by_deviation else centered) * played
 
 
 def turn_deviations(
     returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, level: AdvantageLevel = "turn"
 ) -> torch.Tensor:
     """What `turn_advantages` divides by, (B, T)."""
-    return _standing(returns, played, groups, level)[1] + STEADY
+    return center_by_group(returns, played, groups, level)[1] + DEVIATION_EPSILON
 
 
-def _standing(
+def center_by_group(
     returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, level: AdvantageLevel
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """How far each return is above its baseline, and the deviation of those that are in the baseline; (B, T) both."""
+    """Returns less their baselines, and the standard deviations of those that are in the baseline; (B, T) both."""
     if level == "episode":
         returns = returns[:, :1].expand_as(returns)
         played_in_baseline = played[:, :1].expand_as(played)
@@ -72,21 +72,21 @@ def _standing(
     present = played_in_baseline.to(returns.dtype)  # (B, T)
     member = (groups[:, None] == groups[None, :]).to(returns.dtype)  # (B, B)
     count = member @ present  # (B, T) episodes of the row's group at that turn
-    above = returns - (member @ (returns * present)) / count.clamp(min=1)
-    variance = (member @ (above.square() * present)) / (count - 1).clamp(min=1)
-    return above, variance.sqrt()
+    centered = returns - (member @ (returns * present)) / count.clamp(min=1)
+    variance = (member @ (centered.square() * present)) / (count - 1).clamp(min=1)
+    return centered, variance.sqrt()
 
 
 def zero_variance_groups(returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor) -> list[int]:
-    """The groups that nothing can be learnt from: at every turn all their returns are the same."""
-    flat = []
+    """The groups from which nothing can be learnt: at every turn all their returns are equal."""
+    without_variance = []
     for group in groups.unique().tolist():
         rows = groups == group
         most = returns[rows].where(played[rows], -torch.inf).amax(dim=0)  # (T,)
         least = returns[rows].where(played[rows], torch.inf).amin(dim=0)
-        if not bool((most - least > FLAT).any()):
-            flat.append(int(group))
-    return flat
+        if not bool((most - least > RETURN_TOLERANCE).any()):
+            without_variance.append(int(group))
+    return without_variance
 
 
 def spread_over_tokens(advantages: torch.Tensor, turn_index: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A trial before a long run: all is loaded, an episode played and learnt from, and the cost of a step told."""
+"""`train.py --check`: before a long run, load everything, play and learn from one episode, and print a step's cost."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import torch
 
 from headless import cli
 from headless.taskgen.make import make_task
+from metaspatial_addon.worker.memory import resident_mb
 
 from .config import TrainConfig
+from .data import Episode
 from .learner import Row
-from .logs import metrics
-from .logs.clock import Clock
-from .rollout import Episode, play
+from .logs.timer import PhaseTimer
+from .rollout import run_episodes
 from .run import open_accelerator, open_environments, open_policy
-from .training_step import Trainer, learn, settings_of
+from .training_step import Trainer, rollout_settings, update_policy
 
 
 def check(config: TrainConfig) -> None:
@@ -24,34 +25,34 @@ def check(config: TrainConfig) -> None:
         raise cli.CommandError("--check: start it in one process")
     torch.set_num_threads(config.threads)
     rollout = config.rollout
-    actor = open_policy(config)
+    policy = open_policy(config)
     task, _ = make_task("train", config.seed, 0)
     with open_environments(config) as environments:
-        trainer = Trainer(config, actor, environments, accelerator)
+        trainer = Trainer(config, policy, environments, accelerator)
         for _ in range(2):  # the first time furniture is loaded and memory laid out
-            clock = Clock()
+            timer = PhaseTimer()
             episode = Episode(task, 0, (config.seed, 0))
-            play(actor, environments, [episode], *settings_of(config, 0, actor), clock)
+            run_episodes(policy, environments, [episode], *rollout_settings(config, 0, policy), timer)
             if episode.fault or not episode.scores:
                 raise cli.CommandError(
                     f"the episode has no result: {episode.fault or 'rollout.max_sequence_tokens is too short'}"
                 )
             trajectory = episode.trajectory
             row = Row(trajectory, torch.ones(rollout.turns), np.zeros(len(trajectory), np.float32))
-            with clock("update"):
-                tally, norm = learn(trainer, [row], 0)
-    count = sum(p.numel() for p in actor.model.parameters() if p.requires_grad)
-    seconds = clock.seconds
+            with timer("update"):
+                statistics, norm = update_policy(trainer, [row], 0)
+    count = sum(p.numel() for p in policy.model.parameters() if p.requires_grad)
+    seconds = timer.seconds
     # Sampling is shared by the whole batch, which takes little longer than one episode; the rest is by episode.
     each = seconds["physics"] + seconds["render"] + seconds["update"]
     step = seconds["prefill"] + seconds["decode"] + each * rollout.tasks_per_step * rollout.num_generations
     cli.progress(
         f"{count / 1e6:.1f} M weights learn; an episode of {len(episode.scores)} turns has {len(trajectory)} tokens, "
         f"of which {int(trajectory.chosen().sum())} are chosen; reward {episode.scores[-1].reward:.3f}, gradient "
-        f"{norm:.3g}, sampler and learner differ by {tally.largest_gap:.1e} at most"
+        f"{norm:.3g}, sampler and learner differ by {statistics.max_gap:.1e} at most"
     )
     cli.progress(", ".join(f"{phase} {value:.2f} s" for phase, value in seconds.items()))
     cli.progress(
         f"about {step:.0f} s a step, {step * config.steps / 3600:.1f} hours for {config.steps} steps; "
-        f"{metrics.resident_megabytes():.0f} MB of memory in use"
+        f"{resident_mb():.0f} MB of memory in use"
     )

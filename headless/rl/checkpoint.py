@@ -1,14 +1,13 @@
-"""Checkpoints: a model's folder with the optimiser's state in it, written beside its name and renamed.
+"""Checkpoints: a model's folder with the optimiser's state in it.
 
-A run that was killed at any moment goes on from the last whole one. All random numbers come from the seed and the step,
-so weights, optimiser and the place in the tasks are everything there is to keep.
+All random numbers come from the seed and the step, so weights, optimiser and the place in the tasks are everything that
+there is to keep.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,14 +18,16 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
+from headless import training
+
 from .training_step import Trainer
 
 STATE, OPTIMISER = "training.json", "optimiser.pt"
-WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+FULL_STATE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """After `step` steps, with `drawn` tasks drawn; `reward` is the mean of the steps since the last checkpoint."""
 
     step: int = 0
@@ -34,45 +35,39 @@ class Progress:
     reward: float = 0.0
 
 
-def save(folder: Path, trainer: Trainer, progress: Progress) -> None:
+def save(folder: Path, trainer: Trainer, progress: TrainingProgress) -> None:
     """Write a checkpoint; of the older ones the newest `keep` and the one of the highest reward stay.
 
     Where several processes learn together, all must call this, and the first writes.
     """
-    beside, final = folder / "checkpoint.part", folder / f"checkpoint-{progress.step:06d}"
     main = trainer.accelerator.is_main_process
+    with training.new_checkpoint(folder, progress.step) if main else nullcontext(folder) as part:
+        state = trainer.optimiser.state_dict()
+        if trainer.config.learner.fsdp:
+            state = get_optimizer_state_dict(trainer.module, trainer.optimiser, options=FULL_STATE)
+        trainer.policy.save(part, main)
+        if main:
+            torch.save(state, part / OPTIMISER)
+            (part / STATE).write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
     if main:
-        shutil.rmtree(beside, ignore_errors=True)
-    state = trainer.optimiser.state_dict()
-    if trainer.config.learner.fsdp:
-        state = get_optimizer_state_dict(trainer.learning, trainer.optimiser, options=WHOLE)
-    trainer.actor.save(beside, main)
-    if not main:
-        return
-    torch.save(state, beside / OPTIMISER)
-    (beside / STATE).write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(beside, final)
-    whole = checkpoints(folder)
-    best = max(whole, key=lambda path: read_progress(path).reward)
-    for old in whole[: -trainer.config.keep]:
-        if old != best:
-            shutil.rmtree(old)
+        paths = checkpoints(folder)
+        best = max(paths, key=lambda path: read_progress(path).reward)
+        training.remove_old(paths, trainer.config.keep, best)
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The whole checkpoints of a run, oldest first."""
-    return sorted(path for path in folder.glob("checkpoint-*") if (path / STATE).is_file())
+    """The checkpoints of a run, oldest first."""
+    return training.checkpoints(folder, STATE)
 
 
-def read_progress(checkpoint: Path) -> Progress:
-    return Progress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
+def read_progress(checkpoint: Path) -> TrainingProgress:
+    return TrainingProgress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
 
 
 def load_optimiser(checkpoint: Path, trainer: Trainer) -> None:
-    """Put the optimiser back as it was; the actor's own `load` does so with the weights."""
+    """Restore the optimiser's state; the policy's own `load` restores the weights."""
     state = torch.load(checkpoint / OPTIMISER, weights_only=True)
     if trainer.config.learner.fsdp:
-        set_optimizer_state_dict(trainer.learning, trainer.optimiser, state, options=WHOLE)
+        set_optimizer_state_dict(trainer.module, trainer.optimiser, state, options=FULL_STATE)
     else:
         trainer.optimiser.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""Keys and values kept from turn to turn, so that a conversation is never read twice.
+"""A key-value cache that is kept from turn to turn, so that no token of a conversation is run twice.
 
 Shapes: B rows (episodes), b of them at once, C new tokens a row, S cached tokens, K key-value heads, D per head.
 """
@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 GROWTH = 256
-"""Tokens by which a cache grows."""
+"""Tokens by which the cache grows."""
 
 
 class SlotCache:
     """Keys and values (B, K, S, D) of every layer; each row is filled from slot 0 up to its own length.
 
-    It stands in for a cache of transformers: attention calls `update`, and nothing else is asked of it.
+    It takes the place of a cache of transformers, of which attention calls `update` alone.
     """
 
     def __init__(self, rows: int):
@@ -27,10 +27,10 @@ class SlotCache:
         self._rows = self._slots = torch.empty(0)
         self._total = 0
 
-    def aim(self, rows: np.ndarray, width: int, device: torch.device) -> torch.Tensor:
-        """The next run writes `width` tokens behind each of `rows`; its mask (b, 1, C, S).
+    def prepare(self, rows: np.ndarray, width: int, device: torch.device) -> torch.Tensor:
+        """Let the next run write `width` tokens behind each of `rows`; returns its attention mask (b, 1, C, S).
 
-        What pads a row is written as well: it lies behind the row's end, unseen until it is written over.
+        Padding is written as well: it lies behind the row's end, masked until it is overwritten.
         """
         slots = self.lengths[rows][:, None] + np.arange(width)  # (b, C)
         self._total = int(slots.max()) + 1
@@ -38,7 +38,7 @@ class SlotCache:
         return (torch.arange(self._total, device=device) <= self._slots[:, :, None])[:, None]
 
     def update(self, keys: torch.Tensor, values: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new keys and values (b, K, C, D) of a layer; all of the rows' up to S."""
+        """Write the new keys and values (b, K, C, D) of a layer; returns all of the rows' keys and values up to S."""
         if layer == len(self._keys):
             self._keys.append(keys.new_zeros(len(self.lengths), keys.shape[1], 0, keys.shape[3]))
             self._values.append(self._keys[layer])
@@ -50,18 +50,18 @@ class SlotCache:
                 cached[layer] = torch.nn.functional.pad(cached[layer], (0, 0, 0, padding))
             stored = cached[layer]
             stored[self._rows[:, None], :, self._slots] = new.transpose(1, 2)
-            everyone = len(self._rows) == len(stored)
-            both.append(stored[:, :, : self._total] if everyone else stored[self._rows, :, : self._total])
+            every_row = len(self._rows) == len(stored)
+            both.append(stored[:, :, : self._total] if every_row else stored[self._rows, :, : self._total])
         return both[0], both[1]
 
     def copy(self, source: int, targets: Sequence[int]) -> None:
-        """Let rows begin as another one stands."""
+        """Overwrite rows with another one."""
         for cached in (*self._keys, *self._values):
             cached[list(targets)] = cached[source].clone()
         self.lengths[list(targets)] = self.lengths[source]
 
     def keep(self, rows: np.ndarray) -> None:
-        """Drop all rows but these."""
+        """Drop all rows but these, and put these in the order given."""
         self.lengths = self.lengths[rows]
         self._keys = [cached[rows] for cached in self._keys]
         self._values = [cached[rows] for cached in self._values]

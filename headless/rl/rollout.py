@@ -1,153 +1,134 @@
-"""Plays episodes: the model answers a whole flight of them together, environments judge, the model reads on.
+"""Runs episodes: the model answers a whole batch of them together, environments score, the model reads on.
 
-A flight is a set of episodes that take their turns together and share one sampler; none waits for another flight.
+A batch is a set of episodes that take their turns together and share one sampler; none waits for another batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
+from metaspatial_addon.core.conversation import Message
 
-from metaspatial_addon.core.conversation import Conversation, Message
-from metaspatial_addon.core.task import Task
-from metaspatial_addon.scoring.score import Score
-
-from .data import Trajectory
+from .data import Episode
 from .envs.base import Environments, EpisodeSettings, StepResult
-from .logs.clock import Clock
+from .logs.timer import PhaseTimer
 from .policies.base import TrainablePolicy
 from .sampler import Sampler
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How answers are sampled: at most `answer` tokens a turn, and `context` tokens in an episode."""
+class SamplingParams:
+    """How answers are sampled: at most `max_completion_tokens` a turn, and `max_sequence_tokens` in an episode."""
 
     temperature: float = 1.0
-    answer: int = 512
-    context: int = 4096
+    max_completion_tokens: int = 512
+    max_sequence_tokens: int = 4096
 
 
-@dataclass
-class Episode:
-    """One episode of a group. `seed` are the numbers that set its random choices apart from all others of the run.
-
-    `scores` and `timings` (the environment's seconds by phase) are by turn. `fault` says what failed, for an episode
-    without a result; `truncated` that an answer or the episode was longer than it may be.
-    """
-
-    task: Task
-    group: int
-    seed: tuple[int, ...]
-    trajectory: Trajectory = field(default_factory=Trajectory)
-    scores: list[Score] = field(default_factory=list)
-    timings: list[dict[str, float]] = field(default_factory=list)
-    conversation: Conversation = ()
-    fault: str = ""
-    truncated: bool = False
-
-
-def play(
-    actor: TrainablePolicy,
+def run_episodes(
+    policy: TrainablePolicy,
     environments: Environments,
     episodes: Sequence[Episode],
     settings: EpisodeSettings,
-    sampling: Sampling,
-    clock: Clock,
+    sampling: SamplingParams,
+    timer: PhaseTimer,
 ) -> None:
-    """Play new episodes to their ends; the results stand in them.
+    """Run new episodes to their ends; results are written into them.
 
-    Where environments work apart from this process, each group is a flight of its own: while the environments of one
-    work, another's tokens are sampled. Otherwise all are one flight.
+    Where environments work apart from this process, each group is a batch of its own: while the environments of one
+    work, another's tokens are sampled. Otherwise all are one batch.
     """
-    flights: dict[int, list[int]] = {}
+    batches: dict[int, list[int]] = {}
     for number, episode in enumerate(episodes):
         environments.begin(number, episode.task, settings)
-        flights.setdefault(episode.group if environments.asynchronous else 0, []).append(number)
-    games = [_fly(actor, environments, episodes, numbers, sampling, clock) for numbers in flights.values()]
-    awaited = {game: next(game) for game in games}
-    told: dict[int, StepResult] = {}
+        batches.setdefault(episode.group if environments.asynchronous else 0, []).append(number)
+    running = [_run_batch(policy, environments, episodes, batch, sampling, timer) for batch in batches.values()]
+    awaited = {batch: next(batch) for batch in running}
+    results: dict[int, StepResult] = {}
     while awaited:
-        told |= _collect(environments, clock)
-        for game in [game for game, numbers in awaited.items() if told.keys() >= numbers]:
+        results |= _collect(environments, timer)
+        for batch in [batch for batch, numbers in awaited.items() if results.keys() >= numbers]:
             try:
-                awaited[game] = game.send({number: told.pop(number) for number in awaited[game]})
+                awaited[batch] = batch.send({number: results.pop(number) for number in awaited[batch]})
             except StopIteration:
-                del awaited[game]
+                del awaited[batch]
     environments.forget()
 
 
-def _fly(
-    actor: TrainablePolicy,
+def _run_batch(
+    policy: TrainablePolicy,
     environments: Environments,
     episodes: Sequence[Episode],
     numbers: Sequence[int],
-    sampling: Sampling,
-    clock: Clock,
+    sampling: SamplingParams,
+    timer: PhaseTimer,
 ) -> Generator[set[int], dict[int, StepResult], None]:
-    """Play the episodes of these numbers, which have begun, together. Yields the numbers of those that it waits for."""
-    told = yield set(numbers)
-    live = [number for number in numbers if _goes_on(episodes[number], told[number])]
-    sampler = Sampler(actor, len(live), sampling.temperature)
+    """Run the episodes of these numbers, which have begun, together.
+
+    Yields the numbers of those whose step results it waits for, and is sent the results.
+    """
+    results = yield set(numbers)
+    live = [number for number in numbers if _goes_on(episodes[number], results[number])]
+    sampler = Sampler(policy, len(live), sampling.temperature)
     while live:
-        going = []
+        # Read what is new, unless the answer to it might not fit.
+        fitting = []
         for row, number in enumerate(live):
-            episode, prompt = episodes[number], actor.prompt(told[number].messages)
-            if len(episode.trajectory) + len(prompt.ids) + sampling.answer > sampling.context:
-                episode.truncated = True  # neither the tokens nor the pictures come in
+            episode, prompt = episodes[number], policy.tokenize(results[number].messages)
+            length = len(episode.trajectory) + len(prompt.ids) + sampling.max_completion_tokens
+            if length > sampling.max_sequence_tokens:
+                episode.truncated = True  # neither the tokens nor the images come in
                 continue
-            episode.conversation += told[number].messages
-            episode.trajectory.hear(prompt)
-            going.append((row, number, prompt))
-        live = [number for _, number, _ in going]
-        sampler.keep([row for row, _, _ in going])
+            episode.conversation += results[number].messages
+            episode.trajectory.append_prompt(prompt)
+            fitting.append((row, number, prompt))
+        live = [number for _, number, _ in fitting]
+        sampler.keep([row for row, _, _ in fitting])
         if not live:
             break
-        with clock("prefill"):
-            sampler.read([prompt for _, _, prompt in going])
-        with clock("decode"):
+        with timer("prefill"):
+            sampler.prefill([prompt for _, _, prompt in fitting])
+
+        # Answer.
+        with timer("decode"):
             turns = [len(episodes[number].scores) for number in live]
-            answers = sampler.write(
-                [actor.choices(episodes[number].conversation, sampling.answer) for number in live],
+            completions = sampler.generate(
+                [policy.constraint(episodes[number].conversation, sampling.max_completion_tokens) for number in live],
                 [(*episodes[number].seed, turn) for number, turn in zip(live, turns, strict=True)],
             )
-        for number, said, turn in zip(live, answers, turns, strict=True):
-            episode, text = episodes[number], actor.text(said.ids)
-            episode.trajectory.say(said, turn)
-            episode.truncated |= len(said.ids) >= sampling.answer
+        for number, completion, turn in zip(live, completions, turns, strict=True):
+            episode, text = episodes[number], policy.decode(completion.ids)
+            episode.trajectory.append_completion(completion, turn)
+            episode.truncated |= len(completion.ids) >= sampling.max_completion_tokens
             episode.conversation += (Message("assistant", text),)
             environments.answer(number, text)
-        told = yield set(live)
-        rows = [row for row, number in enumerate(live) if _goes_on(episodes[number], told[number])]
+
+        # Wait for the scores.
+        results = yield set(live)
+        rows = [row for row, number in enumerate(live) if _goes_on(episodes[number], results[number])]
         live = [live[row] for row in rows]
         sampler.keep(rows)
 
 
-def _collect(environments: Environments, clock: Clock) -> dict[int, StepResult]:
-    """What has been told since, by numbers. Where environments work in this process, the time of waiting is theirs."""
-    with clock("waiting"):
-        told = dict(environments.collect())
-    for one in told.values():
-        for phase, seconds in one.seconds.items():
-            clock.add(phase, seconds)
+def _collect(environments: Environments, timer: PhaseTimer) -> dict[int, StepResult]:
+    """The results that are ready, by episode number. Where environments work in this process, the time of waiting is
+    theirs."""
+    with timer("waiting"):
+        results = dict(environments.collect())
+    for result in results.values():
+        for phase, seconds in result.seconds.items():
+            timer.add(phase, seconds)
             if not environments.asynchronous:
-                clock.add("waiting", -seconds)
-    return told
+                timer.add("waiting", -seconds)
+    return results
 
 
-def _goes_on(episode: Episode, told: StepResult) -> bool:
-    """Take down what was told; whether the model is to answer."""
-    episode.fault = told.fault
-    episode.truncated |= told.truncated
-    if told.score is not None:
-        episode.scores.append(told.score)
-        episode.timings.append(told.seconds)
-    return not told.done
-
-
-def chosen_tokens(episode: Episode) -> np.ndarray:
-    """(T,) how many tokens the model chose in each turn."""
-    turns = np.array(episode.trajectory.turns)[episode.trajectory.chosen()]
-    return np.bincount(turns, minlength=len(episode.scores))
+def _goes_on(episode: Episode, result: StepResult) -> bool:
+    """Write a step's result into its episode; whether the model is to answer."""
+    episode.fault = result.fault
+    episode.truncated |= result.truncated
+    if result.score is not None:
+        episode.scores.append(result.score)
+        episode.timings.append(result.seconds)
+    return not result.done

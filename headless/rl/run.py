@@ -1,4 +1,4 @@
-"""A training run: from the configuration to checkpoints and figures. Called by `headless/train.py`."""
+"""A training run: from the configuration to checkpoints and metrics. Called by `headless/train.py`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from headless import cli
 from headless.config import write_config
+from headless.training import MetricsLog, last_checkpoint
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
@@ -25,84 +26,81 @@ from .envs.pool import Pool
 from .envs.pool_worker import WorkerConfig
 from .envs.process import ProcessWorker
 from .envs.sync import SyncEnvironments
-from .logs import metrics
-from .logs.clock import PHASES
 from .logs.gallery import RolloutGallery
-from .logs.records import TurnLog
+from .logs.records import TurnWriter
+from .logs.timer import PHASES
 from .policies.base import TrainablePolicy
 from .policies.compact import CompactPolicy
 from .training_step import Trainer, train_step
 
-LONGEST_WAIT = timedelta(hours=2)
-"""Of one process for another."""
+PROCESS_TIMEOUT = timedelta(hours=2)
+"""How long one process may wait for another."""
 
 
 def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "") -> None:
     """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError.
 
-    Environments work in this process, in `workers` of their own, or in that many actors of the Ray cluster at `ray`.
-    Of several processes that torchrun started each has its environments, and the first alone writes.
+    Environments work in this process, in `workers` processes of their own, or in that many actors of the Ray cluster
+    at `ray`. Of several processes that torchrun started each has its environments, and the first alone writes.
     """
     accelerator = open_accelerator(config)
-    earlier = checkpoint.checkpoints(folder)
-    if earlier and not resume:
-        raise cli.CommandError(f"--run {folder}: it holds {earlier[-1].name}: add --resume, or choose another folder")
+    last = last_checkpoint(folder, checkpoint.STATE, resume)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # adapters begin with random numbers
-    actor = open_policy(config)
-    if earlier:
-        actor.load(earlier[-1])
-    done = checkpoint.read_progress(earlier[-1]) if earlier else checkpoint.Progress()
+    policy = open_policy(config)
+    if last:
+        policy.load(last)
+    progress = checkpoint.read_progress(last) if last else checkpoint.TrainingProgress()
     cli.output_folder(str(folder))
     first = accelerator.process_index * workers
     with open_environments(config, workers, ray, folder, first) as environments:
-        trainer = Trainer(config, actor, environments, accelerator, done.drawn)
-        if earlier:
-            checkpoint.load_optimiser(earlier[-1], trainer)
+        trainer = Trainer(config, policy, environments, accelerator, progress.drawn)
+        if last:
+            checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
             write_config(config, folder / "config.toml")
             with (
-                metrics.Log(folder, done.step) as log,
-                TurnLog(folder, done.step, prompt_format_of(config), record_settings(config)) as trainer.records,
-                RolloutGallery(folder, log) as showing,
+                MetricsLog(folder, progress.step) as log,
+                TurnWriter(folder, progress.step, prompt_format_of(config), record_settings(config)) as trainer.records,
+                RolloutGallery(folder, log) as gallery,
             ):
-                _take_steps(trainer, done.step, folder, log, showing)
+                _run_steps(trainer, progress.step, folder, log, gallery)
         else:
-            _take_steps(trainer, done.step, folder)
+            _run_steps(trainer, progress.step, folder)
         trainer.close()
 
 
-def _take_steps(
-    trainer: Trainer, done: int, folder: Path, log: metrics.Log | None = None, showing: RolloutGallery | None = None
+def _run_steps(
+    trainer: Trainer, done: int, folder: Path, log: MetricsLog | None = None, gallery: RolloutGallery | None = None
 ) -> None:
-    """The steps after `done`. The first process alone has a log and shows; all have a part in a checkpoint."""
+    """The steps after `done`. The first process alone has a log and a gallery; all take part in a checkpoint."""
     config, began, rewards = trainer.config, time.monotonic(), []
     for number in range(done, config.steps):
-        figures = train_step(trainer, number)
-        rewards.append(figures["reward/last"])
+        metrics = train_step(trainer, number)
+        rewards.append(metrics["reward/last"])
         if log is not None:
-            log.write(number + 1, figures)
+            log.write(number + 1, metrics)
             seconds = (time.monotonic() - began) / (number + 1 - done)
-            cli.progress(progress_line(number + 1, config.steps, figures, seconds))
+            cli.progress(progress_line(number + 1, config.steps, metrics, seconds))
         if (number + 1) % config.save_every == 0 or number + 1 == config.steps:
-            progress = checkpoint.Progress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
+            progress = checkpoint.TrainingProgress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
             checkpoint.save(folder, trainer, progress)
             rewards = []
-        if showing is not None and trainer.records is not None:
+        if gallery is not None and trainer.records is not None:
             if config.gallery_every and (number == 0 or (number + 1) % config.gallery_every == 0):
-                showing.begin(number + 1, trainer.records.group)
-            showing.look()
+                gallery.add(number + 1, trainer.records.group)
+            gallery.poll()
 
 
 def open_accelerator(config: TrainConfig) -> Accelerator:
-    """Tells the processes that learn together apart, where torchrun started several. Raises CommandError."""
-    # The embedded model lives on the CPU. Without pictures the vision tower has no part in the loss.
+    """The accelerator, which knows the processes that torchrun started to learn together. Raises CommandError."""
+    # The embedded model is on the CPU. Without images the vision tower has no part in the loss.
     on_cpu = config.rendering == "compact" or not torch.cuda.is_available()
     handlers: list[KwargsHandler] = [DistributedDataParallelKwargs(find_unused_parameters=True)]
     if "LOCAL_RANK" in os.environ:
-        # A process may wait while another's workers are replaced. On CPUs, a torch that knows MPI would ask that, which
-        # knows nothing of what torchrun started.
-        handlers.append(InitProcessGroupKwargs(backend="gloo" if on_cpu else "nccl", timeout=LONGEST_WAIT))
+        # A process may wait while another's workers are replaced. On CPUs, a torch with MPI would choose that, which
+        # does not know the processes that torchrun started.
+        handlers.append(InitProcessGroupKwargs(backend="gloo" if on_cpu else "nccl", timeout=PROCESS_TIMEOUT))
     accelerator = Accelerator(cpu=on_cpu, kwargs_handlers=handlers)
     if config.learner.fsdp and accelerator.num_processes == 1:
         raise cli.CommandError("learner.fsdp: there is one process to spread a model over: start several by torchrun")
@@ -125,12 +123,12 @@ def open_policy(config: TrainConfig) -> TrainablePolicy:
 
 
 def prompt_format_of(config: TrainConfig) -> PromptFormat:
-    """The form of its conversations."""
+    """The form of the model's conversations."""
     return CompactFormat() if config.rendering == "compact" else FullFormat()
 
 
 def record_settings(config: TrainConfig) -> dict[str, Any]:
-    """What every line of the run's turns says of how it was played."""
+    """The run's settings as every line of `turns.jsonl` has them."""
     return {
         "policy": config.model,
         "rendering": config.rendering,
@@ -143,8 +141,8 @@ def record_settings(config: TrainConfig) -> dict[str, Any]:
 def open_environments(
     config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None, first: int = 0
 ) -> SyncEnvironments | Pool:
-    """Where the run's episodes are played; a context manager. Logs of worker processes go to the folder `logs`, under
-    numbers from `first`."""
+    """The environments of the run, a context manager. Worker processes write their logs to the folder `logs`, numbered
+    from `first`."""
     pixels = 0 if config.rendering == "compact" else config.rollout.pixels
     if not workers:
         return SyncEnvironments(prompt_format_of(config), pixels, config.threads)
@@ -158,25 +156,25 @@ def open_environments(
 
 
 def merge_last(config: TrainConfig, folder: Path) -> None:
-    """Write the model with the last checkpoint's adapter worked in to `folder`/merged. Raises CommandError."""
-    last = checkpoint.checkpoints(folder)
-    if not last:
+    """Write the model with the last checkpoint's adapter merged into it to `folder`/merged. Raises CommandError."""
+    paths = checkpoint.checkpoints(folder)
+    if not paths:
         raise cli.CommandError(f"--run {folder}: it holds no checkpoint")
     if config.rendering == "compact":
-        raise cli.CommandError(f"--merge: {last[-1]} is a whole model already, without an adapter")
+        raise cli.CommandError(f"--merge: {paths[-1]} is a whole model already, without an adapter")
     from .policies.chat import merge
 
-    merge(config.model, last[-1], folder / "merged")
-    cli.progress(f"{last[-1].name} merged in {folder / 'merged'}")
+    merge(config.model, paths[-1], folder / "merged")
+    cli.progress(f"{paths[-1].name} merged in {folder / 'merged'}")
 
 
-def progress_line(step: int, steps: int, figures: dict[str, float], seconds: float) -> str:
-    """One line for whoever watches; `seconds` is a step's mean."""
-    turns = [value for name, value in figures.items() if name.startswith("reward/turn_")]
-    phases = ", ".join(f"{phase} {figures[f'seconds/{phase}']:.1f}" for phase in PHASES)
-    faults = "  ".join(f"{count} {figures[f'faulty/{count}/turn_1']:.1%}" for count in hard_counts())
+def progress_line(step: int, steps: int, metrics: dict[str, float], seconds: float) -> str:
+    """A step in one line; `seconds` is the mean time of a step so far."""
+    turns = [value for name, value in metrics.items() if name.startswith("reward/turn_")]
+    phases = ", ".join(f"{phase} {metrics[f'seconds/{phase}']:.1f}" for phase in PHASES)
+    faults = "  ".join(f"{count} {metrics[f'faulty/{count}/turn_1']:.1%}" for count in hard_counts())
     left = seconds * (steps - step) / 60
     return (
         f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {faults}  "
-        f"{figures['seconds/step']:.1f} s ({phases})  {left:.0f} min left"
+        f"{metrics['seconds/step']:.1f} s ({phases})  {left:.0f} min left"
     )

@@ -1,7 +1,7 @@
-"""Samples answers for a flight of episodes, with keys and values kept from turn to turn.
+"""Samples the answers of a batch of episodes, with a key-value cache that is kept from turn to turn.
 
-Shapes: B rows (episodes), b of them at once, C new tokens a row, S cached tokens, K key-value heads, D per head,
-H hidden, V vocabulary. The random numbers of a row are its own.
+Shapes: B rows (episodes), b of them at once, C new tokens a row, H hidden, V vocabulary. Each row has random numbers of
+its own.
 """
 
 from __future__ import annotations
@@ -11,56 +11,55 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .data import Completion, Prompt
+from .data import Completion, PromptTokens
 from .kv_cache import SlotCache
-from .policies.base import TokenConstraint, TrainablePolicy, allowed_mask, choice_logprobs
+from .policies.base import TokenConstraint, TrainablePolicy, allowed_mask, constrained_logprobs
 
 
 class Sampler:
-    """Reads and writes for `rows` episodes that take their turns together."""
+    """Runs prompts and generates answers for `rows` episodes that take their turns together."""
 
-    def __init__(self, actor: TrainablePolicy, rows: int, temperature: float):
-        self.actor, self.temperature = actor, temperature
+    def __init__(self, policy: TrainablePolicy, rows: int, temperature: float):
+        self.policy, self.temperature = policy, temperature
         self.cache = SlotCache(rows)
         self.positions = np.zeros(rows, int)  # of the next token
-        self.pending: list[list[int]] = [[] for _ in range(rows)]  # said, and not yet run through the model
-        self.outputs: list[torch.Tensor | None] = [None] * rows  # (H,) after the last token
+        self.pending: list[list[int]] = [[] for _ in range(rows)]  # sampled, and not yet run through the model
+        self.outputs = torch.empty(0)  # (B, H) after the last token of each row
 
     @torch.inference_mode()
-    def read(self, prompts: Sequence[Prompt]) -> None:
+    def prefill(self, prompts: Sequence[PromptTokens]) -> None:
         """Run each row's prompt. Rows that begin with the same one are run once."""
-        leaders: dict[Prompt, int] = {}
+        leaders: dict[PromptTokens, int] = {}
         followers: dict[int, list[int]] = {}
         for row, prompt in enumerate(prompts):
             leader = leaders.setdefault(prompt, row) if not self.cache.lengths[row] else row
             if leader != row:
                 followers.setdefault(leader, []).append(row)
-        behind = {row for rows in followers.values() for row in rows}
-        rows = np.array([row for row in range(len(prompts)) if row not in behind])
+        following = {row for rows in followers.values() for row in rows}
+        rows = np.array([row for row in range(len(prompts)) if row not in following])
         self._run(rows, [[*self.pending[row], *prompts[row].ids] for row in rows], [prompts[row] for row in rows])
-        for leader, rows_after in followers.items():
-            self.cache.copy(leader, rows_after)
-            self.positions[rows_after] = self.positions[leader]
-            for row in rows_after:
-                self.outputs[row] = self.outputs[leader]
+        for leader, copies in followers.items():
+            self.cache.copy(leader, copies)
+            self.positions[copies] = self.positions[leader]
+            self.outputs[copies] = self.outputs[leader].clone()
 
     @torch.inference_mode()
-    def write(self, choices: Sequence[TokenConstraint], seeds: Sequence[Sequence[int]]) -> list[Completion]:
+    def generate(self, constraints: Sequence[TokenConstraint], seeds: Sequence[Sequence[int]]) -> list[Completion]:
         """One answer a row, drawn with the row's own seed."""
         generators = [np.random.default_rng(seed) for seed in seeds]
-        answers = [Completion() for _ in choices]
-        self.pending = [[] for _ in choices]
-        live = [row for row, choice in enumerate(choices) if not choice.done]
+        completions = [Completion() for _ in constraints]
+        self.pending = [[] for _ in constraints]
+        live = [row for row, constraint in enumerate(constraints) if not constraint.done]
         while live:
-            self._choose(live, choices, generators, answers)
+            self._sample(live, constraints, generators, completions)
             for row in live:
-                said = answers[row]
-                while not choices[row].done and len(choices[row].allowed_ids) == 1:
-                    self._take(row, int(choices[row].allowed_ids[0]), 0.0, choices[row], said)
-            live = [row for row in live if not choices[row].done]
+                constraint = constraints[row]
+                while not constraint.done and len(constraint.allowed_ids) == 1:
+                    self._append(row, int(constraint.allowed_ids[0]), 0.0, constraint, completions[row])
+            live = [row for row in live if not constraints[row].done]
             if live:
                 self._run(np.array(live), [self.pending[row] for row in live], [])
-        return answers
+        return completions
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, in this order."""
@@ -68,49 +67,54 @@ class Sampler:
         self.cache.keep(index)
         self.positions = self.positions[index]
         self.pending = [self.pending[row] for row in rows]
-        self.outputs = [self.outputs[row] for row in rows]
+        if len(self.outputs):
+            self.outputs = self.outputs[list(rows)]
 
-    def _choose(
+    def _sample(
         self,
         rows: Sequence[int],
-        choices: Sequence[TokenConstraint],
-        generators: Sequence,
-        answers: Sequence[Completion],
+        constraints: Sequence[TokenConstraint],
+        generators: Sequence[np.random.Generator],
+        completions: Sequence[Completion],
     ) -> None:
-        """Draw the next token of each row from what it may say, by the cumulative distribution."""
-        logits = self.actor.logits(torch.stack([self.outputs[row] for row in rows]))  # (b, V)
-        mask = allowed_mask([choices[row].allowed_ids for row in rows], logits.shape[1]).to(logits.device)
-        logprobs = choice_logprobs(logits, mask, self.temperature)
+        """Draw the next token of each row from its allowed ids, by the inverse of the cumulative distribution."""
+        logits = self.policy.logits(self.outputs[list(rows)])  # (b, V)
+        mask = allowed_mask([constraints[row].allowed_ids for row in rows], logits.shape[1]).to(logits.device)
+        logprobs = constrained_logprobs(logits, mask, self.temperature)
         edges = logprobs.double().exp().cumsum(dim=1)
         drawn = torch.tensor([generators[row].random() for row in rows], dtype=torch.float64)[:, None]
         places = torch.searchsorted(edges, drawn.to(edges.device) * edges[:, -1:], right=True)  # (b, 1)
-        last = torch.tensor([int(choices[row].allowed_ids[-1]) for row in rows])[:, None]
+        last = torch.tensor([int(constraints[row].allowed_ids[-1]) for row in rows])[:, None]
         tokens = torch.minimum(places, last.to(places.device))  # rounding may lead beyond the last that is allowed
-        taken = zip(rows, tokens[:, 0].tolist(), logprobs.gather(1, tokens)[:, 0].tolist(), strict=True)
-        for row, token, logprob in taken:
-            self._take(row, token, logprob, choices[row], answers[row])
+        sampled = zip(rows, tokens[:, 0].tolist(), logprobs.gather(1, tokens)[:, 0].tolist(), strict=True)
+        for row, token, logprob in sampled:
+            self._append(row, token, logprob, constraints[row], completions[row])
 
-    def _take(self, row: int, token: int, logprob: float, choice: TokenConstraint, said: Completion) -> None:
-        said.add(token, logprob, choice.allowed_ids)
+    def _append(
+        self, row: int, token: int, logprob: float, constraint: TokenConstraint, completion: Completion
+    ) -> None:
+        completion.append(token, logprob, constraint.allowed_ids)
         self.pending[row].append(token)
-        choice.advance(token)
+        constraint.advance(token)
 
-    def _run(self, rows: np.ndarray, fed: Sequence[Sequence[int]], prompts: Sequence[Prompt]) -> None:
+    def _run(self, rows: np.ndarray, tokens: Sequence[Sequence[int]], prompts: Sequence[PromptTokens]) -> None:
         """Run tokens behind the rows' last ones and keep the output after each row's last."""
-        counts = np.array([len(tokens) for tokens in fed])
-        ids = np.full((len(fed), counts.max()), self.actor.pad)
-        for k, tokens in enumerate(fed):
-            ids[k, : len(tokens)] = tokens
-        pictures = [picture for prompt in prompts for picture in prompt.pictures]
-        device = self.actor.device
-        tensor = torch.from_numpy(ids).to(device)
+        counts = np.array([len(row_tokens) for row_tokens in tokens])
+        padded = np.full((len(tokens), counts.max()), self.policy.pad)
+        for k, row_tokens in enumerate(tokens):
+            padded[k, : len(row_tokens)] = row_tokens
+        device = self.policy.device
+        ids = torch.from_numpy(padded).to(device)
         start = torch.from_numpy(self.positions[rows]).to(device)
-        positions = self.actor.positions(tensor, pictures) + start[None, :, None]
-        seen = self.cache.aim(rows, ids.shape[1], device)
-        hidden = self.actor.hidden(tensor, pictures, positions, self.cache, seen)
+        images = [image for prompt in prompts for image in prompt.images]
+        grids = [grid for prompt in prompts for grid in prompt.grids]
+        positions = self.policy.positions(ids, grids) + start[None, :, None]
+        attention_mask = self.cache.prepare(rows, ids.shape[1], device)
+        hidden = self.policy.hidden(ids, images, positions, self.cache, attention_mask)
         self.cache.lengths[rows] += counts
-        ends = [int(positions[:, k, :count].max()) + 1 for k, count in enumerate(counts)]
+        if not len(self.outputs):
+            self.outputs = hidden.new_zeros(len(self.positions), hidden.shape[-1])
+        self.outputs[rows] = hidden[np.arange(len(rows)), counts - 1]
         for k, row in enumerate(rows):
-            self.outputs[row] = hidden[k, counts[k] - 1]
-            self.positions[row] = ends[k]
+            self.positions[row] = int(positions[:, k, : counts[k]].max()) + 1
             self.pending[row] = []

@@ -14,7 +14,7 @@ from metaspatial_addon.core.task import Task
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import Weights
 
-from ..budget import Budget
+from ..data import TokenBudget
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class EpisodeSettings:
     weights: Weights | Literal["paper"] = Weights()
     render: bool = True
     pictures: bool = True
-    budget: Budget | None = None
+    budget: TokenBudget | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from metaspatial_addon.episode.scorer import InfraFault
 from metaspatial_addon.episode.turn import Candidate
 from metaspatial_addon.prompts.full import IMAGES, PromptFormat
 
-from ..budget import Budget
+from ..data import TokenBudget
 from .base import EpisodeSettings, StepResult
 
 
@@ -29,7 +29,7 @@ class SyncEnvironments:
     def __init__(self, prompt_format: PromptFormat, pixels: int = 0, threads: int | None = None):
         self.prompt_format, self._pixels, self._threads = prompt_format, pixels, threads
         self._episodes: dict[int, LayoutEnv] = {}
-        self._budgets: dict[int, Budget | None] = {}
+        self._budgets: dict[int, TokenBudget | None] = {}
         self._begun: list[tuple[int, Task]] = []
         self._answered: list[tuple[int, str]] = []
 
@@ -75,7 +75,7 @@ class SyncEnvironments:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         if budget is not None:
             blank = self._blank(env, task, Layout(task.id))
-            if not budget.holds(self.prompt_format.first(task, blank)):
+            if not budget.fits(self.prompt_format.first(task, blank)):
                 return StepResult(done=True, truncated=True)
         try:
             observation, _ = env.reset(task)
@@ -89,7 +89,7 @@ class SyncEnvironments:
             candidate = env.evaluate(text)
             weighed = time.perf_counter()
             last = len(env.turns) + 1 >= env.max_turns
-            truncated = not last and budget is not None and not budget.holds(self._next(env, candidate))
+            truncated = not last and budget is not None and not budget.fits(self._next(env, candidate))
             if last or truncated:  # the model will see no more images of this episode
                 self._renderer.pixels = 0
             observation, *_ = env.commit(candidate)

@@ -1,7 +1,7 @@
-"""Shows a group of rollouts now and then: pictures and a .blend, made by a `generate.py --replay` of its own.
+"""Renders a group of rollouts now and then: images and a .blend, made by a `generate.py --replay` of its own.
 
 It works beside the trainer, with the lowest priority, so that the trainer neither waits for renders nor keeps what
-they leave in memory. Pictures come to TensorBoard when they are ready.
+they leave in memory. Images come to TensorBoard when they are ready.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from pathlib import Path
 from types import TracebackType
 
 from headless import cli
+from headless.training import MetricsLog
 from metaspatial_addon.worker.client import worker_command
-
-from .metrics import Log
 
 GENERATE = Path(__file__).resolve().parents[2] / "generate.py"
 SHEET = "contact_sheet.png"
@@ -29,7 +28,7 @@ class RolloutGallery:
     Each goes to `folder`/shown/step_N, what the processes print to `folder`/shown.log.
     """
 
-    def __init__(self, folder: Path, log: Log):
+    def __init__(self, folder: Path, log: MetricsLog):
         self._folder, self._log = folder, log
         self._due: list[tuple[int, str]] = []
         self._step = 0
@@ -43,7 +42,7 @@ class RolloutGallery:
             while kind is None and (self._due or self._process is not None):
                 if self._process is not None:
                     self._process.wait(_LONGEST)
-                self.look()
+                self.poll()
         except subprocess.TimeoutExpired:
             cli.progress(f"the pictures of step {self._step} are not ready after {_LONGEST:.0f} s and are left out")
         finally:
@@ -51,15 +50,15 @@ class RolloutGallery:
                 self._process.kill()
                 self._process.wait()
 
-    def begin(self, step: int, group: str) -> None:
-        """Show a group of a step (from 1), whose turns are in the run's record."""
+    def add(self, step: int, group: str) -> None:
+        """Queue a group of a step (from 1), whose turns are in the run's record."""
         self._due.append((step, group))
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take in what is ready, and start what is due."""
         if self._process is not None and self._process.poll() is not None:
             if self._process.returncode == 0:
-                self._log.picture(self._step, "rollouts", self._place(self._step) / SHEET)
+                self._log.image(self._step, "rollouts", self._place(self._step) / SHEET)
             else:  # training goes on without
                 cli.progress(f"the pictures of step {self._step} could not be made: see {self._folder / 'shown.log'}")
             self._process = None

@@ -1,4 +1,4 @@
-"""Every turn of a run as a line of `turns.jsonl`, from which any episode can be played again without a model.
+"""Every turn of a run as a line of `turns.jsonl`, from which any episode can be replayed without a model.
 
 The trainer writes, `replay` reads. No torch in here: what replays needs none.
 
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
@@ -23,9 +23,8 @@ from metaspatial_addon.prompts.full import PromptFormat
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import Weights
 
-if TYPE_CHECKING:
-    from ..envs.base import EpisodeSettings
-    from ..rollout import Episode
+from ..data import Episode
+from ..envs.base import EpisodeSettings
 
 FILE = "turns.jsonl"
 EPISODE_ID = re.compile(r"\d+-\d+(-\d+)?")
@@ -33,8 +32,9 @@ EPISODE_ID = re.compile(r"\d+-\d+(-\d+)?")
 
 
 @dataclass
-class TurnLog:
-    """Writes the lines of a run. Those of steps after `done`, which a stopped run left behind, are cut off.
+class TurnWriter:
+    """Writes the lines of a run. Use it as a context manager. Lines of steps after `done`, which a stopped run left
+    behind, are removed.
 
     `settings` are the run's, for every line. `group` is the first group of the last step that was written.
     """
@@ -46,7 +46,7 @@ class TurnLog:
     group: str = ""
     _step: int = field(default=0, init=False)
 
-    def __enter__(self) -> TurnLog:
+    def __enter__(self) -> TurnWriter:
         path = self.folder / FILE
         self._file = path.open("ab+")
         self._file.truncate(_end_of_step(path, self.done))
@@ -56,10 +56,10 @@ class TurnLog:
         self._file.close()
 
     def write(self, step: int, episodes: Sequence[Episode], settings: EpisodeSettings) -> None:
-        """The turns of episodes that are over, in step `step` (from 1)."""
+        """Write the turns of episodes that are over, of step `step` (from 1)."""
         if step != self._step:
             self._step, self.group = step, f"{step}-{episodes[0].group}"
-        played = {
+        full_settings = {
             **self.settings,
             "turns": settings.turns,
             "render": settings.render,
@@ -67,13 +67,13 @@ class TurnLog:
             "weights": settings.weights if isinstance(settings.weights, str) else asdict(settings.weights),
         }
         for episode in episodes:
-            for record in _records(episode, step, self.prompt_format, played):
+            for record in _records(episode, step, self.prompt_format, full_settings):
                 self._file.write(json.dumps(record).encode("ascii") + b"\n")
         self._file.flush()
 
 
 def _end_of_step(path: Path, done: int) -> int:
-    """Where in the file the lines of steps after `done` begin, or one that was cut off."""
+    """Where in the file the lines of steps after `done` begin, or a line that was cut off."""
     end = 0
     with path.open("rb") as file:
         for line in file:
@@ -84,9 +84,9 @@ def _end_of_step(path: Path, done: int) -> int:
     return end
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What `turn_record` asks of an episode."""
+@dataclass
+class _EpisodeInfo:
+    """What `turn_record` needs of an episode."""
 
     task: Task
     seed: tuple[int, ...]
@@ -96,9 +96,9 @@ class _Told:
 def _records(
     episode: Episode, step: int, prompt_format: PromptFormat, settings: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    told = _Told(episode.task, episode.seed, _image_names(episode, drawn=not settings["pixels"]))
+    info = _EpisodeInfo(episode.task, episode.seed, _image_names(episode, drawn=not settings["pixels"]))
     for turn in _turns(episode, prompt_format):
-        record = turn_record(told, turn, settings)
+        record = turn_record(info, turn, settings)
         if turn.status == "ok":
             record["images"] = [f"turn_{turn.number:02d}_top.png", f"turn_{turn.number:02d}_view.png"]
         head = {"episode": f"{step}-{episode.group}-{episode.seed[-1]}", "truncated": episode.truncated}
@@ -123,8 +123,8 @@ def _turns(episode: Episode, prompt_format: PromptFormat) -> Iterator[Turn]:
 
 
 def _image_names(episode: Episode, drawn: bool) -> dict[bytes, str]:
-    """The names of the pictures that the model saw, drawn or rendered, as `LayoutEnv` gives them; of equal ones the
-    first."""
+    """File names of the images that the model saw, drawn or rendered, as `LayoutEnv` names them; of equal images the
+    first name."""
     names: dict[bytes, str] = {}
     number = 0
     for message in episode.conversation:
@@ -138,8 +138,8 @@ def _image_names(episode: Episode, drawn: bool) -> dict[bytes, str]:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """An episode as its lines tell it."""
+class RecordedEpisode:
+    """An episode as read from its lines in `turns.jsonl`."""
 
     name: str
     task: Task
@@ -160,11 +160,11 @@ class Recorded:
 
     @property
     def reward(self) -> float:
-        """That of the best turn, the earliest of equals; below all others for an episode without a result."""
+        """The best turn's; -1, below all others, for an episode without a result."""
         return max((line["reward"] for line in self.lines if line["reward"] is not None), default=-1.0)
 
 
-def read_recorded(path: Path, name: str) -> list[Recorded]:
+def read_recorded(path: Path, name: str) -> list[RecordedEpisode]:
     """The episode of that name, or those of a group by member. Raises InputError."""
     if EPISODE_ID.fullmatch(name) is None:
         raise InputError("--episode", "", "the name of an episode, as 25-97-3, or of a group, as 25-97", name)
@@ -180,9 +180,9 @@ def read_recorded(path: Path, name: str) -> list[Recorded]:
         raise InputError(path, "", f"a readable record of a training run ({error})") from error
     if not lines:
         raise InputError(path, "", f"lines that begin with {wanted.decode()}: the run recorded no such episode")
-    found = []
+    recorded = []
     for episode in sorted(lines, key=lambda key: int(key.rpartition("-")[2])):
         first = lines[episode][0]
         task = task_from_json(first.get("task_json"), f"{path} {episode}")
-        found.append(Recorded(episode, task, tuple(lines[episode])))
-    return found
+        recorded.append(RecordedEpisode(episode, task, tuple(lines[episode])))
+    return recorded

@@ -1,4 +1,4 @@
-"""Recorded rollouts again, without their model: one episode played and scored anew, or a whole group to look at.
+"""RecordedEpisode rollouts again, without their model: one episode played and scored anew, or a whole group to look at.
 
 Called by `headless/generate.py --replay`. No torch in here.
 """
@@ -18,7 +18,7 @@ from metaspatial_addon.core.task import Layout, layout_from_json, task_to_json, 
 from metaspatial_addon.episode.env import Outcome
 from metaspatial_addon.policy.base import OnProgress, Reply
 
-from .records import Recorded
+from .records import RecordedEpisode
 
 if TYPE_CHECKING:
     import bpy
@@ -35,7 +35,7 @@ PIXELS, SAMPLES = 208, 3
 class RecordedPolicy:
     """Answers as the model of an episode did."""
 
-    def __init__(self, recorded: Recorded):
+    def __init__(self, recorded: RecordedEpisode):
         self.name = f"replay of {recorded.name}"
         self.rendering: Literal["full", "compact"] = recorded.settings["rendering"]
         self.sees_images: bool = recorded.settings["pictures"]
@@ -53,7 +53,7 @@ class RecordedPolicy:
 
 
 @contextmanager
-def measuring(recorded: Recorded, renderer: Renderer | None) -> Iterator[Renderer | None]:
+def measuring(recorded: RecordedEpisode, renderer: Renderer | None) -> Iterator[Renderer | None]:
     """What measures the view of an episode as its run did: the renderer of its pictures if there is one."""
     if renderer is not None or not recorded.settings["render"]:
         yield renderer if recorded.settings["render"] else None
@@ -64,7 +64,7 @@ def measuring(recorded: Recorded, renderer: Renderer | None) -> Iterator[Rendere
         yield measurer
 
 
-def differences(recorded: Recorded, outcome: Outcome) -> list[str]:
+def differences(recorded: RecordedEpisode, outcome: Outcome) -> list[str]:
     """A line for each turn whose score is not the recorded one, and for turns that were not played again."""
     scored = [line for line in recorded.lines if line["answer"] is not None]
     found = []
@@ -103,7 +103,7 @@ def with_pictures(outcome: Outcome, stage: Stage, renderer: Renderer, folder: Pa
     return replace(outcome, turns=tuple(turns), best=best)
 
 
-def show_group(episodes: Sequence[Recorded], folder: Path, engine: str) -> None:
+def show_group(episodes: Sequence[RecordedEpisode], folder: Path, engine: str) -> None:
     """Write turns.jsonl and task.json of a group, a sheet with a row an episode, and a .blend with all of its turns.
 
     The best episode comes first, then the worst, then the others from the best down.
@@ -129,12 +129,12 @@ def show_group(episodes: Sequence[Recorded], folder: Path, engine: str) -> None:
         _write_scene(folder / "scene.blend", stage, ranked)
 
 
-def best_and_worst_first(episodes: Sequence[Recorded]) -> list[Recorded]:
+def best_and_worst_first(episodes: Sequence[RecordedEpisode]) -> list[RecordedEpisode]:
     ranked = sorted(episodes, key=lambda episode: -episode.reward)
     return [*ranked[:1], *ranked[1:][-1:], *ranked[1:-1]]
 
 
-def standing(episode: Recorded) -> list[tuple[dict[str, Any], Layout]]:
+def standing(episode: RecordedEpisode) -> list[tuple[dict[str, Any], Layout]]:
     """The lines of the turns that have a score, and the layout that stood then: an answer that could not be used moved
     nothing."""
     layout = Layout(episode.task.id)
@@ -146,7 +146,7 @@ def standing(episode: Recorded) -> list[tuple[dict[str, Any], Layout]]:
     return found
 
 
-def caption(episode: Recorded, place: str) -> str:
+def caption(episode: RecordedEpisode, place: str) -> str:
     scored = [line for line, _ in standing(episode)]
     rewards = ", ".join(f"{line['reward']:.2f}" for line in scored)
     faults = ", ".join(
@@ -170,7 +170,7 @@ def _pictures(
     return taken[key]
 
 
-def _write_scene(path: Path, stage: Stage, ranked: Sequence[Recorded]) -> None:
+def _write_scene(path: Path, stage: Stage, ranked: Sequence[RecordedEpisode]) -> None:
     """A run of the scene for each episode, with a collection a turn; the first one's best turn is in sight.
 
     They share the room and the items' meshes. The eye and the camera in the Outliner show another.

@@ -1,6 +1,6 @@
-"""What rollouts and learner need of a model, whatever its class; `compact` is that of the embedded model.
+"""What rollouts and learner need of a model, whatever its class: `compact` has the embedded model, `chat` others.
 
-Shapes: b rows, C new tokens, L tokens, H hidden, V vocabulary.
+Shapes: b rows, C new tokens, S cached tokens, H hidden, V vocabulary.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,15 +16,12 @@ import torch
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.task import Task
 
-from ..budget import Budget
-from ..data import Prompt
-
-if TYPE_CHECKING:
-    from ..kv_cache import SlotCache
+from ..data import Grid, PromptTokens, TokenBudget
+from ..kv_cache import SlotCache
 
 
 class TokenConstraint(Protocol):
-    """Walks one answer: the ids that may come next, until it is done. `AnswerGrammar` is one."""
+    """Walks one answer token by token: the ids that may come next, until it is done. `AnswerGrammar` is one."""
 
     allowed_ids: np.ndarray
     done: bool
@@ -33,41 +30,41 @@ class TokenConstraint(Protocol):
 
 
 class TrainablePolicy(Protocol):
-    """A model that answers and learns. Placeholders of pictures are never among the ids that it may say."""
+    """A model that answers and learns. Placeholders of images are never among the ids that it may choose."""
 
     model: torch.nn.Module
     device: torch.device
     pad: int
-    """The id that fills up rows."""
+    """The id that pads rows."""
 
-    def prompt(self, messages: Conversation) -> Prompt:
-        """The tokens of what was said since the last answer, up to where the next begins."""
+    def tokenize(self, messages: Conversation) -> PromptTokens:
+        """The tokens of the messages since the last answer, up to where the next answer begins."""
         ...
 
-    def choices(self, conversation: Conversation, longest: int) -> TokenConstraint:
-        """What may be answered to a conversation, in at most `longest` tokens where an answer may have any length."""
+    def constraint(self, conversation: Conversation, max_tokens: int) -> TokenConstraint:
+        """The constraint of the next answer, of at most `max_tokens` where the answer's form sets no end."""
         ...
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The answer that the ids spell, its closing token among them or not."""
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an answer, whether or not its closing token is among the ids."""
         ...
 
-    def positions(self, ids: torch.Tensor, pictures: Sequence[bytes]) -> torch.Tensor:
-        """(3, b, C) positions in time, height and width, from 0. No picture is cut by the ends of a row."""
+    def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
+        """(3, b, C) positions in time, height and width, from 0. No image is cut by the ends of a row."""
         ...
 
     def hidden(
         self,
         ids: torch.Tensor,
-        pictures: Sequence[bytes],
+        images: Sequence[bytes],
         positions: torch.Tensor,
         cache: SlotCache | None = None,
-        seen: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """(b, C, H) the decoder's outputs for ids (b, C), with the pictures of all rows in order.
+        """(b, C, H) the decoder's outputs for ids (b, C), with the images of all rows in order.
 
-        With a `cache` the ids go on behind what is in it, and each sees what `seen` (b, 1, C, S) tells; without one
-        each sees those before it in its row.
+        With a `cache` the ids follow what is in it, and `attention_mask` (b, 1, C, S) says what each attends to;
+        without one each attends to those before it in its row.
         """
         ...
 
@@ -75,17 +72,17 @@ class TrainablePolicy(Protocol):
         """(…, H) to (…, V), in float32."""
         ...
 
-    def poses(self, ids: Sequence[int], task: Task) -> list[str | None]:
-        """For each token of an answer the id of the item whose pose it tells, None for other tokens."""
+    def pose_items(self, ids: Sequence[int], task: Task) -> list[str | None]:
+        """For each token of an answer the id of the item whose pose it is part of, None for other tokens."""
         ...
 
-    def budget(self, tokens: int, pixels: int) -> Budget | None:
-        """That of an episode with at most `tokens` before an answer and renders of `pixels`; None where the model is
-        shown no renders, so that its rollout counts early enough."""
+    def token_budget(self, max_tokens: int, pixels: int) -> TokenBudget | None:
+        """The budget of an episode with at most `max_tokens` before an answer and renders of `pixels`; None where the
+        model is shown no renders, so that the rollout's own count comes early enough."""
         ...
 
     def reference(self) -> AbstractContextManager[TrainablePolicy]:
-        """The model as the run began with it, to stay close to."""
+        """The model as the run began with it, from which the KL divergence is measured."""
         ...
 
     def save(self, folder: Path, main: bool = True) -> None:
@@ -93,28 +90,28 @@ class TrainablePolicy(Protocol):
         ...
 
     def load(self, folder: Path) -> None:
-        """Take the weights of a folder that `save` wrote."""
+        """Read the weights of a folder that `save` wrote."""
         ...
 
 
-def allowed_mask(allowed: Sequence[np.ndarray], vocabulary: int) -> torch.Tensor:
+def allowed_mask(allowed_ids: Sequence[np.ndarray], vocabulary: int) -> torch.Tensor:
     """(N, V) bool, true for the ids that each of N tokens may be; (1, V) where all may be the same."""
     rows: dict[int, int] = {}
-    same: dict[bytes, int] = {}  # what came from other processes are copies
-    for ids in allowed:
+    equal: dict[bytes, int] = {}  # arrays that came from other processes are copies
+    for ids in allowed_ids:
         if id(ids) not in rows:
-            rows[id(ids)] = same.setdefault(ids.tobytes(), len(same))
-    index = [rows[id(ids)] for ids in allowed]
-    table = np.zeros((len(same), vocabulary), bool)
-    for ids, row in zip(allowed, index, strict=True):
+            rows[id(ids)] = equal.setdefault(ids.tobytes(), len(equal))
+    index = [rows[id(ids)] for ids in allowed_ids]
+    table = np.zeros((len(equal), vocabulary), bool)
+    for ids, row in zip(allowed_ids, index, strict=True):
         if not table[row].any():
             table[row, ids] = True
     return torch.from_numpy(table if len(table) == 1 else table[index])
 
 
-def choice_logprobs(logits: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Log-probabilities (N, V) at a temperature among the ids that `mask` allows, -inf elsewhere.
+def constrained_logprobs(logits: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Log-probabilities (N, V) at a temperature, normalised over the ids that `mask` allows, -inf elsewhere.
 
-    Sampler and learner both call this one, so that they speak of the same distribution.
+    Sampler and learner both call this, so that they use the same distribution.
     """
     return torch.log_softmax((logits / temperature).masked_fill(~mask, -torch.inf), dim=-1)

@@ -1,11 +1,12 @@
-"""A pretrained vision-language model as an actor: the full conversation, its own chat template, free text; LoRA learns.
+"""A pretrained vision-language model as a trainable policy: full conversations by its chat template, free text, LoRA.
 
-What was said stays as it was: each new message is put into words by the chat template, tokenised by itself and added
-behind the tokens that are there.
+Tokens stay as they are: each new message is formatted by the chat template, tokenised by itself and added behind the
+tokens that are there.
 """
 
 from __future__ import annotations
 
+import bisect
 import io
 import re
 import shutil
@@ -26,32 +27,33 @@ from metaspatial_addon.core.task import Task
 from metaspatial_addon.policy.local import load_model, load_processor
 from metaspatial_addon.prompts.png import write_png
 
-from ..budget import Budget
 from ..config import LoraConfig
-from ..data import Prompt
+from ..data import Grid, PromptTokens, TokenBudget
 from ..kv_cache import SlotCache
 from ..sharding import gathered
 
 LANGUAGE_LAYERS = r".*\.language_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
 """What LoRA is put on: no embeddings, no output layer, no vision, which servers cannot take as an adapter."""
-_SAID = "the answer that came before"
+_EARLIER_ANSWER = "the answer that came before"
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _ID = re.compile(r'"id"\s*:\s*"([^"]*)"')
 _POSE = re.compile(r'"(?:x|y|z|yaw)"\s*:\s*(-?[\d.eE+-]+)')
+_MAX_WINDOW = 16
+"""Tokens that are decoded together at most while they end within a character."""
 
 
 class Unconstrained:
-    """Any token but the placeholders of pictures, until one that closes; the last of `longest` must."""
+    """Any of `tokens` until one of `ends` closes the answer; the last of `max_tokens` must be the first of `ends`."""
 
-    def __init__(self, tokens: np.ndarray, ends: Sequence[int], longest: int):
-        self.allowed_ids, self.done = tokens if longest > 1 else np.array(ends[:1]), False
-        self._ends, self._left = ends, longest
+    def __init__(self, tokens: np.ndarray, ends: Sequence[int], max_tokens: int):
+        self._ends, self._left, self._closing = ends, max_tokens, np.array(ends[:1])
+        self.allowed_ids, self.done = tokens if max_tokens > 1 else self._closing, False
 
     def advance(self, token: int) -> None:
         self._left -= 1
         self.done = token in self._ends
         if self._left == 1:
-            self.allowed_ids = np.array(self._ends[:1])
+            self.allowed_ids = self._closing
 
 
 class ChatPolicy:
@@ -69,149 +71,167 @@ class ChatPolicy:
         self.ends = [tokenizer.eos_token_id, *sorted(ends - {tokenizer.eos_token_id})]
         config = base.config
         self.placeholder = config.image_token_id
-        kept_out = {
+        placeholders = {
             config.image_token_id,
             config.video_token_id,
             config.vision_start_token_id,
             config.vision_end_token_id,
         }
         known = range(min(len(tokenizer), base.get_output_embeddings().weight.shape[0]))
-        self._sayable = np.array([k for k in known if k not in kept_out])
+        self._text_ids = np.array([k for k in known if k not in placeholders])
         control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._control = re.compile("|".join(map(re.escape, control)) or r"(?!)")
-        self.recompute = lora.gradient_checkpointing
-        adapters = peft.LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=LANGUAGE_LAYERS)
-        self.model = peft.get_peft_model(base, adapters).eval()
+        self.gradient_checkpointing = lora.gradient_checkpointing
+        alpha: Any = lora.alpha  # peft divides it by the rank: it need not be whole
+        adapters = peft.LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=LANGUAGE_LAYERS)
+        self.peft: Any = peft.get_peft_model(base, adapters).eval()
+        self.model: torch.nn.Module = self.peft
         if lora.gradient_checkpointing:
             base.activation_checkpointing_enable({"use_reentrant": False})
         self.base = base
 
-    def prompt(self, messages: Conversation) -> Prompt:
-        """A first conversation opens with a system message; later messages follow an answer that closed itself."""
+    def tokenize(self, messages: Conversation) -> PromptTokens:
+        """A first conversation begins with a system message; later messages follow an answer with its closing token."""
         template = self.processor.apply_chat_template
-        told = [self._worded(message) for message in messages]
+        formatted = [self._formatted(message) for message in messages]
         if messages[0].role == "system":
-            text = template(told, add_generation_prompt=True, tokenize=False)
+            text = template(formatted, add_generation_prompt=True, tokenize=False)
         else:
-            before = [self._worded(Message("user", "…")), self._worded(Message("assistant", _SAID))]
-            text = template([*before, *told], add_generation_prompt=True, tokenize=False)
-            text = text[text.rindex(_SAID) + len(_SAID) :]
-            closed = next(end for end in self._end_words() if text.startswith(end))
-            text = text[len(closed) :]
-        pictures = tuple(picture for message in messages for picture in message.images)
-        read = self.processor(text=[text], images=[_opened(p) for p in pictures] or None)
-        ids = tuple(np.asarray(read["input_ids"]).ravel().tolist())
-        return Prompt(ids, pictures)
+            before = [self._formatted(Message("user", "…")), self._formatted(Message("assistant", _EARLIER_ANSWER))]
+            text = template([*before, *formatted], add_generation_prompt=True, tokenize=False)
+            text = text[text.rindex(_EARLIER_ANSWER) + len(_EARLIER_ANSWER) :]
+            closing = [*self.processor.tokenizer.convert_ids_to_tokens(self.ends), ""]
+            text = text[len(next(end for end in closing if text.startswith(end))) :]
+        images = tuple(image for message in messages for image in message.images)
+        inputs = self.processor(text=[text], images=[_opened(png) for png in images] or None)
+        ids = np.asarray(inputs["input_ids"]).ravel().tolist()
+        grids = np.asarray(inputs["image_grid_thw"]).tolist() if images else []
+        return PromptTokens(tuple(ids), images, tuple((t, h, w) for t, h, w in grids))
 
-    def choices(self, conversation: Conversation, longest: int) -> Unconstrained:
-        return Unconstrained(self._sayable, self.ends, longest)
+    def constraint(self, conversation: Conversation, max_tokens: int) -> Unconstrained:
+        return Unconstrained(self._text_ids, self.ends, max_tokens)
 
-    def text(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Sequence[int]) -> str:
         return self.processor.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
-    def positions(self, ids: torch.Tensor, pictures: Sequence[bytes]) -> torch.Tensor:
-        grids = self._seen(pictures)["image_grid_thw"] if pictures else None
+    def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
         kinds = (ids == self.placeholder).int()
-        return self.base.model.get_rope_index(ids, kinds, image_grid_thw=grids)[0]
+        image_grid_thw = torch.tensor(grids, device=self.device) if grids else None
+        return self.base.model.get_rope_index(ids, kinds, image_grid_thw=image_grid_thw)[0]
 
     def hidden(
         self,
         ids: torch.Tensor,
-        pictures: Sequence[bytes],
+        images: Sequence[bytes],
         positions: torch.Tensor,
         cache: SlotCache | None = None,
-        seen: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        self.base.train(self.recompute and cache is None)  # activations are computed again in training mode alone
-        looked = self._seen(pictures) if pictures else {}
+        self.base.train(self.gradient_checkpointing and cache is None)  # it works in training mode alone
         return self.base.model(
             input_ids=ids,
             position_ids=positions,
             past_key_values=cache,
-            attention_mask=seen,
+            attention_mask=attention_mask,
             use_cache=cache is not None,
-            **looked,
+            **self._image_inputs(images),
         ).last_hidden_state
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         return self.base.lm_head(hidden).float()
 
-    def poses(self, ids: Sequence[int], task: Task) -> list[str | None]:
-        """By the places of the numbers in the text; a token that shares a letter with a number counts to it."""
-        edges = [len(self.text(ids[:k])) for k in range(len(ids) + 1)]
-        text, known = self.text(ids), {item.id for item in task.items}
-        found: list[str | None] = [None] * len(ids)
+    def pose_items(self, ids: Sequence[int], task: Task) -> list[str | None]:
+        """By the places of the numbers in the text; a token that shares a character with a number is part of it."""
+        text, edges = self._text_and_edges(ids)
+        item_ids = {item.id for item in task.items}
+        items: list[str | None] = [None] * len(ids)
         for entry in _OBJECT.finditer(text):
             named = _ID.search(entry.group())
-            if named is None or named.group(1) not in known:
+            if named is None or named.group(1) not in item_ids:
                 continue
             for number in _POSE.finditer(entry.group()):
                 start, end = (entry.start() + edge for edge in number.span(1))
-                for k in range(len(ids)):
-                    if edges[k] < end and edges[k + 1] > start:
-                        found[k] = named.group(1)
-        return found
+                for k in range(bisect.bisect_right(edges, start) - 1, bisect.bisect_left(edges, end)):
+                    items[k] = named.group(1)
+        return items
 
-    def budget(self, tokens: int, pixels: int) -> Budget:
-        """What the template adds is told by conversations with one letter in each message."""
+    def _text_and_edges(self, ids: Sequence[int]) -> tuple[str, list[int]]:
+        """The text of an answer, and where in it each token begins; the end of the text is the last edge.
+
+        Tokens are decoded one by one, and together only where they end within a character: time grows with their
+        number, and not with its square.
+        """
+        pieces: list[str] = []
+        edges, decoded, start = [0], 0, 0
+        for k in range(1, len(ids) + 1):
+            piece = self.decode(ids[start:k])
+            edges.append(max(edges[-1], decoded + len(piece)))
+            if not piece.endswith("\ufffd") or k - start == _MAX_WINDOW or k == len(ids):
+                pieces.append(piece)
+                decoded, start = decoded + len(piece), k
+        return "".join(pieces), edges
+
+    def token_budget(self, max_tokens: int, pixels: int) -> TokenBudget:
+        """What the template adds is measured on conversations with one letter in each message."""
         roles = ("system", "user", "assistant")
         messages = [Message(role, "a") for role in roles]
         lengths = [self._length(messages[:k]) for k in range(4)]
-        frames = {role: lengths[k + 1] - lengths[k] - 1 for k, role in enumerate(roles)}
-        picture = Message("user", "a", (write_png(np.zeros((pixels, pixels, 3), np.uint8)),))
+        message_tokens = {role: lengths[k + 1] - lengths[k] - 1 for k, role in enumerate(roles)}
+        image = Message("user", "a", (write_png(np.zeros((pixels, pixels, 3), np.uint8)),))
         opening = self._length(messages[:2], opening=True) - lengths[2]
         path = cached_file(str(self.folder), "tokenizer.json", _raise_exceptions_for_missing_entries=False)
-        return Budget(tokens, path or "", frames, opening, self._length((messages[0], picture)) - lengths[2])
+        image_tokens = self._length((messages[0], image)) - lengths[2]
+        return TokenBudget(max_tokens, path or "", message_tokens, opening, image_tokens)
 
     def _length(self, messages: Sequence[Message], opening: bool = False) -> int:
         """Tokens of a conversation by the template."""
         if not messages:
             return 0
-        told = [self._worded(message) for message in messages]
-        text = self.processor.apply_chat_template(told, add_generation_prompt=opening, tokenize=False)
-        pictures = [_opened(picture) for message in messages for picture in message.images]
-        return np.asarray(self.processor(text=[text], images=pictures or None)["input_ids"]).size
+        formatted = [self._formatted(message) for message in messages]
+        text = self.processor.apply_chat_template(formatted, add_generation_prompt=opening, tokenize=False)
+        images = [_opened(image) for message in messages for image in message.images]
+        return np.asarray(self.processor(text=[text], images=images or None)["input_ids"]).size
 
     @contextmanager
     def reference(self) -> Iterator[ChatPolicy]:
         """The model itself without its adapters."""
-        with self.model.disable_adapter():
+        with self.peft.disable_adapter():
             yield self
 
     def save(self, folder: Path, main: bool = True) -> None:
         """The adapter as peft writes it, which peft and vLLM load; its base is named in adapter_config.json."""
         state = {name: gathered(p.detach()) for name, p in self.model.named_parameters() if p.requires_grad}
         if main:
-            self.model.save_pretrained(folder, state_dict=state)
+            self.peft.save_pretrained(folder, state_dict=state)
 
     def load(self, folder: Path) -> None:
-        peft.set_peft_model_state_dict(self.model, load_file(folder / "adapter_model.safetensors", str(self.device)))
+        peft.set_peft_model_state_dict(self.peft, load_file(folder / "adapter_model.safetensors", str(self.device)))
 
-    def _worded(self, message: Message) -> dict[str, Any]:
-        """The message as chat templates want it. Control tokens that a text spells out are left out."""
+    def _formatted(self, message: Message) -> dict[str, Any]:
+        """The message as chat templates read it. Control tokens that a text spells out are left out."""
         text = message.text
         while self._control.search(text):  # again, since taking one out can make another
             text = self._control.sub("", text)
         images = [{"type": "image"} for _ in message.images]
         return {"role": message.role, "content": [*images, {"type": "text", "text": text}]}
 
-    def _end_words(self) -> list[str]:
-        return [*self.processor.tokenizer.convert_ids_to_tokens(self.ends), ""]
-
-    def _seen(self, pictures: Sequence[bytes]) -> dict[str, torch.Tensor]:
-        """`pixel_values` and `image_grid_thw` of pictures, built when they are needed."""
-        read = self.processor.image_processor(images=[_opened(p) for p in pictures], return_tensors="pt")
+    def _image_inputs(self, images: Sequence[bytes]) -> dict[str, torch.Tensor]:
+        """`pixel_values` and `image_grid_thw` of PNG images, made when they are needed; none without images."""
+        if not images:
+            return {}
+        inputs = self.processor.image_processor(images=[_opened(png) for png in images], return_tensors="pt")
         return {
-            "pixel_values": read["pixel_values"].to(self.device, self.base.dtype),
-            "image_grid_thw": read["image_grid_thw"].to(self.device),
+            "pixel_values": inputs["pixel_values"].to(self.device, self.base.dtype),
+            "image_grid_thw": inputs["image_grid_thw"].to(self.device),
         }
 
 
 def merge(base: str | Path, adapter: Path, folder: Path) -> None:
-    """Write the model with an adapter worked in, as a plain transformers folder with the base's own other files."""
+    """Write the model with an adapter merged into it: a plain transformers folder with the base's own other files."""
     model = peft.PeftModel.from_pretrained(load_model(str(base), device="cpu"), str(adapter))
     model.merge_and_unload().save_pretrained(folder)
-    for path in Path(base).iterdir():
+    config: Any = cached_file(str(base), "config.json")  # that of a hub id is in the cache of downloads
+    for path in Path(config).parent.iterdir():
         if path.is_file() and not (folder / path.name).exists() and path.suffix not in (".safetensors", ".bin"):
             shutil.copy(path, folder)
 

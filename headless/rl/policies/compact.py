@@ -1,10 +1,11 @@
-"""The embedded model as an actor: compact conversations, its own tokenizer, answers by the grammar."""
+"""The embedded model as a trainable policy: compact conversations, its own tokenizer, answers by the grammar."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from metaspatial_addon.policy.builtin.vision import extract_patches, mrope_posit
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 
-from ..data import Prompt
+from ..data import Grid, PromptTokens
 from ..kv_cache import SlotCache
 
 _POSE = ('","yaw":', ',"x":', ',"y":', ',"z":')
@@ -34,59 +35,60 @@ class CompactPolicy:
     def __init__(self, folder: str | Path):
         from transformers import Qwen2_5_VLForConditionalGeneration
 
-        self.model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-        self.model.eval()  # no dropout, here or when it learns
-        taught = Path(folder) / "metaspatial.json"
-        self.sees_images = taught.exists() and read_json(taught).get("pictures") is True
+        self.base: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        self.base.eval()  # no dropout, here or when it learns
+        self.model: torch.nn.Module = self.base
+        settings = Path(folder) / "metaspatial.json"
+        self.sees_images = settings.exists() and read_json(settings).get("pictures") is True
         self.folder = folder
         self._reference: CompactPolicy | None = None
 
-    def prompt(self, messages: Conversation) -> Prompt:
+    def tokenize(self, messages: Conversation) -> PromptTokens:
         prompt = policy.TokenizedPrompt.of(messages, self.sees_images)
-        return Prompt(prompt.ids, prompt.images)
+        return PromptTokens(prompt.ids, prompt.images)
 
-    def choices(self, conversation: Conversation, longest: int) -> AnswerGrammar:
+    def constraint(self, conversation: Conversation, max_tokens: int) -> AnswerGrammar:
         return grammar_for(conversation)
 
-    def text(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Sequence[int]) -> str:
         return v.decode([k for k in ids if k != v.END])
 
-    def positions(self, ids: torch.Tensor, pictures: Sequence[bytes]) -> torch.Tensor:
+    def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
         return torch.from_numpy(mrope_positions(ids.numpy()))
 
     def hidden(
         self,
         ids: torch.Tensor,
-        pictures: Sequence[bytes],
+        images: Sequence[bytes],
         positions: torch.Tensor,
         cache: SlotCache | None = None,
-        seen: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        patches = torch.from_numpy(extract_patches(pictures))
-        return self.model.model.language_model(
-            inputs_embeds=embedded(self.model, Batch(ids, torch.empty(0), patches)),
+        patches = torch.from_numpy(extract_patches(images))
+        return self.base.model.language_model(
+            inputs_embeds=embedded(self.base, Batch(ids, torch.empty(0), patches)),
             position_ids=positions,
             past_key_values=cache,
-            attention_mask=seen,
+            attention_mask=attention_mask,
             use_cache=cache is not None,
         ).last_hidden_state
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.model.lm_head(hidden).float()
+        return self.base.lm_head(hidden).float()
 
-    def poses(self, ids: Sequence[int], task: Task) -> list[str | None]:
-        ids_of = {name: item_id for item_id, name in CompactEncoding(task).names.items()}
-        found: list[str | None] = []
+    def pose_items(self, ids: Sequence[int], task: Task) -> list[str | None]:
+        item_ids = {name: item_id for item_id, name in CompactEncoding(task).names.items()}
+        items: list[str | None] = []
         item, kind = None, ""
         for token in (v.TOKENS[k] for k in ids):
             if token in _NAMES:
                 kind = token
             elif token[0] == "_":
-                item = ids_of[kind + token]
-            found.append(item if token.startswith(_POSE) else None)
-        return found
+                item = item_ids[kind + token]
+            items.append(item if token.startswith(_POSE) else None)
+        return items
 
-    def budget(self, tokens: int, pixels: int) -> None:
+    def token_budget(self, max_tokens: int, pixels: int) -> None:
         return None
 
     @contextmanager
@@ -98,8 +100,8 @@ class CompactPolicy:
 
     def save(self, folder: Path, main: bool = True) -> None:
         if main:
-            write_model(self.model, folder, self.sees_images)
+            write_model(self.base, folder, self.sees_images)
 
     def load(self, folder: Path) -> None:
-        loaded = type(self.model).from_pretrained(folder, dtype=torch.float32)
+        loaded = type(self.base).from_pretrained(folder, dtype=torch.float32)
         self.model.load_state_dict(loaded.state_dict())

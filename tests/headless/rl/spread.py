@@ -73,17 +73,17 @@ def main(model: str, folder: Path, steps: int, shard: bool) -> None:
     )
     accelerator = open_accelerator(config)
     torch.manual_seed(config.seed)
-    actor, earlier = ChatPolicy(model, config.lora), checkpoint.checkpoints(folder)
-    done = checkpoint.Progress()
+    policy, earlier = ChatPolicy(model, config.lora), checkpoint.checkpoints(folder)
+    done = checkpoint.TrainingProgress()
     if earlier:
-        actor.load(earlier[-1])
+        policy.load(earlier[-1])
         done = checkpoint.read_progress(earlier[-1])
-    trainer = Trainer(config, actor, Letters(), accelerator, done.drawn)
-    assert all(isinstance(weights, DTensor) is shard for weights in trainer.learning.parameters())
+    trainer = Trainer(config, policy, Letters(), accelerator, done.drawn)
+    assert all(isinstance(weights, DTensor) is shard for weights in trainer.module.parameters())
     if earlier:
         checkpoint.load_optimiser(earlier[-1], trainer)
     figures = [train_step(trainer, number) for number in range(done.step, steps)]
-    checkpoint.save(folder, trainer, checkpoint.Progress(steps, trainer.drawn))
+    checkpoint.save(folder, trainer, checkpoint.TrainingProgress(steps, trainer.drawn))
     if accelerator.is_main_process:
         (folder / f"figures-{steps}.json").write_text(json.dumps(figures))
     trainer.close()

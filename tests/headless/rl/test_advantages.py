@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from headless.rl.advantages import (
-    STEADY,
+    DEVIATION_EPSILON,
     discounted_returns,
     pad_with_last,
     spread_over_tokens,
@@ -53,7 +53,7 @@ def test_episodes_that_are_over_have_no_part_in_a_later_baseline():
 def test_the_deviation_is_unbiased_and_that_of_the_turn():
     returns = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
     found = turn_advantages(returns, torch.ones(2, 2, dtype=torch.bool), torch.zeros(2, dtype=torch.long))
-    first = 1 / (math.sqrt(2) + STEADY)  # ((1 - 2)^2 + (3 - 2)^2) / (2 - 1) = 2
+    first = 1 / (math.sqrt(2) + DEVIATION_EPSILON)  # ((1 - 2)^2 + (3 - 2)^2) / (2 - 1) = 2
     torch.testing.assert_close(found, torch.tensor([[-first, 0.0], [first, 0.0]]))
 
 

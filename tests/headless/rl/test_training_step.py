@@ -18,11 +18,11 @@ from headless.pretraining.model import ModelShape, build
 from headless.rl import learner, training_step
 from headless.rl.config import CreditConfig, LearnerConfig, RolloutConfig, TrainConfig
 from headless.rl.data import Trajectory
-from headless.rl.logs.clock import Clock
+from headless.rl.logs.timer import PhaseTimer
 from headless.rl.losses import LossConfig
 from headless.rl.policies.compact import CompactPolicy
-from headless.rl.token_credit import token_advantages
-from headless.rl.training_step import Trainer, gather, learning_rate, train_step
+from headless.rl.token_credit import item_advantages
+from headless.rl.training_step import Trainer, collect_episodes, learning_rate, train_step
 from metaspatial_addon.prompts import vocabulary as v
 
 FREE = RolloutConfig(tasks_per_step=2, num_generations=4, turns=2)
@@ -41,9 +41,9 @@ def worth(task, answer, turn) -> float:
 
 def trainer(folder, environments=None, **changes) -> Trainer:
     config = replace(TrainConfig(model=str(folder), steps=100, rollout=FREE), **changes)
-    actor = CompactPolicy(folder)
+    policy = CompactPolicy(folder)
     environments = environments or PaperEnvironments(worth)
-    return Trainer(config, actor, environments, Accelerator(cpu=True))
+    return Trainer(config, policy, environments, Accelerator(cpu=True))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_with_the_turn_index_wrong_nothing_is_learnt(blank_model, monkeypatch):
 def gradient(made: Trainer) -> torch.Tensor:
     """The gradient of the first batch, before it is used."""
     taken = []
-    made.optimiser.step = lambda: taken.extend(p.grad.flatten().clone() for p in made.actor.model.parameters())
+    made.optimiser.step = lambda: taken.extend(p.grad.flatten().clone() for p in made.policy.model.parameters())
     train_step(made, 0)
     return torch.cat(taken)
 
@@ -150,14 +150,14 @@ def test_the_same_seed_gives_the_same_steps(small_model):
         made = trainer(small_model, learner=LearnerConfig(1e-3))
         figures = [train_step(made, number) for number in range(5)]
         timeless = [{k: value for k, value in f.items() if "second" not in k and k != "memory_mb"} for f in figures]
-        runs.append((timeless, torch.cat([p.flatten() for p in made.actor.model.parameters()])))
+        runs.append((timeless, torch.cat([p.flatten() for p in made.policy.model.parameters()])))
     assert runs[0][0] == runs[1][0] and torch.equal(runs[0][1], runs[1][1])
     assert runs[0][0][0]["loss"] != runs[0][0][1]["loss"]
 
 
 def test_episodes_that_failed_are_left_out_and_counted(small_model):
     made = trainer(small_model, PaperEnvironments(worth, broken={1: 1, 6: 2}))
-    episodes, faults, _ = gather(made, 0, Clock())
+    episodes, faults, _ = collect_episodes(made, 0, PhaseTimer())
     assert faults == 2 and [e.group for e in episodes] == [0, 0, 0, 1, 1, 1]
     assert train_step(made, 0)["episodes/infra_faults"] == 2
     lost = trainer(small_model, PaperEnvironments(worth, broken=dict.fromkeys(range(8), 1)))
@@ -174,30 +174,30 @@ def test_groups_without_variance_are_played_again_with_other_tasks(small_model):
         return worth(task, answer, turn) if seen.index(task.id) % 2 else 0.5
 
     plain = trainer(small_model, PaperEnvironments(only_some))
-    episodes, _, flat = gather(plain, 0, Clock())
+    episodes, _, flat = collect_episodes(plain, 0, PhaseTimer())
     assert flat == 0.5 and {e.group for e in episodes} == {0, 1} and plain.drawn == 2
     seen.clear()
     again = trainer(small_model, PaperEnvironments(only_some), rollout=replace(FREE, max_resamples=3))
-    episodes, _, flat = gather(again, 0, Clock())
+    episodes, _, flat = collect_episodes(again, 0, PhaseTimer())
     assert {e.group for e in episodes} == {1, 3} and again.drawn == 4 and flat == 0.5
 
 
 def test_a_gradient_that_is_no_number_stops_the_run_before_the_weights_are_spoilt(small_model, monkeypatch):
     made = trainer(small_model)
-    before = [p.clone() for p in made.actor.model.parameters()]
+    before = [p.clone() for p in made.policy.model.parameters()]
     right = training_step.turn_advantages
     monkeypatch.setattr(training_step, "turn_advantages", lambda *args: right(*args) * float("nan"))
     with pytest.raises(RuntimeError, match="step 1: the gradient is nan"):
         train_step(made, 0)
-    assert all(torch.equal(a, b) for a, b in zip(before, made.actor.model.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, made.policy.model.parameters(), strict=True))
 
 
 def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_model):
     made = trainer(small_model, PaperEnvironments(worth, sound={0: 1, 3: 1, 5: 1}))
-    episodes = gather(made, 0, Clock())[0]
+    episodes = collect_episodes(made, 0, PhaseTimer())[0]
     scale = np.full((len(episodes), 2), 0.5)
-    assert not any(found.any() for found in token_advantages(made.actor, episodes, 0.0, scale))
-    found = token_advantages(made.actor, episodes, 0.1, scale)
+    assert not any(found.any() for found in item_advantages(made.policy, episodes, 0.0, scale))
+    found = item_advantages(made.policy, episodes, 0.1, scale)
     for k, (episode, advantages) in enumerate(zip(episodes, found, strict=True)):
         trajectory: Trajectory = episode.trajectory
         first = np.flatnonzero((np.array(trajectory.turns) == 0) & (advantages != 0))
@@ -213,13 +213,13 @@ def test_coordinates_of_items_at_fault_lose_what_those_of_sound_ones_gain(small_
 
 def test_coordinates_of_later_turns_gain_by_what_moving_an_item_mends(blank_model):
     made = trainer(blank_model, PaperEnvironments(worth, sound=dict.fromkeys(range(8), 2)))
-    episodes = gather(made, 0, Clock())[0]
-    found = token_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 0.5))
+    episodes = collect_episodes(made, 0, PhaseTimer())[0]
+    found = item_advantages(made.policy, episodes, 0.1, np.full((len(episodes), 2), 0.5))
     moves = {0: [], 1: []}  # by group: (tokens' advantages, change of faults) of each item that turn 2 moves
     for episode, advantages in zip(episodes, found, strict=True):
         trajectory, floating = episode.trajectory, episode.task.movable[0].id
         second = np.flatnonzero(np.array(trajectory.turns) == 1)
-        names = made.actor.poses([trajectory.ids[place] for place in second], episode.task)
+        names = made.policy.pose_items([trajectory.ids[place] for place in second], episode.task)
         for item in dict.fromkeys(name for name in names if name):
             tokens = [place for place, name in zip(second, names, strict=True) if name == item]
             moves[episode.group].append((advantages[tokens], -float(item == floating)))
@@ -233,8 +233,8 @@ def test_coordinates_of_later_turns_gain_by_what_moving_an_item_mends(blank_mode
 
 def test_the_credit_of_coordinates_is_bounded_where_returns_hardly_differ(small_model):
     made = trainer(small_model, PaperEnvironments(worth, sound={0: 1, 5: 1}))
-    episodes = gather(made, 0, Clock())[0]
-    found = token_advantages(made.actor, episodes, 0.1, np.full((len(episodes), 2), 1e-4))
+    episodes = collect_episodes(made, 0, PhaseTimer())[0]
+    found = item_advantages(made.policy, episodes, 0.1, np.full((len(episodes), 2), 1e-4))
     assert max(np.abs(advantages).max() for advantages in found) == pytest.approx(0.1 * 3 / 4 / 0.05)
 
 

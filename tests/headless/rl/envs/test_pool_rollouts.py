@@ -12,12 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from headless import cli, train
+from headless.rl.data import Episode
 from headless.rl.envs.base import EpisodeSettings
 from headless.rl.envs.pool import Pool
 from headless.rl.envs.process import ProcessWorker
-from headless.rl.logs.clock import Clock
+from headless.rl.logs.timer import PhaseTimer
 from headless.rl.policies.compact import CompactPolicy
-from headless.rl.rollout import Episode, Sampling, play
+from headless.rl.rollout import SamplingParams, run_episodes
 from headless.taskgen.make import make_task
 from tests.headless.rl.envs.test_pool import PaperWorker, worth
 from tests.headless.rl.paper import PaperEnvironments
@@ -28,14 +29,14 @@ def flight(groups=2, size=3):
     return [Episode(make_task("train", 3, g)[0], g, (1, g, member)) for g in range(groups) for member in range(size)]
 
 
-def played(actor, environments):
-    episodes, clock = flight(), Clock()
-    play(actor, environments, episodes, EpisodeSettings(3), Sampling(0.8, 256), clock)
-    return episodes, clock
+def played(policy, environments):
+    episodes, timer = flight(), PhaseTimer()
+    run_episodes(policy, environments, episodes, EpisodeSettings(3), SamplingParams(0.8, 256), timer)
+    return episodes, timer
 
 
 def test_while_one_group_waits_another_goes_on(small_model):
-    actor, ended = CompactPolicy(small_model), threading.Event()
+    policy, ended = CompactPolicy(small_model), threading.Event()
     second = [task.id for task, _ in [make_task("train", 3, 1)]]
     order = []
 
@@ -50,11 +51,11 @@ def test_while_one_group_waits_another_goes_on(small_model):
             return super().play(request, seconds)
 
     with Pool(Waits, 6) as pool:
-        episodes, clock = played(actor, pool)
-    together, _ = played(actor, PaperEnvironments(worth))
+        episodes, timer = played(policy, pool)
+    together, _ = played(policy, PaperEnvironments(worth))
     assert [e.trajectory.ids for e in episodes] == [e.trajectory.ids for e in together]
     assert [e.scores for e in episodes] == [e.scores for e in together]
-    assert clock.seconds["waiting"] >= 0 and clock.seconds["physics"] == pytest.approx(6 * 3 * 0.25)
+    assert timer.seconds["waiting"] >= 0 and timer.seconds["physics"] == pytest.approx(6 * 3 * 0.25)
 
 
 def test_a_run_with_workers_is_the_run_without(small_model, tmp_path, monkeypatch):

@@ -78,7 +78,7 @@ class Counted:
     def __init__(self, messages):
         self.messages, self.asked = messages, []
 
-    def holds(self, conversation):
+    def fits(self, conversation):
         self.asked.append(conversation)
         return len(conversation) < self.messages
 

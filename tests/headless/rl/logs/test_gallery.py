@@ -30,7 +30,7 @@ class Board:
     def __init__(self):
         self.pictures = []
 
-    def picture(self, step: int, name: str, png: Path) -> None:
+    def image(self, step: int, name: str, png: Path) -> None:
         assert png.read_bytes() == b"PNG"
         self.pictures.append((step, name))
 
@@ -40,8 +40,8 @@ def test_all_that_was_begun_is_shown_in_turn_and_what_fails_is_told(tmp_path, mo
     board = Board()
     with RolloutGallery(tmp_path, board) as shown:
         for step, group in ((1, "1-0"), (2, "2-1"), (3, "3-2")):
-            shown.begin(step, group)
-            shown.look()
+            shown.add(step, group)
+            shown.poll()
     assert board.pictures == [(1, "rollouts"), (3, "rollouts")]
     assert "the pictures of step 2 could not be made: see" in capsys.readouterr().err
     assert "no pictures today" in (tmp_path / "shown.log").read_text()
@@ -50,8 +50,8 @@ def test_all_that_was_begun_is_shown_in_turn_and_what_fails_is_told(tmp_path, mo
 def test_a_run_that_fails_leaves_no_process_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "_command", lambda: [sys.executable, "-c", HANGS])
     with pytest.raises(RuntimeError, match="the gradient"), RolloutGallery(tmp_path, Board()) as shown:
-        shown.begin(1, "1-0")
-        shown.look()
+        shown.add(1, "1-0")
+        shown.poll()
         process = shown._process
         raise RuntimeError("the gradient is nan")
     assert process.returncode is not None
@@ -61,6 +61,6 @@ def test_pictures_that_take_for_ever_do_not_keep_a_run_from_its_end(tmp_path, mo
     monkeypatch.setattr(gallery, "_command", lambda: [sys.executable, "-c", HANGS])
     monkeypatch.setattr(gallery, "_LONGEST", 0.2)
     with RolloutGallery(tmp_path, Board()) as shown:
-        shown.begin(1, "1-0")
-        shown.look()
+        shown.add(1, "1-0")
+        shown.poll()
     assert "the pictures of step 1 are not ready" in capsys.readouterr().err

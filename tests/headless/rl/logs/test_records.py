@@ -10,11 +10,12 @@ from tests.headless.rl.paper import PaperEnvironments
 
 torch = pytest.importorskip("torch")
 
+from headless.rl.data import Episode
 from headless.rl.envs.base import EpisodeSettings
-from headless.rl.logs.clock import Clock
-from headless.rl.logs.records import FILE, TurnLog, read_recorded
+from headless.rl.logs.records import FILE, TurnWriter, read_recorded
+from headless.rl.logs.timer import PhaseTimer
 from headless.rl.policies.compact import CompactPolicy
-from headless.rl.rollout import Episode, Sampling, play
+from headless.rl.rollout import SamplingParams, run_episodes
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import layout_to_json
@@ -30,12 +31,14 @@ def flight(small_model) -> list[Episode]:
     """Two groups of two; the second episode fails in its second turn, the third at its beginning."""
     episodes = [Episode(make_task("train", 3, g)[0], g, (1, 0, g, member)) for g in range(2) for member in range(2)]
     environments = PaperEnvironments(lambda task, answer, turn: turn / 4, broken={1: 2, 2: 1})
-    play(CompactPolicy(small_model), environments, episodes, SETTINGS, Sampling(1.0, 256, 4096), Clock())
+    run_episodes(
+        CompactPolicy(small_model), environments, episodes, SETTINGS, SamplingParams(1.0, 256, 4096), PhaseTimer()
+    )
     return episodes
 
 
-def log(folder, done: int) -> TurnLog:
-    return TurnLog(folder, done, CompactFormat(), RUN)
+def log(folder, done: int) -> TurnWriter:
+    return TurnWriter(folder, done, CompactFormat(), RUN)
 
 
 def lines(folder) -> list[dict]:

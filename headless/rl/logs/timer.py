@@ -9,8 +9,8 @@ from contextlib import contextmanager
 PHASES = ("prefill", "decode", "physics", "render", "update", "waiting", "record")
 
 
-class Clock:
-    """Adds up what runs inside `with clock(phase)`."""
+class PhaseTimer:
+    """Adds up the seconds of what runs inside `with timer(phase)`, by phase."""
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PHASES, 0.0)
@@ -29,5 +29,5 @@ class Clock:
 
     @property
     def total(self) -> float:
-        """Seconds since the clock was made."""
+        """Seconds since the timer was made."""
         return time.perf_counter() - self._began
