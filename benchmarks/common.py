@@ -57,9 +57,3 @@ def side_by_side(
             before()
             measured.append(seconds(call))
     return [statistics.median(measured) for measured in times]
-
-
-def resident_megabytes() -> float:
-    """Resident memory of this process."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024

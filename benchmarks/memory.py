@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.common import Furnished, random_layout, resident_megabytes
+from benchmarks.common import Furnished, random_layout
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.blender.physics.measure import measure
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
+from metaspatial_addon.worker.memory import resident_mb
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def grow(rooms: Sequence[Furnished], episodes: int) -> Growth:
         for number in range(2 * len(rooms)):
             episode(number)
         stage.open(rooms[0][0])
-        memory, blocks = resident_megabytes(), _count()
+        memory, blocks = resident_mb(), _count()
         for number in range(episodes):
             episode(number)
         stage.open(rooms[0][0])
-        grown, more = resident_megabytes() - memory, _count() - blocks
+        grown, more = resident_mb() - memory, _count() - blocks
     return Growth(episodes, grown, more, _count() - before)
 
 
