@@ -15,7 +15,7 @@ import bpy
 from headless import cli, generate
 from headless.rl.envs.base import EpisodeSettings
 from headless.rl.envs.sync import SyncEnvironments
-from headless.rl.logs.records import FILE, TurnLog, read_recorded
+from headless.rl.logs.records import FILE, TurnWriter, read_recorded
 from headless.rl.logs.replay import best_and_worst_first
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Message
@@ -56,7 +56,7 @@ class Rollout:
 def run(request, tmp_path_factory) -> Path:
     """The folder of a run with one step of three episodes."""
     folder = tmp_path_factory.mktemp("runs")
-    with TurnLog(folder, 0, CompactFormat(), RUN) as records:
+    with TurnWriter(folder, 0, CompactFormat(), RUN) as records:
         episodes = [Rollout(member, away, request.param) for member, away in enumerate((0.4, 3.0, 0.2))]
         records.write(25, episodes, EpisodeSettings(3, render=request.param))
     return folder

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headless.rl.budget import Budget
+from headless.rl.data import TokenBudget
 from headless.rl.envs import wire
 from headless.rl.envs.base import EpisodeSettings, StepResult
 from headless.rl.envs.pool_worker import EpisodeRequest, WorkerConfig
@@ -27,7 +27,7 @@ EVIDENCE = Evidence(
 SCORE = Score("t", "ok", 1 / 3, {"format": 1.0, "view": 0.1}, EVIDENCE, {"items": np.int64(3)})
 RESULT = StepResult((Message("user", "Ä \ud800 \n", (b"\x89PNG\x00", b"")),), SCORE, seconds={"physics": 0.1})
 REQUEST = EpisodeRequest(3, 1, make_task("train", 4, 1)[0], EpisodeSettings(), ("<answer>[]</answer>",))
-BUDGET = Budget(100, "/a/tokenizer.json", {"user": 3}, 2, 64)
+BUDGET = TokenBudget(100, "/a/tokenizer.json", {"user": 3}, 2, 64)
 
 
 @pytest.mark.parametrize(
