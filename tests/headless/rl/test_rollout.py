@@ -20,7 +20,7 @@ from headless.rl.sampler import Sampler
 from headless.taskgen.make import make_task
 from metaspatial_addon.policy.builtin.grammar import grammar_for
 from metaspatial_addon.policy.builtin.policy import TokenizedPrompt
-from metaspatial_addon.policy.builtin.vision import TOKENS_PER_IMAGE, IMAGE_PAD_ID
+from metaspatial_addon.policy.builtin.vision import IMAGE_PAD_ID, TOKENS_PER_IMAGE
 from metaspatial_addon.prompts import vocabulary as v
 
 TEMPERATURE = 0.8
