@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         stage = stack.enter_context(Stage())
         renderer = None
         if args.pictures:  # a policy that sees no renders needs but the measured view
-            sees_renders = policy.sees_images and policy.rendering == "full"
+            sees_renders = policy.sees_images and policy.prompt_format == "full"
             renderer = stack.enter_context(Renderer() if sees_renders else Renderer("cycles", pixels=0))
         env = LayoutEnv(stage, renderer, prompt_format_of(policy), max_turns=args.turns, show_images=policy.sees_images)
         measured = measure_all(pairs, env, policy, plans)

@@ -380,8 +380,8 @@ def play(
 
 
 def prompt_format_of(policy: Policy) -> PromptFormat:
-    """The rendering that a policy reads."""
-    return CompactFormat() if policy.rendering == "compact" else FullFormat()
+    """The prompt format that a policy reads."""
+    return CompactFormat() if policy.prompt_format == "compact" else FullFormat()
 
 
 def sample_seed(task: str, seed: int, turn: int, sample: int) -> int:

@@ -38,12 +38,12 @@ class Reply:
 class Policy(Protocol):
     """A model, wherever it runs.
 
-    `name` goes into records; `rendering` is the form of the conversation that it reads; with `sees_images` False the
-    caller need not render images for it.
+    `name` goes into records; `prompt_format` is the form of the conversation that it reads; with `sees_images` False
+    the caller need not render images for it.
     """
 
     name: str
-    rendering: Literal["full", "compact"]
+    prompt_format: Literal["full", "compact"]
     sees_images: bool
 
     def answer(

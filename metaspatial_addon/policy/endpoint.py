@@ -1,7 +1,7 @@
 """A model behind an OpenAI-compatible server: vLLM, llama.cpp, Ollama, `transformers serve`, a paid service.
 
-Standard library only, so that it runs in a stock Blender. Every way in which a server can fail becomes one
-`PolicyError` that names the server and says what to do next; the key appears in none of them.
+Standard library only, so that it runs in a stock Blender. Every failure of a server becomes a
+PolicyError that names the server and says what to do next; the key is in none of them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ KEY_VARIABLE = "METASPATIAL_API_KEY"
 BACK_OFF = 1.0  # seconds before the second try; doubles with each further one
 LONGEST_PAUSE = 60.0  # seconds; a server that asks for more is reported rather than waited for
 LARGEST_REPLY = 32 * 2**20  # bytes
-LONGEST_QUOTE = 50  # characters of a server's words that an error repeats, so that it fits a panel
+LONGEST_QUOTE = 50  # characters of a server's own words that an error quotes, so that it fits a panel
 _POLL = 0.2  # seconds between looks at requests in flight
 _TO_END = 0.5  # seconds in which threads end whose connections were shut down
 
 
 class _TryAgain(Exception):
-    """A failure that may pass: `message` is what to say when it does not, `pause` what the server asked for (s)."""
+    """A failure that may pass. `message` is for the user if it does not; `pause` (s) is what the server asked for."""
 
     def __init__(self, message: str, pause: float | None = None):
         super().__init__(message)
@@ -57,7 +57,7 @@ class EndpointPolicy:
     key that cannot be used.
     """
 
-    rendering: Literal["full", "compact"] = "full"
+    prompt_format: Literal["full", "compact"] = "full"
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class EndpointPolicy:
         raise PolicyError(f"No request was sent to {self.host}: `tries` must be at least 1.")
 
     def _once(self, method: str, path: str, body: dict[str, Any] | None, in_flight: InFlight) -> Any:
-        """One request. Raises `_TryAgain` for what may pass and PolicyError for what will not."""
+        """One request. Raises `_TryAgain` for a failure that may pass, and PolicyError for any other."""
         limit_field = self._limit_field
         payload = None if body is None else json.dumps({**body, limit_field: self.max_new_tokens}).encode("utf-8")
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "MetaSpatial"}
@@ -262,11 +262,11 @@ class EndpointPolicy:
         return Reply(content)
 
     def _refusal(self, status: int, words: str, retry_after: str | None) -> Exception:
-        """The error for an HTTP status other than 200; `words` is what the server said about it."""
-        said = f' It says: "{self._quote(words)}".' if words else ""
+        """The error for an HTTP status other than 200; `words` are the server's own, see `_words`."""
+        quote = f' It says: "{self._quote(words)}".' if words else ""
         if status == 403 and self._key:
             return PolicyError(
-                f"{self.host} did not accept the API key (HTTP 403).{said} Check that it may use {self.model}."
+                f"{self.host} did not accept the API key (HTTP 403).{quote} Check that it may use {self.model}."
             )
         if status in (401, 403):  # without the server's words: many repeat part of the key
             have = "did not accept the API key" if self._key else "wants an API key, and none is set"
@@ -275,21 +275,21 @@ class EndpointPolicy:
             )
         if status == 404:
             return PolicyError(
-                f'{self.host} knows no model "{self.model}" or nothing at this URL (HTTP 404).{said} '
+                f'{self.host} knows no model "{self.model}" or nothing at this URL (HTTP 404).{quote} '
                 "Check the name and the URL, which usually ends in /v1."
             )
         if status == 429:
             return _TryAgain(
-                f"{self.host} is busy or your quota is used up (HTTP 429).{said}", retry_after_seconds(retry_after)
+                f"{self.host} is busy or your quota is used up (HTTP 429).{quote}", retry_after_seconds(retry_after)
             )
         if status >= 500 or status == 408:
             return _TryAgain(
-                f"{self.host} failed (HTTP {status}).{said} Look at the server's own log.",
+                f"{self.host} failed (HTTP {status}).{quote} Look at the server's own log.",
                 retry_after_seconds(retry_after),
             )
         if status == 413:
-            return PolicyError(f"The request is too large for {self.host} (HTTP 413).{said} Send smaller pictures.")
-        return PolicyError(f"{self.host} refused the request (HTTP {status}).{said} Check the model and its settings.")
+            return PolicyError(f"The request is too large for {self.host} (HTTP 413).{quote} Send smaller pictures.")
+        return PolicyError(f"{self.host} refused the request (HTTP {status}).{quote} Check the model and its settings.")
 
     def _unreachable(self, reason: object) -> Exception:
         """The error for a connection that could not be made or broke."""
@@ -325,19 +325,19 @@ class EndpointPolicy:
         )
 
     def _words(self, error: urllib.error.HTTPError) -> str:
-        """What the server says about an error, in one line; empty when that is unreadable."""
+        """The server's own description of an error, in one line; "" where there is none that can be read."""
         try:
             text = error.read(65536).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):
             return ""
         try:
-            said = json.loads(text)
+            content = json.loads(text)
         except (ValueError, RecursionError):
             return "" if text.lstrip().startswith("<") else self._one_line(text)
         for field in ("error", "detail", "message"):
-            if isinstance(said, dict) and field in said:
-                said = said[field]
-        return self._one_line(said if isinstance(said, str) else json.dumps(said))
+            if isinstance(content, dict) and field in content:
+                content = content[field]
+        return self._one_line(content if isinstance(content, str) else json.dumps(content))
 
     def _quote(self, text: str) -> str:
         """The beginning of `text` in one line, without the key."""

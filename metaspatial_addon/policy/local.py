@@ -1,7 +1,7 @@
 """A vision-language model on this computer: any image-text-to-text model of transformers, with or without an adapter.
 
 torch and transformers are imported when a model is loaded, so that this module can be imported in a stock Blender.
-Sampling runs inside `model.generate`, which knows every model's positions and cache; what it picks is decided here.
+Sampling runs inside `model.generate`, which knows every model's positions and cache; the next token is chosen here.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .base import OnProgress, PolicyError, Reply
 
 PACKAGES = '"torch==2.13.0" "transformers>=5.23,<5.24" "peft>=0.21.2,<0.22" "pillow>=11"'
 DEFAULT_TEMPERATURE = 0.7
-# Processors that differ from another one only in what they do with videos, and need more packages for that.
 WITHOUT_VIDEO = {"SmolVLMProcessor": "Idefics3Processor"}
+"""Processors that equal another one but for videos, for which they need further packages."""
 
 
 class LocalPolicy:
@@ -36,7 +36,7 @@ class LocalPolicy:
     placeholder tokens of images and videos, which are never sampled.
     """
 
-    rendering: Literal["full", "compact"] = "full"
+    prompt_format: Literal["full", "compact"] = "full"
     sees_images = True
 
     def __init__(
@@ -51,7 +51,7 @@ class LocalPolicy:
         self.name = f"local:{_short(model)}" + (f"+{_short(adapter)}" if adapter else "")
         self.max_new_tokens, self.batch_size = max_new_tokens, batch_size
         with _explained(f"The model {model} cannot be loaded", "Check that its folder or hub name is complete."):
-            for package in ("torch", "transformers", "PIL"):  # lacking one, the others fail later and less clearly
+            for package in ("torch", "transformers", "PIL"):  # without one, the others fail later and less clearly
                 importlib.import_module(package)
             for folder in (model, *([adapter] if adapter else [])):
                 if Path(folder).is_absolute() and not Path(folder).is_dir():
@@ -97,17 +97,17 @@ class LocalPolicy:
     def inputs(self, conversations: Sequence[Conversation]) -> Any:
         """The processor's tensors for a batch, padded on the left, on the model's device: `input_ids` (B, T), ….
 
-        Raises `PolicyError` when a conversation is too long or a picture did not get its tokens.
+        Raises PolicyError when a conversation is too long or an image did not get its tokens.
         """
         from PIL import Image
 
         rows, counts = [], []
         for conversation in conversations:
-            pictures = [
+            images = [
                 [Image.open(io.BytesIO(png)).convert("RGB") for png in message.images] for message in conversation
             ]
-            rows.append([self._chat_message(*pair) for pair in zip(conversation, pictures, strict=True)])
-            counts.append(sum(map(len, pictures)))
+            rows.append([self._chat_message(*pair) for pair in zip(conversation, images, strict=True)])
+            counts.append(sum(map(len, images)))
         inputs = self.processor.apply_chat_template(
             rows,
             add_generation_prompt=True,
@@ -116,7 +116,7 @@ class LocalPolicy:
             return_tensors="pt",
             processor_kwargs={"padding": True},
         )
-        self._check_pictures(inputs, counts)
+        self._check_image_tokens(inputs, counts)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and inputs["input_ids"].shape[1] >= longest:
             raise PolicyError(
@@ -126,41 +126,37 @@ class LocalPolicy:
         return inputs.to(self.model.device, dtype=self.model.dtype)
 
     def sample(self, inputs: Any, seeds: Sequence[int], temperature: float) -> list[Reply]:
-        """Replies to prepared `inputs` (B rows), one seed a row."""
+        """Replies to the tensors of `inputs` (B rows), one seed a row."""
         import torch
-        from transformers import LogitsProcessorList
+        from transformers import GenerationConfig, LogitsProcessorList
 
-        sampler = _Sampler(seeds, temperature, self.placeholder_ids, self.max_new_tokens, self.model.device)
-        with torch.inference_mode():
-            self.model.generate(
-                **inputs,
-                generation_config=self._generation_config(),
-                logits_processor=LogitsProcessorList([sampler]),
-            )
-        return [self._reply(ids, logprobs) for ids, logprobs in zip(*sampler.rows(), strict=True)]
-
-    def _generation_config(self) -> Any:
-        """Every sampling rule off, those that the model's own files ask for included: the sampler decides alone."""
-        from transformers import GenerationConfig
-
-        return GenerationConfig(
+        # Every sampling rule is off, those that the model's own files ask for included: the sampler decides alone.
+        config = GenerationConfig(
             do_sample=False,
             max_new_tokens=self.max_new_tokens,
             eos_token_id=sorted(self.end_ids) or None,
             pad_token_id=self.tokenizer.pad_token_id,
         )
+        sampler = _Sampler(seeds, temperature, self.placeholder_ids, self.max_new_tokens, self.model.device)
+        with torch.inference_mode():
+            self.model.generate(
+                **inputs,
+                generation_config=config,
+                logits_processor=LogitsProcessorList([sampler]),
+            )
+        return [self._reply(ids, logprobs) for ids, logprobs in zip(*sampler.rows(), strict=True)]
 
-    def _chat_message(self, message: Message, pictures: list[Any]) -> dict[str, Any]:
-        """The message as chat templates want it. Control tokens that a text spells out ("<image>") are left out."""
+    def _chat_message(self, message: Message, images: list[Any]) -> dict[str, Any]:
+        """The message as chat templates expect it. Control tokens that a text spells out ("<image>") are removed."""
         text = message.text
-        while self._control_tokens.search(text):  # again, since taking one out can make another
+        while self._control_tokens.search(text):  # again, since removing one can make another
             text = self._control_tokens.sub("", text)
-        images = [{"type": "image", "image": picture} for picture in pictures]
-        return {"role": message.role, "content": [*images, {"type": "text", "text": text}]}
+        content = [*({"type": "image", "image": image} for image in images), {"type": "text", "text": text}]
+        return {"role": message.role, "content": content}
 
-    def _check_pictures(self, inputs: Any, counts: Sequence[int]) -> None:
-        """Each row must hold as many picture tokens as its pictures have features; `counts` are pictures a row."""
-        found = (inputs["input_ids"] == _image_token_id(self.model.config)).sum(dim=1).tolist()
+    def _check_image_tokens(self, inputs: Any, counts: Sequence[int]) -> None:
+        """Check that each row has as many image tokens as its images have features; `counts` are images a row."""
+        tokens = (inputs["input_ids"] == _image_token_id(self.model.config)).sum(dim=1).tolist()
         if "image_grid_thw" in inputs:
             merged = self.processor.image_processor.merge_size**2
             features = iter((inputs["image_grid_thw"].prod(dim=1) // merged).tolist())
@@ -168,11 +164,11 @@ class LocalPolicy:
         elif "pixel_attention_mask" in inputs and hasattr(self.processor, "image_seq_len"):
             tiles = inputs["pixel_attention_mask"].flatten(2).any(dim=2).sum(dim=1)  # a tile of padding is all zero
             expected = (tiles * self.processor.image_seq_len).tolist()
-        else:  # no count that holds for all models: at least one token a picture, and none without
-            expected = [max(tokens, count) if count else 0 for tokens, count in zip(found, counts, strict=True)]
-        if found != expected:
+        else:  # no rule holds for all models: at least one token an image, and none without images
+            expected = [max(have, count) if count else 0 for have, count in zip(tokens, counts, strict=True)]
+        if tokens != expected:
             raise PolicyError(
-                f"Pictures and picture tokens do not agree ({found} tokens for {sum(counts)} pictures). "
+                f"Pictures and picture tokens do not agree ({tokens} tokens for {sum(counts)} pictures). "
                 "The model's processor or chat template does not fit the model: download the model's folder again."
             )
 
@@ -185,10 +181,10 @@ class LocalPolicy:
 
 
 class _Sampler:
-    """Picks each row's next token with that row's own random numbers, as a logits processor for greedy `generate`.
+    """Chooses each row's next token with that row's own random numbers, as a logits processor for greedy `generate`.
 
-    One uniform number a token, turned into a token by the cumulative distribution: a row's choice then depends on its
-    own logits and seed alone, and on no other row, device or vocabulary order of random draws.
+    One uniform number a token selects from the cumulative distribution: a row's choice depends on its own logits and
+    seed alone, and not on other rows or the device.
     """
 
     def __init__(self, seeds: Sequence[int], temperature: float, forbidden: set[int], length: int, device: Any):
@@ -211,9 +207,9 @@ class _Sampler:
         scores[:, self.forbidden] = -torch.inf
         logprobs = torch.log_softmax(scores / (self.temperature or 1.0), dim=-1)  # (B, V)
         if self.temperature:
-            heights = logprobs.exp().cumsum(dim=-1)
-            targets = self.uniform[:, len(self.tokens), None] * heights[:, -1:]
-            chosen = torch.searchsorted(heights, targets, right=True).clamp_(max=scores.shape[1] - 1)  # (B, 1)
+            cumulative = logprobs.exp().cumsum(dim=-1)
+            targets = self.uniform[:, len(self.tokens), None] * cumulative[:, -1:]
+            chosen = torch.searchsorted(cumulative, targets, right=True).clamp_(max=scores.shape[1] - 1)  # (B, 1)
         else:
             chosen = scores.argmax(dim=-1, keepdim=True)
         picked = logprobs.gather(1, chosen)
@@ -231,7 +227,7 @@ class _Sampler:
 
 
 def _short(source: str | Path) -> str:
-    """A hub id as it is, a folder by its own name alone: records are passed on, and paths name people and machines."""
+    """A hub id as it is, of a folder only its name: records are passed on, and paths name people and machines."""
     folder = Path(source)
     return folder.resolve().name if folder.is_absolute() or folder.is_dir() else str(source)
 
@@ -242,11 +238,12 @@ def load_model(model: str, *, adapter: str | Path | None = None, device: str | N
     from tqdm import tqdm
     from transformers import AutoModelForImageTextToText, GenerationConfig
 
-    tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
+    tqdm.monitor_interval = 0  # a bar would start a thread that wakes while Blender's operators run: see `settle`
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     loaded: Any = AutoModelForImageTextToText.from_pretrained(model, dtype="auto")
-    # Files of published models ask for penalties and cut-offs, which would part log-probabilities from the sampler's.
+    # The files of published models ask for penalties and cut-offs, by which log-probabilities would differ from the
+    # sampler's.
     loaded.generation_config = GenerationConfig(eos_token_id=loaded.generation_config.eos_token_id)
     if adapter is not None:
         from peft import PeftModel
@@ -258,7 +255,7 @@ def load_model(model: str, *, adapter: str | Path | None = None, device: str | N
 def load_processor(model: str) -> Any:
     """The model's processor: tokenizer, image processor and chat template in one.
 
-    For models that read videos too, transformers wants torchvision even where no video comes. Without it
+    For models that read videos too, transformers needs torchvision even where there is no video. Without it
     `AutoProcessor` raises or returns a bare tokenizer; the model's own processor class is then used without its video
     part. A folder that is missing or damaged raises again in that second attempt.
     """
@@ -282,7 +279,7 @@ def load_processor(model: str) -> Any:
 
 
 def _without_video(processor_class: Any) -> Any:
-    """The processor class without its video part, told apart by transformers from the signature of `__init__`."""
+    """The processor class without its video part: transformers loads the parts in the signature of `__init__`."""
     import transformers
 
     replacement = WITHOUT_VIDEO.get(processor_class.__name__)
@@ -307,11 +304,11 @@ def _image_token_id(config: Any) -> int:
 
 
 def _placeholder_ids(model: Any, processor: Any) -> set[int]:
-    """Tokens that stand for pictures, videos and sound, or bracket them, under the names that configs use."""
+    """Ids of the tokens that stand for images, videos and sound, or bracket them, by the names that configs use."""
     kinds = ("image_token", "video_token", "audio_token", "vision_start_token", "vision_end_token", "fake_image_token")
     names = [f"{kind}_{ending}" for kind in kinds for ending in ("id", "index")]
-    found = {getattr(source, name, None) for source in (model.config, processor) for name in names}
-    return {token for token in found if isinstance(token, int)}
+    ids = {getattr(source, name, None) for source in (model.config, processor) for name in names}
+    return {token for token in ids if isinstance(token, int)}
 
 
 @contextmanager
@@ -334,7 +331,7 @@ def _after_each_layer(model: Any, call: OnProgress | None) -> Iterator[None]:
 
 @contextmanager
 def _explained(what: str, advice: str) -> Iterator[None]:
-    """Turns whatever torch and transformers raise into a `PolicyError` that says what failed and what to do."""
+    """Raise a PolicyError, which says what failed and what to do, for any exception of torch and transformers."""
     try:
         yield
     except PolicyError:

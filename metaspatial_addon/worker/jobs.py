@@ -288,13 +288,13 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
 def _turn_message(
     turn: Turn, record: Mapping[str, Any], scene_task: SceneTask, standing: Layout, folder: Path
 ) -> dict[str, Any]:
-    """A turn's message; its two renders are files in the folder then."""
-    pictures: dict[str, str | None] = {"top": None, "view": None}
-    for kind in pictures:
+    """A turn's message. Its two renders are written into the folder."""
+    images: dict[str, str | None] = {"top": None, "view": None}
+    for kind in images:
         name = f"turn_{turn.number:02d}_{kind}.png"
         if name in turn.images:
             (folder / name).write_bytes(turn.images[name])
-            pictures[kind] = name
+            images[kind] = name
     kept = {key: value for key, value in record.items() if key not in ("conversation", "samples")}
     objects = [
         {
@@ -305,10 +305,10 @@ def _turn_message(
         }
         for placed in scene_task.placed(standing)
     ]
-    return {"type": "turn", "number": turn.number, "record": kept, "objects": objects, **pictures}
+    return {"type": "turn", "number": turn.number, "record": kept, "objects": objects, **images}
 
 
 def _sentence(words: object) -> str:
-    """An error in one line; what is wrong with the scene without the name of the hand-over, which no artist knows."""
+    """An error in one line, without the name of the exported scene, which no artist knows."""
     line = _SCENE_PREFIX.sub("", " ".join(str(words).split()))
     return line[:1].upper() + line[1:]

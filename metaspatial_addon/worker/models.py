@@ -74,7 +74,7 @@ def check(policy: Policy) -> str:
 
     prompt_format = prompt_format_of(policy)
     conversation = prompt_format.first(TASK, prompt_format.draw_images(TASK, Layout(TASK.id)) or (_IMAGE,))
-    if policy.rendering == "compact":
+    if policy.prompt_format == "compact":
         answer = prompt_format.read(policy.answer([conversation], [0])[0].text, TASK, None)
         if answer.layout is None:
             raise PolicyError("The built-in model answers nothing that can be used. Install the add-on again.")

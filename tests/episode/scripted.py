@@ -41,7 +41,7 @@ NONSENSE = "I would put the bed by the wall."
 class Scripted:
     """A policy that says what it was given, turn by turn, and remembers what it was asked."""
 
-    name, rendering, sees_images = "scripted", "full", True
+    name, prompt_format, sees_images = "scripted", "full", True
 
     def __init__(self, *turns):
         self.turns = [[turn] if isinstance(turn, str) else turn for turn in turns]

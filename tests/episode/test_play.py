@@ -141,7 +141,7 @@ def test_the_same_seed_plays_the_same_episode(stage):
 def test_policies_name_their_rendering():
     policy = Scripted()
     assert isinstance(prompt_format_of(policy), FullFormat)
-    policy.rendering = "compact"
+    policy.prompt_format = "compact"
     assert isinstance(prompt_format_of(policy), CompactFormat)
 
 

@@ -62,7 +62,7 @@ def test_the_command_measures_the_policy_between_its_baselines(tmp_path):
 class Fixed:
     """Answers every task with nothing, or fails at every second question."""
 
-    name, rendering, sees_images = "fixed", "compact", True
+    name, prompt_format, sees_images = "fixed", "compact", True
 
     def __init__(self, failing: bool = False):
         self.failing, self.asked = failing, 0

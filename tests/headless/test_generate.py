@@ -353,7 +353,7 @@ def test_nothing_to_place_is_one_line(server, task, tmp_path):
 
 def test_a_model_taught_with_pictures_sees_them_without_a_renderer(task, tmp_path, monkeypatch):
     class Sighted:
-        name, rendering, sees_images = "sighted", "compact", True
+        name, prompt_format, sees_images = "sighted", "compact", True
 
         def answer(self, conversations, seeds, temperature=None, on_progress=None):
             assert all(conversation[-1].images for conversation in conversations)

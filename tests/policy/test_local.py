@@ -287,7 +287,7 @@ def test_tokens_that_do_not_fit_the_pictures(loaded, conversations, monkeypatch)
     inputs = policy.inputs(conversations[:1])
     inputs["input_ids"][0, (inputs["input_ids"][0] == policy.model.config.image_token_id).nonzero()[0]] = 1
     with pytest.raises(PolicyError, match="do not agree"):
-        policy._check_pictures(inputs, [1])
+        policy._check_image_tokens(inputs, [1])
 
 
 def test_a_conversation_that_is_too_long(loaded):

@@ -27,7 +27,7 @@ from .base import Environments, EpisodeSettings, StepResult
 class WorkerConfig:
     """Options of a worker: those of `SyncEnvironments`, and the resident memory in MB above which it is replaced."""
 
-    rendering: Literal["compact", "full"]
+    prompt_format: Literal["compact", "full"]
     pixels: int = 0
     memory_mb: int = 4096
 
@@ -64,7 +64,7 @@ class PoolWorker:
         with _one_core():
             from .sync import SyncEnvironments  # loads bpy
 
-        prompt_format = CompactFormat() if config.rendering == "compact" else FullFormat()
+        prompt_format = CompactFormat() if config.prompt_format == "compact" else FullFormat()
         return cls(SyncEnvironments(prompt_format, config.pixels, threads=1).__enter__())
 
     def play(self, request: EpisodeRequest) -> StepResult:

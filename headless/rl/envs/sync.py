@@ -19,9 +19,10 @@ from .base import EpisodeSettings, StepResult
 
 
 class SyncEnvironments:
-    """Plays in this process, one thing after the other, on one stage. Use it as a context manager.
+    """`Environments` in this process, one step after the other, on one stage. Use it as a context manager.
 
-    `pixels` is the size of the pictures that the model is shown, 0 where its rendering draws its own.
+    `pixels` is the width and height of the rendered images that the model is given, 0 where the prompt format draws its
+    own. `threads` limits Cycles.
     """
 
     asynchronous = False
@@ -43,6 +44,7 @@ class SyncEnvironments:
         self._stage.clear()
 
     def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
+        """See `Environments`."""
         self._episodes[episode] = LayoutEnv(
             self._stage,
             self._renderer if settings.render else None,
@@ -55,26 +57,29 @@ class SyncEnvironments:
         self._begun.append((episode, task))
 
     def answer(self, episode: int, text: str) -> None:
+        """See `Environments`."""
         self._answered.append((episode, text))
 
     def collect(self) -> list[tuple[int, StepResult]]:
-        """Everything that is due. Episodes of one task come one after the other, so that its room is built once."""
-        told = [(episode, self._begin(episode, task)) for episode, task in self._begun]
+        """See `Environments`: all results that are due. Episodes of one task are stepped one after the other, so that
+        its room is built once."""
+        results = [(episode, self._begin(episode, task)) for episode, task in self._begun]
         rooms: dict[int, list[tuple[int, str]]] = {}
         for episode, text in self._answered:
             rooms.setdefault(id(self._episodes[episode].task), []).append((episode, text))
         for room in rooms.values():
-            told += [(episode, self._step(episode, text)) for episode, text in room]
+            results += [(episode, self._step(episode, text)) for episode, text in room]
         self._begun, self._answered = [], []
-        return told
+        return results
 
     def forget(self) -> None:
+        """See `Environments`."""
         self._episodes, self._budgets = {}, {}
 
     def _begin(self, episode: int, task: Task) -> StepResult:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         if budget is not None:
-            blank = self._blank(env, task, Layout(task.id))
+            blank = self._blank_images(env, task, Layout(task.id))
             if not budget.fits(self.prompt_format.first(task, blank)):
                 return StepResult(done=True, truncated=True)
         try:
@@ -87,9 +92,9 @@ class SyncEnvironments:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
         try:
             candidate = env.evaluate(text)
-            weighed = time.perf_counter()
+            evaluated = time.perf_counter()
             last = len(env.turns) + 1 >= env.max_turns
-            truncated = not last and budget is not None and not budget.fits(self._next(env, candidate))
+            truncated = not last and budget is not None and not budget.fits(self._next_prompt(env, candidate))
             if last or truncated:  # the model will see no more images of this episode
                 self._renderer.pixels = 0
             observation, *_ = env.commit(candidate)
@@ -97,24 +102,24 @@ class SyncEnvironments:
             return StepResult(done=True, fault=str(error))
         finally:
             self._renderer.pixels = self._pixels
-        seconds = {"physics": weighed - start, "render": time.perf_counter() - weighed}
+        seconds = {"physics": evaluated - start, "render": time.perf_counter() - evaluated}
         over = env.done or truncated
-        told = () if over else observation
-        return StepResult(told, env.turns[-1].score, over, truncated=truncated and not env.done, seconds=seconds)
+        messages = () if over else observation
+        return StepResult(messages, env.turns[-1].score, over, truncated=truncated and not env.done, seconds=seconds)
 
-    def _next(self, env: LayoutEnv, candidate: Candidate) -> Conversation:
-        """The conversation after an answer, as long as it will be, with pictures that are empty."""
+    def _next_prompt(self, env: LayoutEnv, candidate: Candidate) -> Conversation:
+        """The conversation after an answer, as long as it will be, with empty images."""
         asked = (*env.conversation, Message("assistant", candidate.text))
         layout, score = candidate.answer.layout, candidate.score
         if layout is None:
             return (*asked, self.prompt_format.correction(env.task, candidate.answer.problems))
         if env.scorer.renderer is not None:
             score = replace(score, terms={**score.terms, "view": 1.0})
-        blank = self._blank(env, env.task, layout)
+        blank = self._blank_images(env, env.task, layout)
         return (*asked, self.prompt_format.feedback(env.task, layout, score.to_json(), blank))
 
-    def _blank(self, env: LayoutEnv, task: Task, layout: Layout) -> tuple[bytes, ...]:
-        """As many pictures as the model will be shown."""
+    def _blank_images(self, env: LayoutEnv, task: Task, layout: Layout) -> tuple[bytes, ...]:
+        """As many empty images as the model will be given."""
         if not env.show_images:
             return ()
         drawn = self.prompt_format.draw_images(task, layout)

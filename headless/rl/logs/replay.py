@@ -37,7 +37,7 @@ class RecordedPolicy:
 
     def __init__(self, recorded: RecordedEpisode):
         self.name = f"replay of {recorded.name}"
-        self.rendering: Literal["full", "compact"] = recorded.settings["rendering"]
+        self.prompt_format: Literal["full", "compact"] = recorded.settings["rendering"]
         self.sees_images: bool = recorded.settings["pictures"]
         self._answers = recorded.answers
 

@@ -64,7 +64,7 @@ class BuiltinPolicy:
     for a model with another vocabulary.
     """
 
-    rendering: Literal["full", "compact"] = "compact"
+    prompt_format: Literal["full", "compact"] = "compact"
 
     def __init__(self, folder: str | Path = DEFAULT_MODEL):
         folder = Path(folder)
