@@ -1,4 +1,4 @@
-"""The baselines: the packer's layouts are sound wherever there is room, and complete wherever there is none."""
+"""The baselines: the packer's layouts have no faults where there is room, and are complete where there is none."""
 
 from __future__ import annotations
 
