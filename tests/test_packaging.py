@@ -54,6 +54,7 @@ def test_the_zip_holds_the_addon_and_its_assets(archive: zipfile.ZipFile) -> Non
     names = set(archive.namelist())
     modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "metaspatial_addon").rglob("*.py")}
     assert modules | {"__init__.py", "blender_manifest.toml", "LICENSE", "CHANGELOG.md"} <= names
+    assert "metaspatial_addon/core/furniture.toml" in names
     for folder in ("assets/furniture", "assets/models/tiny"):
         kept = {
             path.relative_to(CHECKOUT).as_posix()

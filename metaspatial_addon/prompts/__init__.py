@@ -1,1 +1,1 @@
-"""What a model is told, and how its answer is read."""
+"""Prompts: how a task and its feedback are written for a model, and how its answers are parsed."""
