@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...core.furniture import FURNITURE
 from ...prompts.vocabulary import MOST_OF_A_KIND
@@ -124,7 +124,7 @@ class AssetWords:
             self._add(phrase, tuple(known))
 
     def learn(self, words: Sequence[str]) -> None:
-        """Know a thing that the catalogue lacks by the words of its name, which become its category."""
+        """Learn furniture that the catalogue lacks by the words of its name, which become its category."""
         key = _key(words)
         if len(key) < 3 or len(words) > _LONGEST or key in self._room_names or self._mentions(words):
             return
@@ -160,10 +160,8 @@ class AssetWords:
                     spoken_of[category] = max(spoken_of.get(category, 0), number or usual)
                 else:
                     added[category] += number
-                held = wishes.get(category)
-                wishes[category] = Wish(
-                    category, 1, held.phrase if held else mention.phrase.text, traits | (held.traits if held else set())
-                )
+                held = wishes.get(category, Wish(category, 1, mention.phrase.text))
+                wishes[category] = replace(held, traits=held.traits | traits)
             before = mention.end
         items = tuple(
             Wish(name, min(added[name] or spoken_of[name], MOST_OF_A_KIND), wish.phrase, wish.traits)
@@ -241,34 +239,42 @@ def _usual_count(category: str) -> int:
     return row.usual_count if row is not None else 1
 
 
-def _qualities(words: Sequence[str], after: int, mention: _Mention) -> tuple[int | None, bool, set[str]]:
-    """The number that is said of a mention, whether it speaks of something known ("the"), and its traits."""
-    traits: set[str] = set()
-    number, known_already = None, False
-    for at in range(mention.start - 1, max(after, mention.start - _FAR) - 1, -1):
-        word = words[at]
-        if word in _STOPS or word in _BREAKS and not (word == "of" and words[at - 1] in _NUMBERS and at > after):
-            break
-        if word in _KNOWN_ALREADY:
-            known_already = True
-            break
-        said = int(word) if word.isascii() and word.isdigit() else _NUMBERS.get(word)
-        if said is None:
-            if word != "x" and word != "of":
-                traits.add(word)
-        elif words[at + 1] not in _UNITS and said <= MOST_OF_A_KIND:
-            # "Two sofa" is two, "two metre wide sofa" and "four drawer dresser" are one.
-            if said <= 1 or mention.phrase.plural or not traits:
-                number = said if number is None else number
-            if word not in ("pair", "couple", "dozen", "few"):
-                break
-    behind = words[mention.end : mention.end + 4]
+def _qualities(words: Sequence[str], after: int, mention: _Mention) -> tuple[int | None, bool, frozenset[str]]:
+    """The number that goes with a mention, if any; whether it is of something known ("the"); and its traits.
+
+    `after`: where the mention before this one ends, beyond which no word belongs to this one.
+    """
+    number, known_already, traits = _before(words, after, mention)
+    behind = words[mention.end : mention.end + 5]
     if len(behind) >= 2 and behind[0] == "x" and behind[1].isdecimal() and int(behind[1]) <= MOST_OF_A_KIND:
-        number = int(behind[1])
-    sides = zip(behind, words[mention.end + 1 : mention.end + 5], strict=False)
-    if any(a in ("each", "either", "both") and b in ("side", "sides", "end", "ends") for a, b in sides):
+        number = int(behind[1])  # "chairs x 4"
+    pairs = zip(behind[:4], behind[1:], strict=False)
+    if any(a in ("each", "either", "both") and b in ("side", "sides", "end", "ends") for a, b in pairs):
         number = max(number or 1, 2)
     return number, known_already, traits
+
+
+def _before(words: Sequence[str], after: int, mention: _Mention) -> tuple[int | None, bool, frozenset[str]]:
+    """`_qualities`, as far as the words in front of a mention tell, read from the nearest on."""
+    traits: set[str] = set()
+    number = None
+    for at in range(mention.start - 1, max(after, mention.start - _FAR) - 1, -1):
+        word = words[at]
+        of_a_number = word == "of" and words[at - 1] in _NUMBERS and at > after  # "a pair of"
+        if word in _STOPS or (word in _BREAKS and not of_a_number):
+            break
+        if word in _KNOWN_ALREADY:
+            return number, True, frozenset(traits)
+        count = int(word) if word.isascii() and word.isdigit() else _NUMBERS.get(word)
+        if count is None:
+            traits |= {word} - {"x", "of"}
+        elif words[at + 1] not in _UNITS and count <= MOST_OF_A_KIND:
+            # "Two sofa" is two, "two metre wide sofa" and "four drawer dresser" are one.
+            if number is None and (count <= 1 or mention.phrase.plural or not traits):
+                number = count
+            if word not in ("pair", "couple", "dozen", "few"):
+                break
+    return number, False, frozenset(traits)
 
 
 def _is_refused(words: Sequence[str], mention: _Mention, after: int) -> bool:

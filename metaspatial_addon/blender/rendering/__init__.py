@@ -1,1 +1,1 @@
-"""Pictures of a layout, and what they show of each item."""
+"""Images of a layout, and what they show of each item."""

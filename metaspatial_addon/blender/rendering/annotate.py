@@ -1,7 +1,7 @@
 """What is drawn into the pixels of a top view after its render: walls in section, doors with their swing, windows,
 metre ticks, item outlines, front arrows and names.
 
-`PlanFrame` says where a metre lies in the picture; the renderer's camera and this module share it.
+`PlanFrame` says where a metre lies in the image; the renderer's camera and this module share it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOCKED: Colour = (96, 96, 104)
 
 @dataclass(frozen=True)
 class PlanFrame:
-    """A square picture of `pixels` with `scale` pixels a metre; the room's origin lies at (`left`, `top`)."""
+    """A square image of `pixels` with `scale` pixels a metre; the room's origin lies at (`left`, `top`)."""
 
     pixels: int
     scale: float
@@ -62,7 +62,7 @@ class PlanFrame:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The point of the room's frame in the middle of the picture."""
+        """The point of the room's frame in the middle of the image."""
         return (0.5 * self.pixels - self.left) / self.scale, (self.top - 0.5 * self.pixels) / self.scale
 
     @property

@@ -1,4 +1,4 @@
-"""Crisp lines, shapes and text on the pixels of a picture, by numpy: no engine, no OpenGL, no font package.
+"""Crisp lines, shapes and text on the pixels of a image, by numpy: no engine, no OpenGL, no font package.
 
 Text takes its outlines from Blender's own fonts (which cover every script that Blender shows) and is
 filled here, so labels look the same with every render engine. Used by `annotate.py` and `sheet.py`.
@@ -104,7 +104,7 @@ class Canvas:
 
 
 def without_grain(pixels: np.ndarray, reach: int = 2) -> np.ndarray:
-    """(H, W, 3) uint8 of a path-traced picture with the grain of few samples taken out.
+    """(H, W, 3) uint8 of a path-traced image with the grain of few samples taken out.
 
     Non-local means: each pixel becomes the mean of those near by whose 3 x 3 surroundings look like its own, to
     within the grain; dark pixels have more of it. Blender's own denoisers are not in every build.

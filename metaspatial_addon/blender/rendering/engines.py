@@ -16,7 +16,8 @@ from ...core.engines import ENGINES
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 30
-_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software", "swiftshader")
+"""After which a child process that tries OpenGL is given up."""
+_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "software", "swiftshader")
 
 _PROBE = """
 import bpy
@@ -48,7 +49,7 @@ def opengl() -> str | None:
 
 
 def may_have_card() -> bool:
-    """False where the system shows no graphics card: that spares `auto` the seconds that the child takes."""
+    """False where the system has no graphics card, so that `auto` need not wait seconds for a child process."""
     devices = Path("/dev")
     return not sys.platform.startswith("linux") or any(
         any(devices.glob(name)) for name in ("dri/renderD*", "nvidia[0-9]*")
@@ -64,15 +65,15 @@ def resolve(engine: str) -> str:
     if engine == "auto":
         # In software EEVEE takes half a minute where Cycles takes two seconds.
         renderer = opengl() if may_have_card() else None
-        usable = renderer is not None and not any(word in renderer.lower() for word in _SOFTWARE)
-        return _eevee() if usable else "CYCLES"
+        usable = renderer is not None and not any(word in renderer.lower() for word in _SOFTWARE_RENDERERS)
+        return eevee() if usable else "CYCLES"
     if opengl() is None:
         log.warning("%s needs OpenGL, which Blender does not get on this machine: using Cycles instead.", engine)
         return "CYCLES"
-    return _eevee() if engine == "eevee" else "BLENDER_WORKBENCH"
+    return eevee() if engine == "eevee" else "BLENDER_WORKBENCH"
 
 
-def _eevee() -> str:
-    """EEVEE's identifier: BLENDER_EEVEE_NEXT from 4.2 to 4.5, BLENDER_EEVEE from 5.0 on."""
+def eevee() -> str:
+    """Blender's identifier of EEVEE: BLENDER_EEVEE_NEXT from 4.2 to 4.5, BLENDER_EEVEE from 5.0 on."""
     known = bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items.keys()
     return "BLENDER_EEVEE_NEXT" if "BLENDER_EEVEE_NEXT" in known else "BLENDER_EEVEE"

@@ -1,6 +1,6 @@
-"""A camera, lights and open near walls for a scene that people will open: without them it shows a grey box.
+"""A camera, lights and hidden near walls for a scene that people will open: without them it shows a grey box.
 
-Called once a run, before its scene is written; what the scene has already (an artist's camera) is left alone.
+Called once a run, before its scene is written; a camera, lights or a world that the scene has already stay.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from mathutils import Matrix, Vector
 
 from ...core.task import Room
 from ..physics.room import OUTWARD
+from .engines import eevee
 
 _TOWARDS_CAMERA = Vector((0.5, -0.75, 0.62)).normalized()
 _FILL = 1.12
-"""Share by which the picture is wider than the room."""
+"""How many times as wide as the room the image is."""
 
 
 def add_presentation(
@@ -31,18 +32,18 @@ def add_presentation(
     `room_objects`: the run's own room; none where the scene has a building. `frame` (4x4) brings the room's frame into
     the scene's world.
     """
-    frame = Matrix(np.eye(4) if frame is None else np.asarray(frame).tolist())
-    towards = frame.to_3x3().normalized() @ _TOWARDS_CAMERA
+    to_world = Matrix.Identity(4) if frame is None else Matrix(np.asarray(frame).tolist())
+    towards = to_world.to_3x3().normalized() @ _TOWARDS_CAMERA
     if scene.camera is None:
-        _add_camera(scene, room, frame, towards)
-    if not any(thing.type == "LIGHT" for thing in scene.objects):
-        _add_lights(scene, room, frame)
-    for thing in room_objects:
-        outward = thing.get(OUTWARD)
+        _add_camera(scene, room, to_world, towards)
+    if not any(obj.type == "LIGHT" for obj in scene.objects):
+        _add_lights(scene, room, to_world)
+    for obj in room_objects:
+        outward = obj.get(OUTWARD)
         near = outward is not None and Vector((*outward, 0.0)).dot(_TOWARDS_CAMERA) > 0.1
-        underside = min((thing.matrix_basis @ Vector(corner)).z for corner in thing.bound_box)
+        underside = min((obj.matrix_basis @ Vector(corner)).z for corner in obj.bound_box)
         if near or (outward is None and underside > room.height / 2):
-            thing.hide_render = thing.hide_viewport = True
+            obj.hide_render = obj.hide_viewport = True
 
 
 def _add_camera(scene: bpy.types.Scene, room: Room, frame: Matrix, towards: Vector) -> None:
@@ -52,7 +53,7 @@ def _add_camera(scene: bpy.types.Scene, room: Room, frame: Matrix, towards: Vect
     scene.camera = camera
     data.lens, data.clip_end = 35.0, 1000.0
     scene.render.resolution_x, scene.render.resolution_y = 1280, 960
-    _choose_eevee(scene)
+    scene.render.engine = eevee()
     rotation = towards.to_track_quat("Z", "Y")
     middle = sum((Vector((x, y, 0.0)) for x, y in room.floor), Vector()) / len(room.floor)
     # Of the walls only the far ones are shown up to the ceiling.
@@ -64,7 +65,7 @@ def _add_camera(scene: bpy.types.Scene, room: Room, frame: Matrix, towards: Vect
     seen = (np.array(corners) - np.array(middle)) @ axes  # (2N, 3)
     half_width = data.sensor_width / 2 / data.lens
     half = np.array((half_width, half_width * 0.75))
-    # In each direction of the picture, the two outermost corners say where the camera is in the middle between
+    # In each direction of the image, the two outermost corners say where the camera is in the middle between
     # them, and how far back it has to stand.
     wide = seen[:, :2] * _FILL / half
     right, left = (wide + seen[:, 2:]).max(axis=0), (seen[:, 2:] - wide).max(axis=0)  # (2,) each
@@ -99,13 +100,3 @@ def _add_lights(scene: bpy.types.Scene, room: Room, frame: Matrix) -> None:
             if node.type == "BACKGROUND":
                 node.inputs["Color"].default_value = (0.5, 0.5, 0.52, 1.0)
                 node.inputs["Strength"].default_value = 0.45
-
-
-def _choose_eevee(scene: bpy.types.Scene) -> None:
-    """Its name is another one up to Blender 4.5."""
-    for engine in ("BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"):
-        try:
-            scene.render.engine = engine
-        except TypeError:
-            continue
-        return

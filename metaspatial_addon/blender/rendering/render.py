@@ -1,4 +1,4 @@
-"""Pictures of a layout: the annotated top view and the perspective view, with any of Blender's engines.
+"""Images of a layout: the annotated top view and the perspective view, with any of Blender's engines.
 
 Both are framed to the room at its true size, so they look the same from rotation to rotation whatever the items do.
 The stage must have the task open. Returned PNG bytes hold pixels and nothing else.
@@ -15,30 +15,30 @@ import numpy as np
 
 from ...core.evidence import ViewMeasure
 from ...core.furniture import FURNITURE
-from ...core.polygon import contains, wall
+from ...core.polygon import wall
 from ...core.task import Layout, Room, Task
 from ...prompts.png import write_png
 from ..physics.room import THICKNESS
 from ..physics.stage import Stage
-from . import view
 from .annotate import PlanFrame, annotate
 from .engines import resolve
 from .render_scene import RenderScene
+from .view import floor_points, measure_view, open_room
 
 ELEVATION = 40.0
 """Degrees above the horizon from which the room is seen."""
 HALF_FIELD = math.tan(math.radians(19.0))
 """Tangent of half the perspective camera's field of view: a long lens, as for a model on a table."""
 MARGIN = 0.04
-"""Share of the picture left free at each side of the room."""
+"""Share of the image left free at each side of the room."""
 
 
 class Renderer:
-    """Takes pictures of what stands on a stage.
+    """Renders what stands on a stage.
 
     `engine` is auto, cycles, eevee or workbench. One that cannot run on this machine gives way to Cycles with a
     warning; `auto` is EEVEE where a graphics card can be used and Cycles everywhere else. `samples` a pixel are for
-    512 px and grow where pictures are smaller; `threads` limits Cycles. Use it as a context manager, or `close()` it.
+    512 px and grow where images are smaller; `threads` limits Cycles. Use it as a context manager, or `close()` it.
 
     Images are `pixels` wide and high, which may be changed at any time. With 0 none are rendered: `top_view` and
     `room_view` return no bytes, and only `measure_view` does something.
@@ -102,35 +102,39 @@ class Renderer:
         self.render_scene.aim(place, rotation)
         # Over the viewer's left shoulder: the far walls are lit, and shadows fall away to the right.
         self.render_scene.light_from(rotation @ np.array([-0.62, 0.75, 0.75]), fill=0.7)
-        walls = [obj for k, obj in enumerate(stage.room.walls) if k not in hidden]
+        walls = [obj for k, obj in enumerate(open_room(stage).walls) if k not in hidden]
         shown = [*walls, *(body.object for body in stage.placed)]
         return write_png(self._render(stage, task, shown, pixels))
 
     def measure_view(self, stage: Stage, task: Task, layout: Layout) -> ViewMeasure:
         """How much of each item people standing in the room see. Always measured with Cycles."""
         stage.place(layout)
-        return view.measure_view(self.render_scene, stage, task)
+        return measure_view(self.render_scene, stage, task)
 
     def _render(self, stage: Stage, task: Task, shown: list[bpy.types.Object], pixels: int) -> np.ndarray:
-        render_scene = self.render_scene
-        overrides = {stage.room.floor: [render_scene.floor_material(task.room.type)]}
-        for obj in stage.room.walls:
+        """(pixels, pixels, 3) uint8: the floor and the objects `shown`, from where the camera is."""
+        render_scene, room = self.render_scene, open_room(stage)
+        overrides = {room.floor: [render_scene.floor_material(task.room.type)]}
+        for obj in room.walls:
             overrides[obj] = [render_scene.wall_override(slot.material) for slot in obj.material_slots]
         for body in stage.placed:
             if not any(body.object.data.materials):
                 furniture_class = FURNITURE.class_of(body.item.category, body.item.covering)
                 overrides[body.object] = [render_scene.box_material(furniture_class)]
-        with _material_overrides(overrides), render_scene.linked([stage.room.floor, *shown]):
+        with _material_overrides(overrides), render_scene.linked([room.floor, *shown]):
             return render_scene.render(self.engine, pixels, self._samples(pixels))
 
     def _samples(self, pixels: int) -> int:
-        """Small pictures get more: their noise is as visible, and they cost little."""
+        """Samples a pixel: more for small images, whose noise is as visible and which cost little."""
         return max(self.samples, round(self.samples * min(512 / pixels, 2.0)))
 
 
 @contextmanager
 def _material_overrides(overrides: Mapping[bpy.types.Object, Sequence[bpy.types.Material | None]]) -> Iterator[None]:
-    """Objects wear materials for one picture; their meshes, which may be shared or an artist's, end as they were."""
+    """Give objects other materials, by slot, until the end of the block; None keeps a slot's own.
+
+    Their meshes, which may be shared or an artist's, end as they were.
+    """
     bare = {obj.data for obj in overrides if not obj.material_slots}
     for mesh in bare:
         mesh.materials.append(None)
@@ -187,14 +191,10 @@ def _frame(room: Room, azimuth: float) -> tuple[np.ndarray, tuple[float, float, 
 def _shows(room: Room, place: tuple[float, float, float], hidden: frozenset[int]) -> float:
     """How well a view shows the room: standing walls that cover floor count against it, windows in sight for it, and
     a little that one looks in from the door."""
-    floor = np.asarray(room.floor)
-    (x0, y0), (x1, y1) = floor.min(axis=0), floor.max(axis=0)
-    x, y = np.meshgrid(np.linspace(x0, x1, 14)[1:-1], np.linspace(y0, y1, 14)[1:-1])
-    points = np.stack([x.ravel(), y.ravel()], axis=1)
-    points = points[contains(points, room.floor)]
+    points = floor_points(room, 12)
     covered = np.zeros(len(points), bool)
     eye = np.array(place)
-    for k in range(len(floor)):
+    for k in range(len(room.floor)):
         if k in hidden:
             continue
         edge = wall(room.floor, k)

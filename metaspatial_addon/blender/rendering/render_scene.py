@@ -1,6 +1,6 @@
-"""The scene in which pictures are taken: camera, lights, world, floor finishes, engine settings.
+"""The scene that is rendered: camera, lights, world, floor materials, engine settings.
 
-It is a scene of its own. Objects of the stage are linked into it for the time of one picture, so that hiding the
+It is a scene of its own. Objects of the stage are linked into it for the time of one render, so that hiding the
 ceiling or a wall changes nothing on the stage or in an artist's file. `close()` removes all that it made.
 """
 
@@ -40,7 +40,7 @@ _TILES = {"Color1": (0.60, 0.61, 0.61, 1), "Color2": (0.55, 0.56, 0.565, 1), "Mo
 
 
 class RenderScene:
-    """One scratch scene for all pictures of a process."""
+    """One scratch scene for all renders of a process."""
 
     def __init__(self, threads: int | None = None):
         self._made: list[bpy.types.ID] = []
@@ -63,7 +63,7 @@ class RenderScene:
         self._settings(threads)
 
     def close(self) -> None:
-        """Remove every data-block and file that the studio made."""
+        """Remove every data-block and file that this scene made."""
         bpy.data.batch_remove(self._made)
         self._made = []
         self._folder.cleanup()
@@ -77,7 +77,7 @@ class RenderScene:
 
     @contextmanager
     def linked(self, objects: Iterable[bpy.types.Object]) -> Iterator[None]:
-        """The objects stand in the studio as well, until the end of the block."""
+        """Link the objects into the scene as well, until the end of the block."""
         linked = list(objects)
         for obj in linked:
             self.scene.collection.objects.link(obj)
@@ -105,7 +105,7 @@ class RenderScene:
         is none. A view is a place (3,) and a rotation (3, 3) as `aim` takes them.
 
         All are rendered in one go, as the views of a scene in stereo are: to begin a render takes Cycles longer than
-        to take so small a picture.
+        to take so small a image.
         """
         self.scene.world = None
         view = self.scene.view_settings
@@ -114,14 +114,14 @@ class RenderScene:
         self.scene.view_layers[0].material_override = self._ids
         with self._multiview(views) as names:
             coded = self._render_images("CYCLES", pixels, 1, names)
-        return [picture[:, :, 0] + 256 * picture[:, :, 1].astype(np.int32) for picture in coded]
+        return [image[:, :, 0] + 256 * image[:, :, 1].astype(np.int32) for image in coded]
 
     def aim(self, place: Sequence[float], rotation: np.ndarray) -> None:
         """Put the camera somewhere; `rotation` (3, 3) has its right, up and backward directions as columns."""
         _aim(self.camera, place, rotation)
 
     def wall_override(self, material: bpy.types.Material | None) -> bpy.types.Material | None:
-        """What a part of the stage's walls wears in pictures: None to keep its own."""
+        """The material in renders of a part of the stage's walls: None to keep its own."""
         name = "" if material is None else material.name.split(".")[0]
         return next((worn for part, worn in self._finishes.items() if name.endswith(part)), None)
 
@@ -163,17 +163,17 @@ class RenderScene:
         self.scene.cycles.samples = samples
         self.scene.eevee.taa_render_samples = samples
         folder = Path(self._folder.name)
-        render.filepath = str(folder / "picture.bmp")
+        render.filepath = str(folder / "image.bmp")
         with _quiet():
             bpy.ops.render.render(write_still=True, scene=self.scene.name)
-        pictures = []
+        images = []
         for name in names:
-            path = folder / f"picture{name}.bmp"
+            path = folder / f"image{name}.bmp"
             if not path.is_file():
-                raise RuntimeError("Blender's render wrote no picture")
-            pictures.append(_read_bmp(path.read_bytes()))
+                raise RuntimeError("Blender's render wrote no image")
+            images.append(_read_bmp(path.read_bytes()))
             path.unlink()
-        return pictures
+        return images
 
     def _settings(self, threads: int | None) -> None:
         scene = self.scene
@@ -275,7 +275,7 @@ class RenderScene:
     def _id_material(self) -> bpy.types.Material:
         """Shines with the object's pass index: its low byte in red, its high byte in green."""
         material = self._own(bpy.data.materials.new(PREFIX + "ids"))
-        material.cycles.emission_sampling = "NONE"  # else every face is a lamp, and they are sorted for each picture
+        material.cycles.emission_sampling = "NONE"  # else every face is a lamp, and they are sorted for each image
         tree = self._nodes(material)
 
         def math(operation: str, value: bpy.types.NodeSocket, by: float) -> bpy.types.NodeSocket:
@@ -314,7 +314,7 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _aim(camera: bpy.types.Object, place: Sequence[float], rotation: np.ndarray) -> None:
+def _aim(camera: bpy.types.Object, place: Sequence[float] | np.ndarray, rotation: np.ndarray) -> None:
     camera.matrix_world = Matrix.Translation(place) @ Matrix(rotation.tolist()).to_4x4()
 
 

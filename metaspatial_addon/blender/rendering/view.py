@@ -1,6 +1,6 @@
-"""What people standing in the room see: the evidence behind the reward's view term.
+"""What people standing in the room see: the evidence of the reward's view term.
 
-From two or three places at eye height an object-index picture is rendered; each item's pixels in it are counted
+From two or three places at eye height an image of object indices is rendered; each item's pixels in it are counted
 against those that it would fill if it stood in the room alone (rays cast at its mesh through the same pixels).
 """
 
@@ -18,16 +18,21 @@ from ..physics.body import Body
 from .render_scene import RenderScene
 
 if TYPE_CHECKING:
+    from ..physics.room import RoomObjects
     from ..physics.stage import Stage
 
 PIXELS = 96
+"""Width and height of an image of object indices."""
 EYE_HEIGHT = 1.6
+"""Metres above the floor, of a standing person."""
 HALF_FIELD = 1.0
 """Tangent of half the field of view: 90 degrees, what one takes in without turning the head much."""
 LOOK_DOWN = math.radians(12)
+"""Radians by which the camera looks below the horizon."""
 PLACES = 3
+"""Places to look from, at most."""
 _RAYS = 500
-"""Most rays an item and picture; an item that would need more is sampled on a coarser grid."""
+"""Most rays for an item and image; an item that would need more is sampled on a coarser grid."""
 
 
 def measure_view(render_scene: RenderScene, stage: Stage, task: Task) -> ViewMeasure:
@@ -44,7 +49,7 @@ def measure_view(render_scene: RenderScene, stage: Stage, task: Task) -> ViewMea
     best = {body.item.id: 0.0 for body in bodies if not body.item.covering}
     fronts = dict(best)
     fills, balances = [], []
-    with render_scene.linked([*stage.room.all, *(body.object for body in bodies)]):
+    with render_scene.linked([*open_room(stage).all, *(body.object for body in bodies)]):
         views = standing_places(task.room, bodies)
         for (place, rotation), ids in zip(views, render_scene.render_ids(views, PIXELS), strict=True):
             areas = np.bincount(ids.ravel(), minlength=len(bodies) + 1)[1:] / ids.size
@@ -60,6 +65,13 @@ def measure_view(render_scene: RenderScene, stage: Stage, task: Task) -> ViewMea
     return ViewMeasure(best, fronts, float(np.mean(fills)), float(np.mean(balances)))
 
 
+def open_room(stage: Stage) -> RoomObjects:
+    """The objects of the room that stands on the stage. Raises ValueError where no task is open."""
+    if stage.room is None:
+        raise ValueError("no task is open on the stage")
+    return stage.room
+
+
 def standing_places(room: Room, bodies: list[Body]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Up to PLACES places (3,) to stand at, each with the camera's axes (3, 3) as columns, looking into the room.
 
@@ -67,7 +79,9 @@ def standing_places(room: Room, bodies: list[Body]) -> list[tuple[np.ndarray, np
     Places within tall furniture are passed over.
     """
     eye = min(EYE_HEIGHT, room.height - 0.2)
-    floor = _floor_points(room)
+    floor = floor_points(room, 16)
+    if not len(floor):  # a floor of narrow pieces
+        floor = np.asarray(room.floor)[triangulate(room.floor)].mean(axis=1)
     doors, corners = _candidates(room)
     usable = [p for p in doors + corners if _is_free(p, bodies, eye)] or [*doors, *corners]
     scenes = [_look(room, place, floor) for place in usable]
@@ -85,14 +99,13 @@ def standing_places(room: Room, bodies: list[Body]) -> list[tuple[np.ndarray, np
     return [(np.array([*usable[k], eye]), _axes(scenes[k][0])) for k in chosen]
 
 
-def _floor_points(room: Room) -> np.ndarray:
-    """(P, 2) points spread evenly over the floor."""
+def floor_points(room: Room, side: int) -> np.ndarray:
+    """(P, 2) points of a grid, `side` each way within the floor's bounding rectangle, that lie on the floor."""
     floor = np.asarray(room.floor)
     low, high = floor.min(axis=0), floor.max(axis=0)
-    x, y = np.meshgrid(*(np.linspace(a, b, 18)[1:-1] for a, b in zip(low, high, strict=True)))
+    x, y = np.meshgrid(*(np.linspace(a, b, side + 2)[1:-1] for a, b in zip(low, high, strict=True)))
     points = np.stack([x.ravel(), y.ravel()], axis=1)
-    inside = points[contains(points, room.floor)]
-    return inside if len(inside) else floor[triangulate(room.floor)].mean(axis=1)
+    return points[contains(points, room.floor)]
 
 
 def _candidates(room: Room) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -114,6 +127,7 @@ def _candidates(room: Room) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def _is_free(place: np.ndarray, bodies: list[Body], eye: float) -> bool:
+    """Whether no item stands at a place (2,) as high as the eyes, in metres."""
     for body in bodies:
         box = body.box
         if box.z < eye + 0.1 and box.top > eye - 0.3:
@@ -156,7 +170,7 @@ def _cut_off(room: Room, place: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, rotation: np.ndarray, room: Room) -> float:
-    """Pixels of `seen` (N, N) over those that the item would fill alone; 0 where it is out of the picture."""
+    """Pixels of `seen` (N, N) over those that the item would fill alone; 0 where it is out of the image."""
     window = _window(body, place, rotation)
     if window is None:
         return 0.0
@@ -183,7 +197,7 @@ def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, rotation: np.nd
 
 
 def _window(body: Body, place: np.ndarray, rotation: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Columns and rows x0, x1, y0, y1 that hold the item's box in the picture, None where it is out of it."""
+    """Columns and rows x0, x1, y0, y1 that hold the item's box in the image, None where it is out of it."""
     low, high = body.shape.low, body.shape.high
     box = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
     u, v, w = ((body.to_room(box) - place) @ rotation).T

@@ -60,8 +60,8 @@ def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> lis
 
 def _corners(root: bpy.types.Object, objects: list[bpy.types.Object]) -> tuple[Vector, ...]:
     """The 8 corners of the box around objects, along the axes of `root` and relative to it."""
-    inward = world_matrix(root).inverted_safe()
-    points = [inward @ point for obj in objects for point in _box(obj, world_matrix(obj))] or [Vector()]
+    to_root = world_matrix(root).inverted_safe()
+    points = [to_root @ point for obj in objects for point in _box(obj, world_matrix(obj))] or [Vector()]
     sides = [(min(p[k] for p in points), max(p[k] for p in points)) for k in range(3)]
     return tuple(Vector(corner) for corner in itertools.product(*sides))
 
@@ -101,24 +101,25 @@ def _fault_items(record: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def turn_layout(turn: bpy.types.Collection) -> Layout:
     """The turn's layout, with what the artist has moved since. Raises InputError for a turn that has none."""
     record = read_turn(turn)
-    told = record.get("layout")
-    if told is None or "task" not in turn[KEY]:
+    layout = record.get("layout")
+    if layout is None or "task" not in turn[KEY]:
         raise InputError(turn.name, "layout", "a turn with an answer that could be used")
     frame = matrix_from_list(json.loads(turn[KEY]["task"])["frame"])
     copies = {copy[KEY]: copy for copy in roots(turn)}
     poses = {}
-    for entry in told["placements"]:
+    for entry in layout["placements"]:
         pose = Pose(entry["x"], entry["y"], entry["z"], entry["yaw"])
         copy = copies.get(entry["id"])
-        poses[entry["id"]] = (
-            pose if copy is None else _moved(pose, matrix_from_list(copy[ROOT_MATRIX]), world_matrix(copy), frame)
-        )
-    return Layout(told["task"], poses)
+        if copy is not None:
+            pose = _moved(pose, matrix_from_list(copy[ROOT_MATRIX]), world_matrix(copy), frame)
+        poses[entry["id"]] = pose
+    return Layout(layout["task"], poses)
 
 
 def _moved(pose: Pose, before: Matrix, after: Matrix, frame: Matrix) -> Pose:
     """A pose in the room after its object went from one world transform (4x4) to another."""
     if is_same_transform(before, after):
         return pose
-    x, y, z = (there := frame.inverted() @ after @ before.inverted_safe() @ frame @ pose_matrix(pose)).translation
-    return Pose(x, y, z, wrap_degrees(math.degrees(math.atan2(there[1][0], there[0][0]))))
+    matrix = frame.inverted() @ after @ before.inverted_safe() @ frame @ pose_matrix(pose)
+    x, y, z = matrix.translation
+    return Pose(x, y, z, wrap_degrees(math.degrees(math.atan2(matrix[1][0], matrix[0][0]))))

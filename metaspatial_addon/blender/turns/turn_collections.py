@@ -30,18 +30,24 @@ ITEMS = "metaspatial_items"
 it was `asked` for or only stands in the way."""
 
 TOP, VIEW = "metaspatial_top", "metaspatial_view"
-"""On turns: their two pictures."""
+"""On turns: their two images."""
 
 _ARRIVING = "metaspatial_arriving"
 
 
 @dataclass(frozen=True)
 class IncomingTurn:
-    """A turn as the worker tells it, and where it belongs.
+    """A turn as the worker sent it, and where it belongs.
 
-    Data-blocks are named by their session_uid, which outlives renaming and undo. `task` and `turn` are the messages of
-    those types; `originals` finds the objects by the names in them. `run` is the id of the turn's run, which is made
-    under the name `title` where the scene has none (any more). `start`: what the layout went on from, for the record.
+    Attributes:
+        scene: session_uid of the scene, which outlives renaming and undo.
+        run: id of the turn's run, which is made under the name `title` where the scene has none (any more).
+        number: the turn's number in its run.
+        task, turn: the worker's messages of these types.
+        originals: session_uids of the artist's objects by the names in those messages.
+        asked: names of the root objects that the artist asked to lay out.
+        folder: where the images are that `turn` names.
+        start: what the layout went on from, for the record.
     """
 
     scene: int
@@ -86,49 +92,49 @@ def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def build_turn(arrival: IncomingTurn) -> Generator[None, None, bpy.types.Collection]:
+def build_turn(incoming: IncomingTurn) -> Generator[None, None, bpy.types.Collection]:
     """Build a turn and put it into its run, not shown yet, in steps of a few milliseconds; returns its collection.
 
     What was deleted meanwhile is left out. Raises LookupError without the scene, and ReferenceError when something
     that it was copying went between two steps: then start again. What an earlier call left unfinished is removed.
     """
     discard_unfinished()
-    scene = find_scene(arrival.scene)
+    scene = find_scene(incoming.scene)
     if scene is None:
         raise LookupError("the scene was deleted")
-    there = {obj.session_uid: obj for obj in scene.objects}
-    originals = {name: there[uid] for name, uid in arrival.originals.items() if uid in there}
-    record = {**arrival.turn["record"], **({"start": dict(arrival.start)} if arrival.start else {})}
-    turn = turns.new_turn(arrival.number, record)
+    by_uid = {obj.session_uid: obj for obj in scene.objects}
+    originals = {name: by_uid[uid] for name, uid in incoming.originals.items() if uid in by_uid}
+    record = {**incoming.turn["record"], **({"start": dict(incoming.start)} if incoming.start else {})}
+    turn = turns.new_turn(incoming.number, record)
     turn[_ARRIVING] = True
-    turn[turns.KEY]["task"] = json.dumps({key: arrival.task[key] for key in ("task", "frame", "notes", "left_out")})
-    roots = {item: names[0] for item, names in arrival.task["objects"].items()}
+    turn[turns.KEY]["task"] = json.dumps({key: incoming.task[key] for key in ("task", "frame", "notes", "left_out")})
+    roots = {item: names[0] for item, names in incoming.task["objects"].items()}
     turn[ITEMS] = [
-        {"id": item, "object": originals[name], "asked": name in arrival.asked}
+        {"id": item, "object": originals[name], "asked": name in incoming.asked}
         for item, name in roots.items()
         if name in originals
     ]
     yield
     for key, kind in ((TOP, "top"), (VIEW, "view")):
-        if arrival.turn[kind] is not None:
-            turn[key] = _picture(f"Turn {arrival.number:02d} {kind}", arrival.folder / arrival.turn[kind])
+        if incoming.turn[kind] is not None:
+            turn[key] = _packed_image(f"Turn {incoming.number:02d} {kind}", incoming.folder / incoming.turn[kind])
             yield
-    told = [entry for entry in arrival.turn["objects"] if entry["name"] in originals]
     placed = [
         turns.PlacedObject(
             entry["item"], originals[entry["name"]], matrix_from_list(entry["matrix"]), hidden=entry["hidden"]
         )
-        for entry in told
+        for entry in incoming.turn["objects"]
+        if entry["name"] in originals
     ]
-    heads = {originals[name] for name in roots.values() if name in originals}
-    for entry, copy in turns.copy_objects(turn, placed, arrival.number):
+    root_objects = {originals[name] for name in roots.values() if name in originals}
+    for entry, copy in turns.copy_objects(turn, placed, incoming.number):
         copy[ORIGINAL] = entry.object
         if copy.hide_select:
             copy.hide_select = False
-        if entry.object in heads:
+        if entry.object in root_objects:
             copy[ROOT_MATRIX] = matrix_to_list(entry.matrix)
         yield
-    _add(scene, _run(scene, arrival), turn)
+    _add(scene, _run(scene, incoming), turn)
     return turn
 
 
@@ -138,13 +144,13 @@ def discard_unfinished() -> None:
         _remove(turn, bpy.context.scene)
 
 
-def _run(scene: bpy.types.Scene, arrival: IncomingTurn) -> bpy.types.Collection:
-    """The arrival's run; a new one where the artist deleted it or undid its making."""
+def _run(scene: bpy.types.Scene, incoming: IncomingTurn) -> bpy.types.Collection:
+    """The incoming's run; a new one where the artist deleted it or undid its making."""
     for run in turns.runs(scene):
-        if run[turns.KEY].get("id") == arrival.run:
+        if run[turns.KEY].get("id") == incoming.run:
             return run
-    run = turns.new_run(scene, arrival.title)
-    run[turns.KEY]["id"] = arrival.run
+    run = turns.new_run(scene, incoming.title)
+    run[turns.KEY]["id"] = incoming.run
     return run
 
 
@@ -161,8 +167,8 @@ def _add(scene: bpy.types.Scene, run: bpy.types.Collection, turn: bpy.types.Coll
             layer.exclude = True
 
 
-def _picture(name: str, path: Path) -> bpy.types.Image:
-    """A picture that is in the .blend and names no file."""
+def _packed_image(name: str, path: Path) -> bpy.types.Image:
+    """An image that is packed into the .blend and names no file."""
     data = path.read_bytes()
     image = bpy.data.images.new(name, 1, 1)
     image.pack(data=data, data_len=len(data))
@@ -179,33 +185,12 @@ def accept(
     """
     show(scene, None)
     scene.view_layers[0].update()
-    there = set(scene.objects)
-    children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
-    for obj in there:
-        children.setdefault(obj.parent, []).append(obj)
-    held = rigid_body_ends()
-    notes: list[str] = []
-    targets: dict[bpy.types.Object, Matrix] = {}
-    for copy in roots(turn):
-        original = copy.get(ORIGINAL)
-        if original not in there:
-            notes.append(f"{copy.name} was left out: its original was deleted")
-        elif original in targets:
-            notes.append(f"{copy.name} was left out: another copy of {original.name} comes before it")
-        else:
-            tree = [original]
-            for obj in tree:
-                tree += children.get(obj, [])
-            why = "marked as locked" if original in locked else why_locked(original, tree, held)
-            if why:
-                notes.append(f"{original.name} stays where it is: {why}")
-            else:
-                targets[original] = world_matrix(copy)
+    targets, notes = _accept_targets(scene, turn, locked)
     moved = 0
     for obj in sorted(targets, key=_depth):
-        holder = _holder(obj, targets)
-        basis = holder.inverted_safe() @ targets[obj]
-        if is_same_transform(holder @ obj.matrix_basis, targets[obj]):
+        parent = _parent_matrix(obj, targets)
+        basis = parent.inverted_safe() @ targets[obj]
+        if is_same_transform(parent @ obj.matrix_basis, targets[obj]):
             continue
         if not is_same_transform(Matrix.LocRotScale(*basis.decompose()), basis):
             notes.append(f"{obj.name} stays where it is: a parent is scaled unevenly")
@@ -219,10 +204,39 @@ def accept(
     return AcceptResult(moved, tuple(notes))
 
 
-def _set_basis(obj: bpy.types.Object, basis: Matrix) -> None:
-    """Set an object's own transform; its scale keeps the artist's numbers where it did not change.
+def _accept_targets(
+    scene: bpy.types.Scene, turn: bpy.types.Collection, locked: Collection[bpy.types.Object]
+) -> tuple[dict[bpy.types.Object, Matrix], list[str]]:
+    """World transforms by the originals that may move, and a sentence for each copy whose original may not."""
+    members = set(scene.objects)
+    children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for obj in members:
+        children.setdefault(obj.parent, []).append(obj)
+    held = rigid_body_ends()
+    notes: list[str] = []
+    targets: dict[bpy.types.Object, Matrix] = {}
+    for copy in roots(turn):
+        original = copy.get(ORIGINAL)
+        if original not in members:
+            notes.append(f"{copy.name} was left out: its original was deleted")
+        elif original in targets:
+            notes.append(f"{copy.name} was left out: another copy of {original.name} comes before it")
+        else:
+            tree = [original]
+            for obj in tree:
+                tree += children.get(obj, [])
+            why = "marked as locked" if original in locked else why_locked(original, tree, held)
+            if why:
+                notes.append(f"{original.name} stays where it is: {why}")
+            else:
+                targets[original] = world_matrix(copy)
+    return targets, notes
 
-    A matrix does not tell which axis is mirrored: Blender would write (-1, -1, -1) and another rotation for (-1, 1, 1).
+
+def _set_basis(obj: bpy.types.Object, basis: Matrix) -> None:
+    """Set an object's own transform (4, 4); its scale keeps the artist's numbers where it did not change.
+
+    Which axis is mirrored is not in a matrix: Blender would write (-1, -1, -1) and another rotation for (-1, 1, 1).
     """
     scale = obj.scale.copy()
     obj.matrix_basis = basis
@@ -235,14 +249,15 @@ def _set_basis(obj: bpy.types.Object, basis: Matrix) -> None:
 
 
 def _depth(obj: bpy.types.Object) -> int:
+    """How many parents an object has above it."""
     depth = 0
     while obj.parent is not None:
         depth, obj = depth + 1, obj.parent
     return depth
 
 
-def _holder(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]) -> Matrix:
-    """What an object's own transform is relative to, with objects of `known` at these world transforms."""
+def _parent_matrix(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]) -> Matrix:
+    """The world transform (4, 4) that an object's own is relative to, with objects of `known` at these."""
     if obj.parent is None:
         return Matrix.Identity(4)
     return world_matrix(obj.parent, known) @ obj.matrix_parent_inverse
@@ -300,16 +315,16 @@ def _remove_run(run: bpy.types.Collection, scene: bpy.types.Scene) -> None:
 
 
 def _remove(turn: bpy.types.Collection, scene: bpy.types.Scene) -> None:
-    """Remove a turn with its copies and pictures. What else the artist put into it stays in the scene."""
+    """Remove a turn with its copies and images. What else the artist put into it stays in the scene."""
     own = {obj for obj in turn.objects if isinstance(obj.get(turns.KEY), str)}
     _keep(turn, scene, [obj for obj in turn.objects if obj not in own])
     for child in list(turn.children):
         turn.children.unlink(child)
         scene.collection.children.link(child)
     own -= {obj for other in _collections() if other != turn for obj in other.objects}
-    pictures = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
+    images = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
     bpy.data.batch_remove([*own, turn])
-    bpy.data.batch_remove([picture for picture in pictures if picture.users == 0])
+    bpy.data.batch_remove([image for image in images if image.users == 0])
 
 
 def _keep(collection: bpy.types.Collection, scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> None:

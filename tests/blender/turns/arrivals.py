@@ -1,8 +1,9 @@
-"""Turns as the worker would tell them, for a scene of boxes: what the tests of proposals and job are fed with."""
+"""Turns as the worker would send them, for a scene of boxes, and what a scene then shows."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import numpy as np
 from mathutils import Matrix
 
 from metaspatial_addon.blender.frames import matrix_to_list
-from metaspatial_addon.blender.turns import turn_collections
+from metaspatial_addon.blender.turns import turn_collections, turn_visibility
 from metaspatial_addon.prompts.png import write_png
+
+MOVE = Matrix.Translation((3, 1, 0)) @ Matrix.Rotation(math.radians(30), 4, "Z")
 
 EMPTY = {kind: [] for kind in ("overlaps", "outside", "unsupported", "unstable", "blocked", "unreachable", "relations")}
 
@@ -23,10 +26,10 @@ def box(name: str, location: Sequence[float] = (0, 0, 0), scene: bpy.types.Scene
     mesh = bpy.data.meshes.new(name)
     corners = [(x, y, z) for x, y, z in itertools.product((-0.5, 0.5), (-0.5, 0.5), (0, 1))]
     mesh.from_pydata(corners, [], [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)])
-    thing = bpy.data.objects.new(name, mesh)
-    thing.location = location
-    (scene or bpy.context.scene).collection.objects.link(thing)
-    return thing
+    obj = bpy.data.objects.new(name, mesh)
+    obj.location = location
+    (scene or bpy.context.scene).collection.objects.link(obj)
+    return obj
 
 
 def tree(root: bpy.types.Object) -> list[bpy.types.Object]:
@@ -42,7 +45,7 @@ def task_message(roots: Sequence[bpy.types.Object], others: Sequence[bpy.types.O
         "notes": {},
         "left_out": [],
         "frame": matrix_to_list(Matrix.Translation((1, 0, 0))),
-        "objects": {thing.name: [member.name for member in tree(thing)] for thing in (*roots, *others)},
+        "objects": {obj.name: [member.name for member in tree(obj)] for obj in (*roots, *others)},
     }
 
 
@@ -57,12 +60,12 @@ def turn_message(
     objects = [
         {
             "item": root.name,
-            "name": thing.name,
+            "name": obj.name,
             "hidden": False,
-            "matrix": matrix_to_list(move @ thing.matrix_world),
+            "matrix": matrix_to_list(move @ obj.matrix_world),
         }
         for root, move in moves.items()
-        for thing in tree(root)
+        for obj in tree(root)
     ]
     placements = [
         {"id": root.name, **dict(zip("xyz", (move @ root.matrix_world).translation, strict=True)), "yaw": 0}
@@ -96,18 +99,18 @@ def arrival(
     run: str = "abc",
     scene: bpy.types.Scene | None = None,
     others: Sequence[bpy.types.Object] = (),
-    **told: Any,
+    **message: Any,
 ) -> turn_collections.IncomingTurn:
     """A turn that is to arrive in a scene."""
-    members = [thing for root in (*moves, *others) for thing in tree(root)]
+    members = [obj for root in (*moves, *others) for obj in tree(root)]
     return turn_collections.IncomingTurn(
         scene=(scene or bpy.context.scene).session_uid,
         run=run,
         title="calm bedroom",
         number=number,
         task=task_message(list(moves), others),
-        turn=turn_message(moves, number, **told),
-        originals={thing.name: thing.session_uid for thing in members},
+        turn=turn_message(moves, number, **message),
+        originals={obj.name: obj.session_uid for obj in members},
         asked={root.name for root in moves},
         folder=folder,
     )
@@ -127,3 +130,19 @@ def let_arrive(given: turn_collections.IncomingTurn) -> bpy.types.Collection:
 def png() -> bytes:
     """A small grey picture."""
     return write_png(np.full((4, 4, 3), 128, dtype=np.uint8))
+
+
+def world(obj: bpy.types.Object) -> np.ndarray:
+    bpy.context.view_layer.update()
+    return np.array(obj.matrix_world)
+
+
+def copy_of(turn: bpy.types.Collection, original: bpy.types.Object) -> bpy.types.Object:
+    return next(copy for copy in turn.objects if copy.get(turn_visibility.ORIGINAL) == original)
+
+
+def seen(scene: bpy.types.Scene) -> set[str]:
+    """Names of what the view layer shows."""
+    layer = scene.view_layers[0]
+    layer.update()
+    return {obj.name for obj in layer.objects if obj.visible_get(view_layer=layer)}

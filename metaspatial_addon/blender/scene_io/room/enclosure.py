@@ -12,16 +12,19 @@ import numpy as np
 
 from ....core.access import connected_areas
 
-ROOMY = 0.3
+CLEARANCE = 0.3
 """Metres to the nearest wall that some place of a room has; the inside of a wall has none."""
 
 SLANT = 1.45
 """How much wider the gaps are that close across the raster."""
 
-ARM = 0.05
+ARM_AREA = 0.05
 """Square metres, beyond half a gap from all walls, from which a narrow place is part of a room, not of a doorway."""
 
-_FINEST, _CELLS = 0.01, 500
+_FINEST = 0.01
+"""Metres of a raster's cell at least."""
+_CELLS = 500
+"""Cells along the longer side of a raster at most."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def enclosed(lines: Lines, gaps: Sequence[float], bridges: np.ndarray) -> np.nda
         return mask
 
     areas = connected_areas(~widened(drawn, reaches[0]))
-    roomy = ~widened(drawn, max(reaches[0], round(ROOMY / lines.cell)))
+    roomy = ~widened(drawn, max(reaches[0], round(CLEARANCE / lines.cell)))
     sizes = np.bincount(areas[roomy], minlength=int(areas.max()) + 1)
     sizes[areas[0, 0]] = 0  # the raster's margin: outside
     if not sizes.any():
@@ -99,7 +102,7 @@ def enclosed(lines: Lines, gaps: Sequence[float], bridges: np.ndarray) -> np.nda
         areas = connected_areas(~widened(drawn, reach) & ~widened(region, 1))
         sizes = np.bincount(areas.ravel())
         sizes[[0, areas[0, 0]]] = 0
-        arms = regrown((sizes * lines.cell**2 >= ARM)[areas], reach, reach + 1)
+        arms = regrown((sizes * lines.cell**2 >= ARM_AREA)[areas], reach, reach + 1)
         areas = connected_areas(region | arms)
         region = areas == areas[region][0]
     outside = connected_areas(~region)
@@ -142,7 +145,8 @@ def way_round(region: np.ndarray) -> np.ndarray:
         ways = onward[here]
         if len(ways) > 1:  # two cells meet in a corner: stay with this one, which lies to the left
             dx, dy = here[0] - loop[-1][0], here[1] - loop[-1][1]
-            ways.sort(key=lambda way, at=here, d=(dx, dy): d[0] * (way[1] - at[1]) - d[1] * (way[0] - at[0]))
+            bends = {(x, y): dx * (y - here[1]) - dy * (x - here[0]) for x, y in ways}
+            ways.sort(key=bends.__getitem__)
         loop.append(here)
         here = ways.pop()
     corners = np.array(loop, dtype=float)

@@ -107,7 +107,7 @@ def _split(edges: list[_Edge], points: np.ndarray) -> list[_Edge]:
 
 
 def _loops(edges: list[_Edge], points: np.ndarray) -> list[list[int]]:
-    """Closed chains of edges. Where several go on from a point, the sharpest left turn stays with its own piece."""
+    """Closed chains of edges. Where several go on from a point, the sharpest bend to the left stays in its piece."""
     onward: dict[int, list[int]] = {}
     for a, b in edges:
         onward.setdefault(a, []).append(b)
@@ -118,8 +118,9 @@ def _loops(edges: list[_Edge], points: np.ndarray) -> list[list[int]]:
         while onward.get(loop[-1]):
             ways = onward[loop[-1]]
             if len(ways) > 1 and len(loop) > 1:
-                back = points[loop[-2]] - points[loop[-1]]
-                ways.sort(key=lambda way, at=loop[-1], back=back: _turn(back, points[way] - points[at]))
+                at = points[loop[-1]]
+                angles = {way: _left_angle(points[loop[-2]] - at, points[way] - at) for way in ways}
+                ways.sort(key=angles.__getitem__)
             following = ways.pop()
             if not ways:
                 del onward[loop[-1]]
@@ -132,7 +133,7 @@ def _loops(edges: list[_Edge], points: np.ndarray) -> list[list[int]]:
     return loops
 
 
-def _turn(back: np.ndarray, ahead: np.ndarray) -> float:
+def _left_angle(back: np.ndarray, ahead: np.ndarray) -> float:
     """Counter-clockwise angle from the way back to the way ahead: the larger, the further to the left it goes."""
     angle = math.atan2(back[0] * ahead[1] - back[1] * ahead[0], float(back @ ahead))
     return angle % math.tau

@@ -2,7 +2,7 @@
 windows cut into them, overlapping a little or with gaps, and with a floor or a ceiling among them.
 
 Level sections through the upper walls, above most doors, are drawn on a raster, where the enclosed area is found; the
-way round it is then told as runs along the walls' own faces, whose lines cross in exact corners.
+way round it is then described as stretches along the walls' own faces, whose lines cross in exact corners.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ SAME = 0.002
 """Metres within which faces are of one plane."""
 
 _SECTIONS = 48
+"""Level sections that tell between which heights the walls stand."""
 _ZONES = ((0.8, 0.88), (0.93, 0.97), (0.03, 0.97))
 """Shares of the walls' height between which sections are taken: first above doors and below mouldings."""
 
 _MOST_BRIDGED = 2000
+"""Segments, the longest ones, between which gaps are looked for."""
 
 _LEAST_RUN = 4
-"""Cells along a wall below which a run is noise at a corner."""
+"""Cells along a wall below which a stretch is noise at a corner."""
 
 _CURVE = 0.005
 """Metres by which the outline may leave a finely curved wall."""
@@ -61,13 +63,13 @@ def walls_outline(points: np.ndarray, triangles: np.ndarray) -> WallsOutline | N
     if not len(steep):
         return None
     low, high = _span(steep)
-    turn = _main_direction(_section(steep, 0.5 * (low + high)))
-    steep = np.concatenate([steep[:, :, :2] @ turn, steep[:, :, 2:]], axis=2)
+    axes = _main_direction(_section(steep, 0.5 * (low + high)))
+    steep = np.concatenate([steep[:, :, :2] @ axes, steep[:, :, 2:]], axis=2)
     corners = _corners(steep, low, high)
     if corners is None:
         return None
     floor, ceiling = _heights(faces[(level > 0.9) & (areas > 1e-8)], steep, signed_area(corners), low, high)
-    return WallsOutline(corners @ turn.T, floor, ceiling - floor)
+    return WallsOutline(corners @ axes.T, floor, ceiling - floor)
 
 
 def _span(steep: np.ndarray) -> tuple[float, float]:
@@ -114,25 +116,25 @@ def _main_direction(segments: np.ndarray) -> np.ndarray:
 
 def _corners(steep: np.ndarray, low: float, high: float) -> np.ndarray | None:
     """The outline's corners, out of the first try whose area is not far smaller than what any other finds."""
-    found: list[tuple[float, np.ndarray, Lines, np.ndarray]] = []
+    candidates: list[tuple[float, np.ndarray, Lines, np.ndarray]] = []
     for segments, gaps in _tries(steep, low, high):
         lines = draw(segments, 0.5 * gaps[-1])
         region = enclosed(lines, gaps, _bridges(segments, gaps[-1]))
         if region is None:
             continue
         area = np.count_nonzero(region) * lines.cell**2
-        found.append((area, segments, lines, region))
+        candidates.append((area, segments, lines, region))
         if area > 0.4 * float(np.prod(np.ptp(segments, axis=(0, 1)))):
             break
     sections = _sections(steep, low, high, _ZONES[-1])
-    if not found and sections:
+    if not candidates and sections:
         segments = _with_rectangle(np.concatenate(sections))
         lines = draw(segments, 0.5 * _DOORWAY)
-        gaps = [gap for gap in GAPS if gap <= _DOORWAY]
-        region = enclosed(lines, gaps, _bridges(segments, _DOORWAY))
-        found = [] if region is None else [(1.0, segments, lines, region)]
-    largest = max((area for area, *_ in found), default=0.0)
-    for area, segments, lines, region in found:
+        narrow = [gap for gap in GAPS if gap <= _DOORWAY]
+        region = enclosed(lines, narrow, _bridges(segments, _DOORWAY))
+        candidates = [] if region is None else [(1.0, segments, lines, region)]
+    largest = max((area for area, *_ in candidates), default=0.0)
+    for area, segments, lines, region in candidates:
         if area >= 0.5 * largest:
             corners = _fit(segments, lines, region)
             if corners is not None:
@@ -160,15 +162,15 @@ def _bridges(segments: np.ndarray, gap: float) -> np.ndarray:
     """The gaps (B, 2, 2) between pieces of straight walls that close where gaps of `gap` metres are closed."""
     longest = np.argsort(-np.hypot(*(segments[:, 1] - segments[:, 0]).T))[:_MOST_BRIDGED]
     faces = _Faces(segments, longest)
-    found = []
+    bridges = []
     for face in range(len(faces.start)):
         t = (segments[faces.label == face] - faces.start[face]) @ faces.along[face]  # (S', 2)
         t = np.sort(t, axis=1)
         t = t[np.argsort(t[:, 0])]
         ends = np.maximum.accumulate(t[:-1, 1])
         for k in np.flatnonzero((t[1:, 0] - ends > GAPS[0]) & (t[1:, 0] - ends <= SLANT * gap + 0.02)):
-            found.append([faces.start[face] + at * faces.along[face] for at in (ends[k], t[k + 1, 0])])
-    return np.array(found).reshape(-1, 2, 2)
+            bridges.append([faces.start[face] + at * faces.along[face] for at in (ends[k], t[k + 1, 0])])
+    return np.array(bridges).reshape(-1, 2, 2)
 
 
 def _with_rectangle(segments: np.ndarray) -> np.ndarray:
@@ -215,7 +217,8 @@ class _Faces:
         starts, ends = segments[used, 0], segments[used, 1]
         lengths = np.hypot(*(ends - starts).T)
         label = np.full(len(used), -1)
-        start, along = [], []
+        start: list[np.ndarray] = []
+        along: list[np.ndarray] = []
         for longest in np.argsort(-lengths):
             if label[longest] >= 0:
                 continue
