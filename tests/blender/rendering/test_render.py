@@ -183,7 +183,7 @@ def test_an_engine_that_cannot_run_gives_way_to_cycles(wanted, monkeypatch, capl
 
 @pytest.mark.parametrize(
     ("graphics", "engine"),
-    [(None, "CYCLES"), ("llvmpipe (LLVM 15.0.6, 256 bits)", "CYCLES"), ("NVIDIA RTX 4090", engines._eevee())],
+    [(None, "CYCLES"), ("llvmpipe (LLVM 15.0.6, 256 bits)", "CYCLES"), ("NVIDIA RTX 4090", engines.eevee())],
 )
 def test_auto_takes_eevee_only_with_a_graphics_card(graphics, engine, monkeypatch, caplog):
     monkeypatch.setattr(engines, "opengl", lambda: graphics)
