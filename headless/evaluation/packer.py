@@ -16,7 +16,7 @@ import numpy as np
 from headless.taskgen.lists import carriers
 from metaspatial_addon.core.access import HEADROOM, keep_free
 from metaspatial_addon.core.geometry import OrientedBox, Point, penetration, shared_area
-from metaspatial_addon.core.polygon import contains, wall
+from metaspatial_addon.core.polygon import contains, wall_segments
 from metaspatial_addon.core.relations import floor_middle
 from metaspatial_addon.core.task import Item, Layout, Pose, Task
 
@@ -98,7 +98,7 @@ class _Packing:
     def _along_walls(self, item: Item, z: float) -> Iterator[Pose]:
         """Poses with the back at a wall, from the longest wall to the shortest, each from its start."""
         floor, (width, depth, _) = self.task.room.floor, item.size
-        sides = [wall(floor, k) for k in range(len(floor))]
+        sides = wall_segments(floor)
         for side in sorted(sides, key=lambda side: -side.length):
             nx, ny = side.inward
             yaw = round(math.degrees(math.atan2(nx, -ny)), 6) % 360.0

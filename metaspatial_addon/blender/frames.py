@@ -48,11 +48,6 @@ def translation(x: float, y: float, z: float) -> np.ndarray:
     return matrix
 
 
-def pose_array(pose: Pose) -> np.ndarray:
-    """(4, 4): from an item's frame into the room's."""
-    return translation(pose.x, pose.y, pose.z) @ rotation_z(math.radians(pose.yaw))
-
-
 def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (N, 3) transformed by a matrix (4, 4)."""
     return points @ matrix[:3, :3].T + matrix[:3, 3]
@@ -69,8 +64,8 @@ def as_matrix(array: np.ndarray) -> Matrix:
 
 
 def pose_matrix(pose: Pose) -> Matrix:
-    """`pose_array` as Blender's type."""
-    return as_matrix(pose_array(pose))
+    """The transform (4x4) from the frame of an item at a pose into the room's, as Blender's type."""
+    return as_matrix(pose.matrix)
 
 
 def world_matrix(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix] | None = None) -> Matrix:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .faults import Blocked, Fault, Unreachable
 from .geometry import OrientedBox, Point, shared_area
-from .polygon import Wall, signed_area, wall
+from .polygon import WallSegment, signed_area, wall_segments
 from .task import Item, Layout, Opening, Room, Task
 
 CELL = 0.05
@@ -63,10 +63,10 @@ def keep_free(room: Room, opening: Opening) -> np.ndarray:
 
     A door's quarter disc, swung into the room about a hinge at the opening's start; a window's strip of 0.3 m.
     """
-    return np.array(_keep_free(wall(room.floor, opening.wall), opening))
+    return np.array(_keep_free(room.walls[opening.wall], opening))
 
 
-def _keep_free(side: Wall, opening: Opening) -> list[Point]:
+def _keep_free(side: WallSegment, opening: Opening) -> list[Point]:
     (dx, dy), (nx, ny), width = side.direction, side.inward, opening.width
     x, y = side.at(opening.offset)
     ends: tuple[Point, ...]
@@ -119,7 +119,7 @@ def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:
     movable = {item.id for item in task.movable}
     found = []
     for opening in task.room.openings:
-        shape = _keep_free(wall(task.room.floor, opening.wall), opening)
+        shape = _keep_free(task.room.walls[opening.wall], opening)
         area = signed_area(shape)
         (hx, hy), reach = shape[0], opening.width + STRIP
         taken: dict[str, float] = {}
@@ -165,17 +165,10 @@ class _Grid:
     def clear_around(self, free: np.ndarray, box: OrientedBox) -> None:
         """Take from `free` the cells that are nearer to a footprint than the robot's radius."""
         rows, columns, x, y = self.window(box.points, ROBOT)
-        u, v = _own_frame(box, x, y)
+        u, v = box.to_local(x, y)
         u = np.maximum(np.abs(u) - box.width / 2, 0.0)
         v = np.maximum(np.abs(v) - box.depth / 2, 0.0)
         free[rows, columns] &= u * u + v * v >= (ROBOT - 1e-6) ** 2
-
-
-def _own_frame(box: OrientedBox, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates to an item's right and to its back, (R, C) each."""
-    c, s = box.right
-    dx, dy = x - box.x, y - box.y
-    return dx * c + dy * s, dy * c - dx * s
 
 
 @lru_cache(maxsize=64)
@@ -185,7 +178,7 @@ def _empty_room(floor: tuple[Point, ...]) -> _Grid:
     x, y, width, depth = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
     cell = max(CELL, math.sqrt(width * depth / MOST_CELLS), width / MOST_CELLS, depth / MOST_CELLS)
     rows, columns = max(math.ceil(depth / cell - 1e-6), 1), max(math.ceil(width / cell - 1e-6), 1)
-    walls = [wall(floor, k) for k in range(len(floor))]
+    walls = wall_segments(floor)
     # Each edge toggles what lies to the right of it in every row that it crosses.
     toggles = np.zeros((rows, columns + 1), dtype=np.int32)
     centres = y + (np.arange(rows) + 0.5) * cell
@@ -248,7 +241,7 @@ def _reached(grid: _Grid, areas: np.ndarray, room: Room) -> np.ndarray:
     if doors:
         entered = np.zeros(0, dtype=int)
         for door in doors:
-            side = wall(room.floor, door.wall)
+            side = room.walls[door.wall]
             (hx, hy), shape = side.at(door.offset), _keep_free(side, door)
             rows, columns, x, y = grid.window(shape, 0.0)
             near = (x - hx) ** 2 + (y - hy) ** 2 <= door.width**2
@@ -269,7 +262,7 @@ def _reached(grid: _Grid, areas: np.ndarray, room: Room) -> np.ndarray:
 def _reachable(grid: _Grid, reached: np.ndarray, box: OrientedBox) -> bool:
     """Whether a reached cell lies on the outer side of an edge from which the item is used, and near enough."""
     rows, columns, x, y = grid.window(box.points, ARM)
-    u, v = _own_frame(box, x, y)
+    u, v = box.to_local(x, y)
     half_width, half_depth = box.width / 2, box.depth / 2
     before = np.abs(u) <= half_width + BESIDE
     if box.width <= SMALL and box.depth <= SMALL:

@@ -13,16 +13,15 @@ from functools import cached_property
 import numpy as np
 
 from .polygon import Corners, signed_area
-from .task import Item, Pose
+from .pose import Point, Pose, UprightFrame
+from .task import Item
 
 TOUCHING = 1e-9
 """Metres of overlap that are rounding, not overlap."""
 
-Point = tuple[float, float]
-
 
 @dataclass(frozen=True)
-class OrientedBox:
+class OrientedBox(UprightFrame):
     """A box that stands upright: centre (x, y) and underside z in metres, yaw in degrees, size at yaw 0 in metres."""
 
     x: float
@@ -37,19 +36,6 @@ class OrientedBox:
     def of(cls, item: Item, pose: Pose) -> OrientedBox:
         """The box that an item fills at a pose."""
         return cls(pose.x, pose.y, pose.z, pose.yaw, *item.size)
-
-    @cached_property
-    def right(self) -> Point:
-        """Unit vector along the width, exact at quarter turns."""
-        quarters, rest = divmod(self.yaw, 90.0)
-        c, s = (1.0, 0.0) if rest == 0.0 else (math.cos(math.radians(rest)), math.sin(math.radians(rest)))
-        return ((c, s), (-s, c), (-c, -s), (s, -c))[int(quarters) % 4]
-
-    @property
-    def front(self) -> Point:
-        """Unit vector that the front looks along: towards -y at yaw 0."""
-        c, s = self.right
-        return (s, -c)
 
     @property
     def top(self) -> float:
@@ -121,10 +107,8 @@ def penetration(a: OrientedBox, b: OrientedBox) -> float:
 
 def distance_to_footprint(point: Point, box: OrientedBox) -> float:
     """Metres from a point to a footprint, 0 inside."""
-    c, s = box.right
-    dx, dy = point[0] - box.x, point[1] - box.y
-    u, v = abs(dx * c + dy * s) - 0.5 * box.width, abs(dy * c - dx * s) - 0.5 * box.depth
-    return math.hypot(max(u, 0.0), max(v, 0.0))
+    u, v = box.to_local(*point)
+    return math.hypot(max(abs(u) - 0.5 * box.width, 0.0), max(abs(v) - 0.5 * box.depth, 0.0))
 
 
 def gap(a: OrientedBox, b: OrientedBox) -> float:

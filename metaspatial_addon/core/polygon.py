@@ -89,7 +89,7 @@ def _touch(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.nda
 
 
 @dataclass(frozen=True)
-class Wall:
+class WallSegment:
     """One edge of a room's floor: from `start` along the unit vector `direction`; `inward` points into the room."""
 
     start: tuple[float, float]
@@ -106,16 +106,18 @@ class Wall:
         return self.start[0] + offset * self.direction[0], self.start[1] + offset * self.direction[1]
 
 
-def wall(corners: Corners, k: int) -> Wall:
-    """Wall k of a counter-clockwise floor: from corner k to corner k + 1, the room on its left."""
-    ax, ay = (float(v) for v in corners[k])
-    bx, by = (float(v) for v in corners[(k + 1) % len(corners)])
-    length = math.hypot(bx - ax, by - ay)
-    dx, dy = (bx - ax) / length, (by - ay) / length
-    return Wall((ax, ay), (dx, dy), (-dy, dx), length)
+def wall_segments(corners: Corners) -> tuple[WallSegment, ...]:
+    """The walls of a counter-clockwise floor: wall k runs from corner k to corner k + 1, the room on its left."""
+    points = [(float(x), float(y)) for x, y in corners]
+    walls = []
+    for (ax, ay), (bx, by) in zip(points, [*points[1:], points[0]], strict=True):
+        length = math.hypot(bx - ax, by - ay)
+        dx, dy = (bx - ax) / length, (by - ay) / length
+        walls.append(WallSegment((ax, ay), (dx, dy), (-dy, dx), length))
+    return tuple(walls)
 
 
-def distance_to_wall(point: tuple[float, float], side: Wall) -> float:
+def distance_to_wall(point: tuple[float, float], side: WallSegment) -> float:
     """Metres from a point to a wall, which ends at its corners."""
     dx, dy = point[0] - side.start[0], point[1] - side.start[1]
     along = min(max(dx * side.direction[0] + dy * side.direction[1], 0.0), side.length)

@@ -47,7 +47,7 @@ import numpy as np
 
 from .faults import RelationScore
 from .geometry import OrientedBox, Point, distance_to_footprint, gap
-from .polygon import Wall, contains, distance_to_edges, distance_to_wall, signed_area, wall
+from .polygon import WallSegment, contains, distance_to_edges, distance_to_wall, signed_area
 from .task import Layout, Relation, Room, Task
 
 ROUNDING = 1e-6
@@ -128,13 +128,6 @@ def _all_of(*conditions: float) -> float:
     return least if least >= 0.5 else sum(min(c, 0.5) for c in conditions) / len(conditions)
 
 
-def _seen_from(box: OrientedBox, point: Point) -> Point:
-    """A point in an item's own frame: x to its right, y to its back."""
-    c, s = box.right
-    dx, dy = point[0] - box.x, point[1] - box.y
-    return dx * c + dy * s, dy * c - dx * s
-
-
 def _angle_between(a: Point, b: Point) -> float:
     """Degrees in [0, 180] between two directions of any length."""
     return math.degrees(abs(math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1])))
@@ -142,7 +135,7 @@ def _angle_between(a: Point, b: Point) -> float:
 
 def _beyond_side(subject: OrientedBox, other: OrientedBox, side: tuple[int, int]) -> float:
     """Metres that the subject's centre would have to move out through a side of the other to lie in its sector."""
-    x, y = _seen_from(other, (subject.x, subject.y))
+    x, y = other.to_local(subject.x, subject.y)
     along, across = x * side[0] + y * side[1], abs(y if side[0] else x)
     half_along, half_across = (other.width, other.depth) if side[0] else (other.depth, other.width)
     return max(across - half_across / 2, 0.0) - (along - half_along / 2)
@@ -150,11 +143,11 @@ def _beyond_side(subject: OrientedBox, other: OrientedBox, side: tuple[int, int]
 
 def _turn_towards(subject: OrientedBox, other: OrientedBox) -> float:
     """Degrees that the subject would have to turn for its front to point at the other."""
-    x, y = _seen_from(other, (subject.x, subject.y))
+    x, y = other.to_local(subject.x, subject.y)
     spare = abs(other.width - other.depth) / 2
     reach = (spare, 0.0) if other.width >= other.depth else (0.0, spare)
     spine = (min(max(x, -reach[0]), reach[0]), min(max(y, -reach[1]), reach[1]))
-    front = _seen_from(other, (other.x + subject.front[0], other.y + subject.front[1]))
+    front = other.to_local(other.x + subject.front[0], other.y + subject.front[1])
     return min(_turn_along(front, (px - x, py - y)) for px, py in (spine, (0.0, 0.0)))
 
 
@@ -182,7 +175,7 @@ def _under(subject: OrientedBox, other: OrientedBox) -> float:
 
 
 def _sticking_out(subject: OrientedBox, other: OrientedBox) -> float:
-    corners = [_seen_from(other, point) for point in subject.points]
+    corners = [other.to_local(*point) for point in subject.points]
     return max(
         max(abs(x) for x, _ in corners) - other.width / 2,
         max(abs(y) for _, y in corners) - other.depth / 2,
@@ -207,7 +200,7 @@ def _spread_around(relations: Sequence[Relation], boxes: dict[str, OrientedBox])
     return spread
 
 
-def _at_wall(box: OrientedBox, side: Wall) -> float:
+def _at_wall(box: OrientedBox, side: WallSegment) -> float:
     fx, fy = box.front
     dx, dy = box.x - fx * box.depth / 2 - side.start[0], box.y - fy * box.depth / 2 - side.start[1]
     away = abs(dx * side.inward[0] + dy * side.inward[1])
@@ -220,14 +213,13 @@ def _at_wall(box: OrientedBox, side: Wall) -> float:
 
 
 def _against(subject: OrientedBox, room: Room, name: str) -> float:
-    chosen = range(len(room.floor)) if name == "wall" else [int(name.removeprefix("wall_"))]
-    return max(_at_wall(subject, wall(room.floor, k)) for k in chosen)
+    chosen = room.walls if name == "wall" else [room.walls[int(name.removeprefix("wall_"))]]
+    return max(_at_wall(subject, side) for side in chosen)
 
 
 def _corner(subject: OrientedBox, room: Room, _name: str) -> float:
-    walls = [wall(room.floor, k) for k in range(len(room.floor))]
     best = 0.0
-    for before, after in zip(walls, [*walls[1:], walls[0]], strict=True):
+    for before, after in zip(room.walls, [*room.walls[1:], room.walls[0]], strict=True):
         turn = math.degrees(
             math.atan2(
                 before.direction[0] * after.direction[1] - before.direction[1] * after.direction[0],
@@ -244,7 +236,7 @@ def _centred(subject: OrientedBox, room: Room, name: str) -> float:
     if name == "room":
         x, y = floor_middle(room.floor)
         return _worth(math.hypot(subject.x - x, subject.y - y) - 0.3, 0.2, 2.0)
-    side = wall(room.floor, int(name.removeprefix("wall_")))
+    side = room.walls[int(name.removeprefix("wall_"))]
     mx, my = side.at(side.length / 2)
     along = (subject.x - mx) * side.direction[0] + (subject.y - my) * side.direction[1]
     return _worth(abs(along) - 0.15, 0.1, 2.0)

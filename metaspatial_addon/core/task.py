@@ -12,12 +12,14 @@ import math
 import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
 from .files import write_file
-from .polygon import is_simple, signed_area
+from .polygon import WallSegment, is_simple, signed_area, wall_segments
+from .pose import Pose, wrap_degrees
 
 TASK_SCHEMA = "metaspatial.task/1"
 LAYOUT_SCHEMA = "metaspatial.layout/1"
@@ -46,16 +48,6 @@ PREDICATES = (
 
 
 @dataclass(frozen=True)
-class Pose:
-    """Where an item stands: metres and degrees, yaw in [0, 360)."""
-
-    x: float
-    y: float
-    z: float = 0.0
-    yaw: float = 0.0
-
-
-@dataclass(frozen=True)
 class Opening:
     """A door or window in wall `wall`, `offset` metres from that wall's first corner."""
 
@@ -76,6 +68,11 @@ class Room:
     floor: tuple[tuple[float, float], ...]
     height: float
     openings: tuple[Opening, ...] = ()
+
+    @cached_property
+    def walls(self) -> tuple[WallSegment, ...]:
+        """Wall k runs from corner k of the floor to corner k + 1."""
+        return wall_segments(self.floor)
 
 
 @dataclass(frozen=True)
@@ -199,12 +196,6 @@ class _Reader:
         data = self.object(value, path, (*extra, "x", "y", "z", "yaw"))
         x, y, z, yaw = (self.number(data[key], f"{path}.{key}") for key in ("x", "y", "z", "yaw"))
         return Pose(x, y, z, wrap_degrees(yaw))
-
-
-def wrap_degrees(angle: float) -> float:
-    """The same angle in [0, 360)."""
-    wrapped = angle % 360.0
-    return 0.0 if wrapped == 360.0 else wrapped
 
 
 def _read_room(read: _Reader, data: Any) -> Room:

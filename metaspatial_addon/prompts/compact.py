@@ -192,27 +192,22 @@ class CompactEncoding:
 
     def _opening_line(self, opening: Opening) -> str:
         """The rectangle that an opening needs free: the swing of a door, or the strip before a window and its sill."""
-        corners = np.asarray(self.task.room.floor, float)
-        a, b = corners[opening.wall], corners[(opening.wall + 1) % len(corners)]
-        along = (b - a) / np.linalg.norm(b - a)
-        inward = np.array([-along[1], along[0]])
+        side = self.task.room.walls[opening.wall]
         door = opening.kind == "door"
         margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, STRIP)
-        start, end = a + along * (opening.offset - margin), a + along * (opening.offset + opening.width + margin)
-        points = np.array([start, end, start + inward * depth, end + inward * depth])
+        ends = np.array([side.at(opening.offset - margin), side.at(opening.offset + opening.width + margin)])
+        points = np.concatenate([ends, ends + depth * np.array(side.inward)])
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
         sill = "" if door else f" z{_height(opening.sill)}"
         return f"{opening.kind}{self._rectangle((x0, x1, y0, y1))}{sill}\n"
 
     def _wall_words(self, wall: int) -> str:
         """A wall by its side of the room and its coordinate: `south wall y0.00`."""
-        corners = np.asarray(self.task.room.floor, float)
-        a, b = corners[wall], corners[(wall + 1) % len(corners)]
-        outward = (b[1] - a[1], a[0] - b[0])
-        (ox, oy), middle = self.origin, (a + b) / 2
-        if abs(outward[0]) >= abs(outward[1]):
-            return f"{'east' if outward[0] > 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
-        return f"{'north' if outward[1] > 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
+        side = self.task.room.walls[wall]
+        (ox, oy), middle, inward = self.origin, side.at(side.length / 2), side.inward
+        if abs(inward[0]) >= abs(inward[1]):
+            return f"{'east' if inward[0] < 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
+        return f"{'north' if inward[1] < 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
 
     def target_name(self, target: str) -> str | None:
         """The words for the object of a relation: a wall, the room or an item; None for an item without a name."""

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from ..core.conversation import Message
 from ..core.faults import faults_from_json
-from ..core.polygon import wall
 from ..core.relation_words import relation_sentence
 from ..core.task import Item, Layout, Opening, Pose, Room, Task, pose_to_json
 from .answer import Answer, read_answer
@@ -164,12 +163,12 @@ def _point(point: Sequence[float]) -> str:
 
 
 def _wall_line(room: Room, k: int) -> str:
-    side = wall(room.floor, k)
+    side = room.walls[k]
     return f"- wall_{k} from {_point(side.start)} to {_point(side.end)}, {_metres(side.length)} m"
 
 
 def _opening_line(room: Room, opening: Opening) -> str:
-    side = wall(room.floor, opening.wall)
+    side = room.walls[opening.wall]
     ends = f"from {_point(side.at(opening.offset))} to {_point(side.at(opening.offset + opening.width))}"
     top = _metres(opening.sill + opening.height)
     if opening.kind == "door":

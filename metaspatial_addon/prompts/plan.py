@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from ..core.furniture import FURNITURE
+from ..core.polygon import wall_segments
 from ..core.task import Item, Layout, Opening, Pose, Room, Task
 from .png import write_png
 
@@ -59,6 +60,7 @@ class _PlanCanvas:
         self.size = size
         self.scale = size / max(PLAN_METRES, extent)
         self.floor = (floor - self.origin) * self.scale
+        self.walls = wall_segments(self.floor)
         self.rgb = np.empty((size, size, 3), np.float32)
         self.rgb[:] = _OUTDOORS
 
@@ -90,9 +92,6 @@ class _PlanCanvas:
 
     def draw_item(self, item: Item, pose: Pose) -> None:
         width, depth, _ = item.size
-        angle = math.radians(pose.yaw)
-        along = np.array([math.cos(angle), math.sin(angle)])
-        back = np.array([-along[1], along[0]])
         centre = (np.array([pose.x, pose.y]) - self.origin) * self.scale
         half_width, half_depth = 0.5 * width * self.scale, 0.5 * depth * self.scale
         reach = math.hypot(half_width, half_depth) + 1
@@ -100,8 +99,7 @@ class _PlanCanvas:
         if window is None:
             return
         part, x, y = window
-        x, y = x - centre[0], y - centre[1]
-        u, v = x * along[0] + y * along[1], x * back[0] + y * back[1]
+        u, v = Pose(centre[0], centre[1], 0.0, pose.yaw).to_local(x, y)
         # Distance into the box from its nearest side: coverage at the rim, outline within the first pixel.
         rim = np.minimum(half_width - np.abs(u), half_depth - np.abs(v))
         covered = np.clip(rim + 0.5, 0, 1)
@@ -117,10 +115,9 @@ class _PlanCanvas:
             _blend(part, front, _FRONT)
 
     def _wall(self, opening: Opening) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        start = self.floor[opening.wall]
-        along = self.floor[(opening.wall + 1) % len(self.floor)] - start
-        along = along / math.hypot(*along)
-        return start, along, np.array([-along[1], along[0]])
+        """Start, direction and inward normal (2,) of an opening's wall, in pixels."""
+        side = self.walls[opening.wall]
+        return np.array(side.start), np.array(side.direction), np.array(side.inward)
 
     def _draw_swing(self, room: Room, opening: Opening) -> None:
         start, along, inward = self._wall(opening)

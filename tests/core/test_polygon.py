@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaspatial_addon.core.polygon import contains, distance_to_edges, is_simple, signed_area, triangulate, wall
+from metaspatial_addon.core.polygon import (
+    contains,
+    distance_to_edges,
+    is_simple,
+    signed_area,
+    triangulate,
+    wall_segments,
+)
 from tests.growth import growth
 
 SQUARE = [(0, 0), (2, 0), (2, 2), (0, 2)]
@@ -162,7 +169,7 @@ def check_triangles(shape):
 @given(stars(), st.integers(0, 11))
 def test_walls_run_between_corners_with_the_room_on_their_left(shape, k):
     k %= len(shape)
-    side = wall(shape, k)
+    side = wall_segments(shape)[k]
     assert side.start == pytest.approx(shape[k])
     assert side.end == pytest.approx(shape[(k + 1) % len(shape)])
     middle = np.array(side.at(side.length / 2))

@@ -245,13 +245,18 @@ class Body:
 
     def to_room(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2 or 3) of the item's frame in the room's."""
-        c, s = self._turn
-        moved = np.array(points, dtype=float)
-        moved[..., 0] = points[..., 0] * c - points[..., 1] * s + self.pose.x
-        moved[..., 1] = points[..., 0] * s + points[..., 1] * c + self.pose.y
-        if moved.shape[-1] == 3:
-            moved[..., 2] += self.pose.z
-        return moved
+        return self.placed_at.points_to_room(points)
+
+    def to_local(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 3) of the room's frame in the item's."""
+        return self.placed_at.points_to_local(points)
+
+    @property
+    def placed_at(self) -> Pose:
+        """The pose of a body that is placed. Raises ValueError for another."""
+        if self.pose is None:
+            raise ValueError(f"{self.item.id} is not placed")
+        return self.pose
 
     @property
     def outline(self) -> np.ndarray:
@@ -266,7 +271,7 @@ class Body:
     def drop(self, points: np.ndarray) -> float:
         """Cast a ray down from each point (P, 3) of the room over the bounding box: the least distance to the mesh, 0
         from inside it, inf where no ray meets it."""
-        local = self.to_item(points)
+        local = self.to_local(points)
         low, high = self.shape.low[:2], self.shape.high[:2]
         least = math.inf
         for point in local[((local[:, :2] >= low) & (local[:, :2] <= high)).all(axis=1)]:
@@ -275,27 +280,15 @@ class Body:
                 least = min(least, 0.0 if normal.z < 0 and self.shape.holds(point) else distance)
         return least
 
-    def to_item(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) of the room's frame in the item's."""
-        c, s = self._turn
-        x, y = points[..., 0] - self.pose.x, points[..., 1] - self.pose.y
-        return np.stack([x * c + y * s, y * c - x * s, points[..., 2] - self.pose.z], axis=-1)
-
-    @property
-    def _turn(self) -> tuple[float, float]:
-        return self.box.right
-
     @property
     def box(self) -> OrientedBox:
         """The mesh's own bounding box where it stands: never larger than the item's size."""
         if self._box is None or self._box[0] is not self.pose:
             low, high = self.shape.low, self.shape.high
-            quarter = OrientedBox(0, 0, 0, self.pose.yaw, 1, 1, 1).right
-            mx, my = 0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1])
-            x = self.pose.x + mx * quarter[0] - my * quarter[1]
-            y = self.pose.y + mx * quarter[1] + my * quarter[0]
+            pose, middle = self.placed_at, 0.5 * (low[:2] + high[:2])
+            x, y = pose.to_room(float(middle[0]), float(middle[1]))
             size = (float(v) for v in high - low)
-            self._box = (self.pose, OrientedBox(float(x), float(y), self.pose.z + float(low[2]), self.pose.yaw, *size))
+            self._box = (pose, OrientedBox(x, y, pose.z + float(low[2]), pose.yaw, *size))
         return self._box[1]
 
     _box: tuple[Pose, OrientedBox] | None = None

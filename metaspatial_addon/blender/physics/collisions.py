@@ -148,7 +148,7 @@ def _over_corners(pick: np.ufunc, values: np.ndarray, faces: np.ndarray) -> np.n
 
 def _inside(points: np.ndarray, body: Body) -> bool:
     """Whether any of the points (P, 3) lies inside a body's solid matter."""
-    local = body.to_item(points)
+    local = body.to_local(points)
     # No narrower than this: a piece inside must have its point inside until its surface meets the body's.
     low, high = body.shape.low + SKIN, body.shape.high - SKIN
     return any(body.shape.holds(p) for p in local[((local > low) & (local < high)).all(axis=1)])

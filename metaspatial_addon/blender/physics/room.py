@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ...core.polygon import wall
 from ...core.task import Opening, Room
 
 THICKNESS = 0.1
@@ -77,7 +76,7 @@ def build_room(
     ceiling.face([(x, y, room.height) for x, y in reversed(room.floor)], "ceiling")
     walls = []
     for k in range(len(room.floor)):
-        edge = wall(room.floor, k)
+        edge = room.walls[k]
         object_ = add(f"wall_{k}", _build_wall(room, k))
         object_[OUTWARD] = (-edge.inward[0], -edge.inward[1])
         walls.append(object_)
@@ -121,12 +120,12 @@ class _MeshBuilder:
 def _turn(room: Room, corner: int) -> float:
     """Angle in radians by which the outline turns at a corner, positive where it bulges outwards."""
     n = len(room.floor)
-    (ax, ay), (bx, by) = wall(room.floor, (corner - 1) % n).direction, wall(room.floor, corner % n).direction
+    (ax, ay), (bx, by) = room.walls[(corner - 1) % n].direction, room.walls[corner % n].direction
     return math.atan2(ax * by - ay * bx, ax * bx + ay * by)
 
 
 def _build_wall(room: Room, k: int) -> _MeshBuilder:
-    edge = wall(room.floor, k)
+    edge = room.walls[k]
     # Neighbouring walls meet in a mitre: outer ends run on past convex corners and stop short at reflex ones.
     reach = [THICKNESS * math.tan(max(min(_turn(room, c), 2.6), -2.6) / 2) for c in (k, k + 1)]
     reach = [max(r, -0.45 * edge.length) for r in reach]

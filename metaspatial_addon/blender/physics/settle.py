@@ -99,7 +99,7 @@ def _stands_in_hull(body: Body, carrier: Body) -> bool:
     a, b, c = (corners[[f[i] for f in faces]] for i in range(3))
     normals = np.cross(b - a, c - a)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    points = carrier.to_item(body.contacts)
+    points = carrier.to_local(body.contacts)
     beyond = np.einsum("fk,pfk->pf", normals, points[:, None] - a).max(axis=1)  # (P,): negative inside
     return bool((beyond < -TOLERANCE).any())
 

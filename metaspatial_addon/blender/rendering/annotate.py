@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.geometry import OrientedBox
-from ...core.polygon import wall
 from ...core.task import Item, Layout, Opening, Pose, Room, Task
 from ...prompts.plan import drawing_order
 from ...prompts.prompt_items import prompt_items
@@ -115,9 +114,9 @@ def annotate(pixels: np.ndarray, frame: PlanFrame, task: Task, layout: Layout) -
 def _wall_outline(room: Room, k: int) -> list[tuple[float, float]]:
     """The wall's section: inner edge and the outer one, mitred at its corners."""
     n = len(room.floor)
-    here = wall(room.floor, k)
+    here = room.walls[k]
     outer = []
-    for corner, other in ((k, wall(room.floor, (k - 1) % n)), ((k + 1) % n, wall(room.floor, (k + 1) % n))):
+    for corner, other in ((k, room.walls[k - 1]), ((k + 1) % n, room.walls[(k + 1) % n])):
         x, y = room.floor[corner]
         # The outer corner lies on both walls' outer lines; a cap keeps very sharp corners short.
         bx, by = here.inward[0] + other.inward[0], here.inward[1] + other.inward[1]
@@ -162,7 +161,7 @@ def _draw_ticks(canvas: Canvas, frame: PlanFrame, room: Room, unit: float) -> No
 
 
 def _draw_opening(canvas: Canvas, frame: PlanFrame, room: Room, opening: Opening, unit: float) -> None:
-    edge = wall(room.floor, opening.wall)
+    edge = room.walls[opening.wall]
     inward = np.asarray(edge.inward)
     first, last = np.array(edge.at(opening.offset)), np.array(edge.at(opening.offset + opening.width))
     out = THICKNESS * inward

@@ -15,7 +15,6 @@ import numpy as np
 
 from ...core.evidence import ViewMeasure
 from ...core.furniture import FURNITURE
-from ...core.polygon import wall
 from ...core.task import Layout, Room, Task
 from ...prompts.png import write_png
 from ..physics.room import THICKNESS
@@ -160,7 +159,7 @@ def frame_room(room: Room) -> tuple[np.ndarray, tuple[float, float, float], froz
     Of four corners it takes the one from which most of the floor and of the windows is seen. The camera is as near
     as the whole room allows: exact, since with fixed axes every side of the frame bounds its place linearly.
     """
-    longest = max((wall(room.floor, k) for k in range(len(room.floor))), key=lambda edge: round(edge.length, 6))
+    longest = max(room.walls, key=lambda edge: round(edge.length, 6))
     base = math.degrees(math.atan2(longest.direction[1], longest.direction[0]))
     views = [_frame(room, base + 90 * k - 50) for k in range(4)]
     return max(views, key=lambda candidate: round(_shows(room, candidate[1], candidate[2]), 6))
@@ -171,7 +170,7 @@ def _frame(room: Room, azimuth: float) -> tuple[np.ndarray, tuple[float, float, 
     back = np.array([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)])
     right = np.array([-math.sin(a), math.cos(a), 0.0])
     rotation = np.stack([right, np.cross(back, right), back], axis=1)
-    walls = [wall(room.floor, k) for k in range(len(room.floor))]
+    walls = room.walls
     hidden = frozenset(k for k, edge in enumerate(walls) if float(np.dot(edge.inward, back[:2])) < 0.02)
     points = []
     for k, edge in enumerate(walls):
@@ -197,7 +196,7 @@ def _shows(room: Room, place: tuple[float, float, float], hidden: frozenset[int]
     for k in range(len(room.floor)):
         if k in hidden:
             continue
-        edge = wall(room.floor, k)
+        edge = room.walls[k]
         normal, start = np.array(edge.inward), np.array(edge.at(0.0))
         near, far = (points - start) @ normal, float((eye[:2] - start) @ normal)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.evidence import ViewMeasure
-from ...core.polygon import contains, triangulate, wall
+from ...core.polygon import contains, triangulate
 from ...core.task import Room, Task
 from ..physics.body import Body
 from .render_scene import RenderScene
@@ -113,11 +113,11 @@ def _candidates(room: Room) -> tuple[list[np.ndarray], list[np.ndarray]]:
     doors, corners = [], []
     for opening in room.openings:
         if opening.kind == "door":
-            edge = wall(room.floor, opening.wall)
+            edge = room.walls[opening.wall]
             doors.append(np.array(edge.at(opening.offset + opening.width / 2)) + 0.35 * np.array(edge.inward))
     n = len(room.floor)
     for k in range(n):
-        inward = np.array(wall(room.floor, k).inward) + np.array(wall(room.floor, (k - 1) % n).inward)
+        inward = np.array(room.walls[k].inward) + np.array(room.walls[k - 1].inward)
         corners.append(np.array(room.floor[k]) + 0.4 * inward)
     doors = [p for p in doors if contains(p[None], room.floor)[0]]
     corners = [p for p in corners if contains(p[None], room.floor)[0]]
@@ -128,11 +128,10 @@ def _candidates(room: Room) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def _is_free(place: np.ndarray, bodies: list[Body], eye: float) -> bool:
     """Whether no item stands at a place (2,) as high as the eyes, in metres."""
-    for body in bodies:
-        box = body.box
+    for box in (body.box for body in bodies):
         if box.z < eye + 0.1 and box.top > eye - 0.3:
-            across, ahead = np.dot(place - (box.x, box.y), box.right), np.dot(place - (box.x, box.y), box.front)
-            if abs(across) < box.width / 2 + 0.15 and abs(ahead) < box.depth / 2 + 0.15:
+            x, y = box.to_local(float(place[0]), float(place[1]))
+            if abs(x) < box.width / 2 + 0.15 and abs(y) < box.depth / 2 + 0.15:
                 return False
     return True
 
@@ -184,9 +183,8 @@ def _share_seen(seen: np.ndarray, body: Body, place: np.ndarray, rotation: np.nd
     u = ((columns + x0 + 0.5) / PIXELS * 2 - 1) * HALF_FIELD
     v = (1 - (rows + y0 + 0.5) / PIXELS * 2) * HALF_FIELD
     rays = np.stack([u, v, -np.ones(len(u))], axis=1) @ rotation.T
-    c, s = body.box.right
-    local = np.stack([rays[:, 0] * c + rays[:, 1] * s, rays[:, 1] * c - rays[:, 0] * s, rays[:, 2]], axis=1)
-    origin, cast = tuple(body.to_item(place[None])[0]), body.shape.tree.ray_cast
+    local = body.placed_at.directions_to_local(rays)
+    origin, cast = tuple(body.to_local(place)), body.shape.tree.ray_cast
     hits = [hit for hit in (cast(origin, ray)[0] for ray in local.tolist()) if hit is not None]
     hidden = 0
     if hits:

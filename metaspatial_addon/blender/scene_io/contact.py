@@ -9,7 +9,6 @@ from mathutils.bvhtree import BVHTree
 
 from ...core.polygon import contains, distance_to_edges
 from ...core.task import Room
-from ..frames import pose_array, transform_points
 from ..meshes import mesh_points, mesh_triangles
 from .scene_items import SceneItem
 
@@ -37,7 +36,7 @@ def guess_mounts(room: Room, items: Sequence[SceneItem]) -> dict[str, str]:
         item, pose = scene_item.item, scene_item.pose
         width, depth, height = item.size
         sides = [(x, y, 0.0) for x in (-width / 2, width / 2) for y in (-depth / 2, depth / 2)]
-        corners = transform_points(pose_array(pose), np.array(sides))[:, :2]
+        corners = pose.points_to_room(np.array(sides))[:, :2]
         mount = item.mount
         if abs(pose.z) <= TOUCH:
             waits = item.mount in ("surface", "ceiling") or not contains([(pose.x, pose.y)], room.floor)[0]
@@ -71,13 +70,12 @@ class _Carriers:
         close = np.hypot(self._places[:, 0] - x, self._places[:, 1] - y) <= self._reaches + self._reaches[number]
         close &= (self._places[:, 2] < z) & (z <= self._tops + TOUCH)
         starts = np.column_stack([_PROBES * (width, depth), np.full(len(_PROBES), TOUCH)])
-        starts = transform_points(pose_array(scene_item.pose), starts)
+        starts = scene_item.pose.points_to_room(starts)
         for other in np.flatnonzero(close).tolist():
             if other not in self._trees:
                 mesh = self._items[other].mesh
                 self._trees[other] = BVHTree.FromPolygons(mesh_points(mesh).tolist(), mesh_triangles(mesh).tolist())
-            to_carrier = np.linalg.inv(pose_array(self._items[other].pose))
-            for start in transform_points(to_carrier, starts).tolist():
+            for start in self._items[other].pose.points_to_local(starts).tolist():
                 if self._trees[other].ray_cast(start, (0, 0, -1), 2 * TOUCH)[0] is not None:
                     return True
         return False

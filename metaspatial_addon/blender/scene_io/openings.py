@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.polygon import wall
+from ...core.polygon import WallSegment, wall_segments
 from ...core.task import OPENING_KINDS, Opening
 from ..frames import transform_points
 from ..meshes import GEOMETRY
@@ -57,13 +57,14 @@ def find_openings(
     from all walls, wider than its wall, or wholly above or below the room.
     """
     openings: list[Opening] = []
+    walls = wall_segments(floor)
     for name, (kind, points) in markers.items():
         if kind not in OPENING_KINDS:
             raise InputError(file, name, f"one of {', '.join(OPENING_KINDS)}", kind)
-        k, gap = _nearest_wall(points, floor)
+        k, gap = _nearest_wall(points, walls)
         if gap > REACH:
             raise InputError(file, name, f"a {kind} within {REACH:g} m of a wall", f"{gap:.2f} m")
-        side = wall(floor, k)
+        side = walls[k]
         along = (points[:, :2] - side.start) @ np.array(side.direction)
         low, high = float(points[:, 2].min()), float(points[:, 2].max())
         width = float(np.ptp(along))
@@ -83,12 +84,11 @@ def find_openings(
     return tuple(openings)
 
 
-def _nearest_wall(points: np.ndarray, floor: Sequence[tuple[float, float]]) -> tuple[int, float]:
+def _nearest_wall(points: np.ndarray, walls: Sequence[WallSegment]) -> tuple[int, float]:
     """The number of the wall to which a box (P, 3) belongs, and the metres between the two, seen from above."""
     middle = 0.5 * (points[:, :2].min(axis=0) + points[:, :2].max(axis=0))
     best, chosen = np.inf, (0, np.inf)
-    for k in range(len(floor)):
-        side = wall(floor, k)
+    for k, side in enumerate(walls):
         off = points[:, :2] - side.start
         along, away = off @ np.array(side.direction), off @ np.array(side.inward)
         at, out = (middle - side.start) @ np.array(side.direction), (middle - side.start) @ np.array(side.inward)

@@ -18,7 +18,7 @@ from mathutils import Matrix
 from ...core.polygon import contains
 from ...core.task import Item, Pose, Room, wrap_degrees
 from ..assets.library import AssetLibrary, name_words
-from ..frames import as_matrix, heading, pose_array, rotation_z, transform_points, world_array
+from ..frames import as_matrix, heading, rotation_z, transform_points, world_array
 from ..locks import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
@@ -213,7 +213,7 @@ def _into_item_frame(
     width, depth, height = (max(float(side), THIN) for side in high - low)
     x, y, z, _ = rotation_z(yaw) @ (*((low + high) / 2)[:2], low[2], 1.0)
     pose = Pose(float(x), float(y), float(z), wrap_degrees(math.degrees(yaw)))
-    mesh.transform(as_matrix(np.linalg.inv(pose_array(pose)) @ to_room))
+    mesh.transform(as_matrix(np.linalg.inv(pose.matrix) @ to_room))
     mesh.update()
     return pose, (width, depth, height)
 

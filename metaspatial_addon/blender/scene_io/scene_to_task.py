@@ -17,7 +17,7 @@ from mathutils import Matrix
 from ...core.errors import InputError
 from ...core.task import Layout, Pose, Room, Task, pose_to_json
 from ..assets.library import AssetLibrary
-from ..frames import as_matrix, pose_array, transform_points
+from ..frames import as_matrix, transform_points
 from ..meshes import in_scene, remove_blocks, scratch_scene
 from ..turns.turns import PlacedObject
 from .contact import guess_mounts
@@ -102,7 +102,7 @@ class SceneTask:
         """World transforms of an item's objects when the item stands at `pose`."""
         if pose_to_json(pose) == pose_to_json(item.pose):
             return [matrix.copy() for matrix in item.matrices]
-        move = self.frame @ pose_array(pose) @ np.linalg.inv(pose_array(item.pose)) @ np.linalg.inv(self.frame)
+        move = self.frame @ pose.matrix @ np.linalg.inv(item.pose.matrix) @ np.linalg.inv(self.frame)
         return [as_matrix(move @ np.array(matrix, dtype=float)) for matrix in item.matrices]
 
 

@@ -45,11 +45,7 @@ class BoxSolid:
         box = self.box
         inwards = 1.0 - min(INSET / box.radius, 1.0)
         local = np.concatenate([_GRID, inwards * _CORNERS]) * (box.width, box.depth)
-        c, s = box.right
-        points = np.empty((len(local), 3))
-        points[:, :2] = local @ np.array([(c, s), (-s, c)]) + (box.x, box.y)
-        points[:, 2] = box.z
-        return points
+        return box.points_to_room(np.column_stack([local, np.zeros(len(local))]))
 
     def drop(self, points: np.ndarray) -> float:
         """The least distance straight down from the points (P, 3), all of one height, to the box: 0 from inside it,

@@ -10,7 +10,7 @@ from typing import Generic
 from ..faults import Unsupported
 from ..footprint_index import FootprintIndex
 from ..geometry import OrientedBox
-from ..polygon import distance_to_wall, wall
+from ..polygon import distance_to_wall
 from ..task import Room, Task
 from .solid import SolidT
 
@@ -77,7 +77,7 @@ def _gap_to_wall(box: OrientedBox, room: Room) -> float:
     also its width, by which that edge's ends move when it rotates, and more than `WALL_REACH` in any case."""
     ends, (fx, fy) = box.points[2:], box.front
     gaps = []
-    for side in (wall(room.floor, k) for k in range(len(room.floor))):
+    for side in room.walls:
         faced = fx * side.inward[0] + fy * side.inward[1] > FACED
         turned_away = 0.0 if faced else max(box.width, 2 * WALL_REACH)
         gaps.append(max(distance_to_wall(end, side) for end in ends) + turned_away)

@@ -85,7 +85,7 @@ def test_poses_become_transforms(stage):
     corners = bed.to_room(bed.vertices)
     assert corners.min(axis=0) == pytest.approx([1, 0.7, 0.25], abs=1e-6)
     assert corners.max(axis=0) == pytest.approx([3, 2.3, 0.75], abs=1e-6)
-    assert bed.to_item(corners) == pytest.approx(bed.vertices)
+    assert bed.to_local(corners) == pytest.approx(bed.vertices)
     stage.scene.view_layers[0].update()
     world = np.array([bed.object.matrix_world @ v.co for v in bed.object.data.vertices])
     assert world == pytest.approx(corners, abs=1e-5)

@@ -14,7 +14,6 @@ from metaspatial_addon.blender.rendering import engines
 from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 from metaspatial_addon.blender.rendering.render import HALF_FIELD, Renderer, frame_room
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.polygon import wall
 from metaspatial_addon.core.task import Item, Layout, Pose
 from metaspatial_addon.prompts.png import read_png, write_png
 from tests.blender.rooms import SHAPES, furnished, room, task
@@ -122,7 +121,7 @@ def test_the_whole_room_is_in_the_perspective_picture(shape):
     assert place[2] > a_room.height > 1.6
     spread = []
     for k in range(len(a_room.floor)):
-        edge = wall(a_room.floor, k)
+        edge = a_room.walls[k]
         outside = np.dot(np.array(place[:2]) - edge.at(0.0), edge.inward) < 0
         assert not (k not in hidden and outside), "a wall that is shown turns its back"
         for corner in (edge.at(0.0), edge.at(edge.length)):

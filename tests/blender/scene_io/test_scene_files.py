@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mathutils import Euler, Matrix, Quaternion
 
-from metaspatial_addon.blender.frames import pose_array, transform_points, world_array
+from metaspatial_addon.blender.frames import transform_points, world_array
 from metaspatial_addon.blender.meshes import evaluated_parts, in_scene, mesh_points, remove_blocks
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from metaspatial_addon.core.task import Layout, Pose
@@ -82,7 +82,7 @@ def assert_there_and_back(scene, movable, seed=0, **how):
         for item_id, pose in poses.items():
             size = scene_task.task.item(item_id).size
             local = transform_points(
-                np.linalg.inv(scene_task.frame @ pose_array(pose)), points_of(scene, scene_task, item_id)
+                np.linalg.inv(scene_task.frame @ pose.matrix), points_of(scene, scene_task, item_id)
             )
             low, high = local.min(axis=0), local.max(axis=0)
             assert np.allclose(low, (-size[0] / 2, -size[1] / 2, 0), atol=1e-5), item_id

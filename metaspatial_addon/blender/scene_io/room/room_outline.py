@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ....core.errors import InputError
-from ....core.polygon import wall
+from ....core.polygon import wall_segments
 from ...frames import heading, rotation_z, transform_points, translation, world_array
 from ...meshes import evaluated_parts, mesh_points, mesh_triangles
 from .outline import floor_outline
@@ -84,7 +84,7 @@ def _inside_walls(
     outline = walls_outline(transform_points(np.linalg.inv(units), points), triangles) if len(triangles) else None
     if outline is None:
         raise InputError(file, "walls", "visible objects that enclose a room")
-    sides = [wall(outline.corners, k) for k in range(len(outline.corners))]
+    sides = wall_segments(outline.corners)
     longest = max(sides, key=lambda side: side.length)
     angle = math.atan2(longest.direction[1], longest.direction[0])
     angle -= math.pi / 2 * round(angle / (math.pi / 2))

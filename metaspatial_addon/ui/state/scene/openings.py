@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from bpy.types import Context, Object, ViewLayer
 
-from ....core.polygon import distance_to_wall, wall
+from ....core.polygon import distance_to_wall, wall_segments
 from ...overlay.room_rectangle import room_rectangle, units_per_metre, world_corners
 from ..properties import FRONTS
 from .collections import own_collection
@@ -71,8 +71,7 @@ def _free_spot(
     `others`: their middles (2,) and widths.
     """
     spots = []
-    for k in range(4):
-        side = wall(corners, k)
+    for k, side in enumerate(wall_segments(corners)):
         dx, dy = point[0] - side.start[0], point[1] - side.start[1]
         along = dx * side.direction[0] + dy * side.direction[1]
         along = min(max(along, width / 2), side.length - width / 2) if width < side.length else side.length / 2
