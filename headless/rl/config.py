@@ -56,9 +56,19 @@ class WeightStage:
 
 
 @dataclass(frozen=True)
+class JudgeConfig:
+    """A vision-language model that grades renders of each layout: the model's name at the OpenAI-compatible server at
+    `url`, "" for no judge. A grade is the mean over `samples` replies."""
+
+    model: str = ""
+    url: str = ""
+    samples: int = bounded(1, at_least=1)
+
+
+@dataclass(frozen=True)
 class RewardConfig:
     """`render` measures the view term by renders. `weights` are those of the terms, see `scoring/weights.py`, or
-    "paper" for the formula of the paper, see `scoring/paper.py`.
+    "paper" for the formula of the paper, see `scoring/paper.py`. `judge` adds the term of that name.
 
     With `stages` the weights change: from one stage's step to the next's in a straight line, and not before the first
     or after the last. Stages at neighbouring steps make a leap.
@@ -67,6 +77,7 @@ class RewardConfig:
     render: bool = True
     weights: Weights | Literal["paper"] = field(default_factory=Weights)
     stages: tuple[WeightStage, ...] = ()
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
 
     def weights_at(self, step: int) -> Weights | Literal["paper"]:
         """The weights at a step, counted from 0."""
@@ -196,6 +207,16 @@ CHECKS = (
         lambda c: c.reward.weights != "paper" or not c.reward.stages,
         "reward.stages",
         'none beside reward.weights = "paper", which has no weights to change',
+    ),
+    Check(
+        lambda c: bool(c.reward.judge.model) == bool(c.reward.judge.url),
+        "reward.judge.url",
+        "the base address of the server that has reward.judge.model, and none without a model",
+    ),
+    Check(
+        lambda c: c.reward.render or not c.reward.judge.model,
+        "reward.render",
+        "true, since the judge grades renders",
     ),
     Check(
         lambda c: c.rendering == "full" or not c.lora.rank,

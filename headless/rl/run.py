@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from headless import cli
 from headless.config import write_config
+from headless.judge import JudgeSettings
 from headless.training import MetricsLog, last_checkpoint
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -22,7 +23,7 @@ from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
 from . import checkpoint
 from .config import TrainConfig
-from .envs.pool import Pool
+from .envs.pool import Pool, Timeouts
 from .envs.pool_worker import WorkerConfig
 from .envs.process import ProcessWorker
 from .envs.sync import SyncEnvironments
@@ -35,6 +36,8 @@ from .training_step import Trainer, train_step
 
 PROCESS_TIMEOUT = timedelta(hours=2)
 """How long one process may wait for another."""
+JUDGED_TURN_TIMEOUT = 900.0
+"""Seconds that a worker may take for a turn with a judge, whose server may be asked several times."""
 
 
 def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "") -> None:
@@ -135,6 +138,7 @@ def record_settings(config: TrainConfig) -> dict[str, Any]:
         "temperature": config.rollout.temperature,
         "pixels": 0 if config.rendering == "compact" else config.rollout.pixels,
         "engine": "cycles",
+        "judge": config.reward.judge.model,
     }
 
 
@@ -143,16 +147,20 @@ def open_environments(
 ) -> SyncEnvironments | Pool:
     """The environments of the run, a context manager. Worker processes write their logs to the folder `logs`, numbered
     from `first`."""
-    pixels = 0 if config.rendering == "compact" else config.rollout.pixels
+    grader = config.reward.judge
+    judge = JudgeSettings(grader.model, grader.url, grader.samples) if grader.model else None
+    pixels = config.rollout.pixels if config.rendering == "full" or judge else 0
     if not workers:
-        return SyncEnvironments(prompt_format_of(config), pixels, config.threads)
-    worker_config = WorkerConfig(config.rendering, pixels)
+        return SyncEnvironments(prompt_format_of(config), pixels, config.threads, judge)
+    worker_config = WorkerConfig(config.rendering, pixels, judge=judge)
+    timeouts = Timeouts(turn=JUDGED_TURN_TIMEOUT) if judge else Timeouts()
     if ray:
         from .envs import ray_worker  # needs ray
 
         ray_worker.connect(ray)
-        return Pool(lambda number: ray_worker.RayWorker(worker_config), workers)
-    return Pool(lambda number: ProcessWorker(worker_config, (logs or Path()) / f"worker_{first + number}.log"), workers)
+        return Pool(lambda number: ray_worker.RayWorker(worker_config), workers, timeouts)
+    folder = logs or Path()
+    return Pool(lambda number: ProcessWorker(worker_config, folder / f"worker_{first + number}.log"), workers, timeouts)
 
 
 def merge_last(config: TrainConfig, folder: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headless import pretrain
+from headless import cli, pretrain
+from headless.pretraining.config import read_config
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout
@@ -48,7 +49,7 @@ vision_heads = 2
 
 
 def rows(folder: Path) -> dict[int, tuple[float, float]]:
-    """Loss and gradient norm by step; a step that was taken again counts as it was the last time."""
+    """Loss and gradient norm by step."""
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     return {line["step"]: (line["loss"], line["gradient_norm"]) for line in lines}
 
@@ -81,6 +82,18 @@ def test_the_loss_falls_and_the_model_answers(trained):
     assert FORMAT.read(reply.text, task).status == "ok"
 
 
+def test_a_finished_run_is_not_begun_again_unasked(trained, config):
+    folder, _ = trained
+    with pytest.raises(cli.CommandError, match="it holds checkpoint-000014: add --resume, or choose another folder"):
+        pretrain.main(["--config", str(config), "--run", str(folder)])
+
+
+def test_the_settings_of_a_run_are_beside_it_and_read_back(trained, config):
+    folder, pictures = trained
+    changes = [f"pictures={str(pictures).lower()}"]
+    assert read_config(str(folder / "config.toml")) == read_config(str(config), changes)
+
+
 def test_tensorboard_can_follow(trained):
     assert list(trained[0].glob("events.out.tfevents.*"))
 
@@ -101,7 +114,7 @@ def test_a_run_killed_while_it_saves_goes_on_as_if_it_had_not_stopped(trained, c
     arguments = ["--config", str(config), "--run", str(tmp_path), "--set", f"pictures={str(pictures).lower()}"]
     killed = f"""
 import os, signal, sys
-from headless import pretrain
+from headless import cli, pretrain
 from headless.pretraining import train
 write_model = train.write_model
 def dies_at_the_second(model, folder, pictures):
@@ -116,6 +129,8 @@ pretrain.main({arguments!r})
     assert max(rows(tmp_path)) == 6 and (tmp_path / "checkpoint.part").exists()
     pretrain.main([*arguments, "--resume"])
     assert rows(tmp_path) == rows(folder)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 15)), "steps that were taken again are there once"
     assert not (tmp_path / "checkpoint.part").exists()
 
 

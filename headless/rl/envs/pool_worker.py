@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from headless.judge import JudgeSettings
 from metaspatial_addon.core.task import Task
 
 from . import wire
@@ -30,6 +31,7 @@ class WorkerConfig:
     prompt_format: Literal["compact", "full"]
     pixels: int = 0
     memory_mb: int = 4096
+    judge: JudgeSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class PoolWorker:
             from .sync import SyncEnvironments  # loads bpy
 
         prompt_format = CompactFormat() if config.prompt_format == "compact" else FullFormat()
-        return cls(SyncEnvironments(prompt_format, config.pixels, threads=1).__enter__())
+        return cls(SyncEnvironments(prompt_format, config.pixels, 1, config.judge).__enter__())
 
     def play(self, request: EpisodeRequest) -> StepResult:
         """The result of the last completion, or of the beginning. An episode with a fault is forgotten."""

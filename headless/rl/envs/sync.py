@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from headless.judge import JudgeSettings, open_judge
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.core.conversation import Conversation, Message
@@ -21,14 +22,22 @@ from .base import EpisodeSettings, StepResult
 class SyncEnvironments:
     """`Environments` in this process, one step after the other, on one stage. Use it as a context manager.
 
-    `pixels` is the width and height of the rendered images that the model is given, 0 where the prompt format draws its
-    own. `threads` limits Cycles.
+    `pixels` is the width and height of the renders that the model and the judge see, 0 where the prompt format draws its
+    own images and there is no judge. `threads` limits Cycles. Raises PolicyError for a judge's address or key that
+    cannot be used.
     """
 
     asynchronous = False
 
-    def __init__(self, prompt_format: PromptFormat, pixels: int = 0, threads: int | None = None):
+    def __init__(
+        self,
+        prompt_format: PromptFormat,
+        pixels: int = 0,
+        threads: int | None = None,
+        judge: JudgeSettings | None = None,
+    ):
         self.prompt_format, self._pixels, self._threads = prompt_format, pixels, threads
+        self._judge = None if judge is None else open_judge(judge)
         self._episodes: dict[int, LayoutEnv] = {}
         self._budgets: dict[int, TokenBudget | None] = {}
         self._begun: list[tuple[int, Task]] = []
@@ -49,6 +58,7 @@ class SyncEnvironments:
             self._stage,
             self._renderer if settings.render else None,
             self.prompt_format,
+            self._judge,
             weights=settings.weights,
             max_turns=settings.turns,
             show_images=settings.pictures,
@@ -95,7 +105,7 @@ class SyncEnvironments:
             evaluated = time.perf_counter()
             last = len(env.turns) + 1 >= env.max_turns
             truncated = not last and budget is not None and not budget.fits(self._next_prompt(env, candidate))
-            if last or truncated:  # the model will see no more images of this episode
+            if (last or truncated) and self._judge is None:  # nobody will see more images of this episode
                 self._renderer.pixels = 0
             observation, *_ = env.commit(candidate)
         except InfraFault as error:
@@ -114,7 +124,8 @@ class SyncEnvironments:
         if layout is None:
             return (*asked, self.prompt_format.correction(env.task, candidate.answer.problems))
         if env.scorer.renderer is not None:
-            score = replace(score, terms={**score.terms, "view": 1.0})
+            judged = {} if self._judge is None else {"judge": 1.0}
+            score = replace(score, terms={**score.terms, "view": 1.0, **judged})
         blank = self._blank_images(env, env.task, layout)
         return (*asked, self.prompt_format.feedback(env.task, layout, score.to_json(), blank))
 

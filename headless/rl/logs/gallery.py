@@ -25,7 +25,7 @@ _LONGEST = 600.0  # seconds that the last ones may take when all steps are done
 class RolloutGallery:
     """Use it as a context manager: it waits for what was begun, unless an exception ends the run.
 
-    Each goes to `folder`/shown/step_N, what the processes print to `folder`/shown.log.
+    Each goes to `folder`/gallery/step_N, what the processes print to gallery.log.
     """
 
     def __init__(self, folder: Path, log: MetricsLog):
@@ -60,18 +60,18 @@ class RolloutGallery:
             if self._process.returncode == 0:
                 self._log.image(self._step, "rollouts", self._place(self._step) / SHEET)
             else:  # training goes on without
-                cli.progress(f"the pictures of step {self._step} could not be made: see {self._folder / 'shown.log'}")
+                cli.progress(f"the pictures of step {self._step} could not be made: see {self._folder / 'gallery.log'}")
             self._process = None
         if self._process is None and self._due:
             self._step, group = self._due.pop(0)
             self._process = self._start(group)
 
     def _place(self, step: int) -> Path:
-        return self._folder / "shown" / f"step_{step:06d}"
+        return self._folder / "gallery" / f"step_{step:06d}"
 
     def _start(self, group: str) -> subprocess.Popen[bytes]:
         arguments = ["--replay", str(self._folder), "--episode", group, "--out", str(self._place(self._step))]
-        with open(self._folder / "shown.log", "ab") as log:
+        with open(self._folder / "gallery.log", "ab") as log:
             process = subprocess.Popen(
                 [*_command(), *arguments],
                 stdin=subprocess.DEVNULL,

@@ -75,6 +75,8 @@ def test_a_resolved_file_reads_back_as_the_same(tmp_path):
         ("reward.weights.clutter=1", "reward.weights.clutter: expected one of format, collision"),
         ("model=assets/models/huge", "model: expected a model's folder"),
         ("model=Qwen/Qwen2.5-VL-3B-Instruct", "model: expected a model's folder"),
+        ("reward.judge.model=eye", "reward.judge.url: expected the base address of the server"),
+        ("reward={render=false, judge={model='a', url='http://b'}}", "reward.render: expected true, since the judge"),
         ("lora.rank=8", "lora.rank: expected 0 for the compact rendering"),
         ("rendering=full", "lora.rank: expected at least 1 for the full rendering"),
         ("reward.weights=best", "reward.weights: expected a table or one of paper, got 'best'"),

@@ -166,7 +166,7 @@ def test_groups_are_shown_in_pictures_and_scenes(small_model, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     train.main(arguments(small_model, tmp_path, "--set", "gallery_every=2", "--set", "steps=3"))
-    shown = tmp_path / "shown"
+    shown = tmp_path / "gallery"
     assert sorted(path.name for path in shown.iterdir()) == ["step_000001", "step_000002"]
     for folder in shown.iterdir():
         names = {path.name for path in folder.iterdir()}

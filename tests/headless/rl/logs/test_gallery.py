@@ -44,7 +44,7 @@ def test_all_that_was_begun_is_shown_in_turn_and_what_fails_is_told(tmp_path, mo
             shown.poll()
     assert board.pictures == [(1, "rollouts"), (3, "rollouts")]
     assert "the pictures of step 2 could not be made: see" in capsys.readouterr().err
-    assert "no pictures today" in (tmp_path / "shown.log").read_text()
+    assert "no pictures today" in (tmp_path / "gallery.log").read_text()
 
 
 def test_a_run_that_fails_leaves_no_process_behind(tmp_path, monkeypatch):

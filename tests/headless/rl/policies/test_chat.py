@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import statistics
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,6 +201,57 @@ def test_numbers_of_poses_are_found_in_the_text(policy):
     assert told[-1] is None
     for item, numbers in {"bed_1": "3.42.900", "desk_1": "32.500", "lamp_1": "32.51.20"}.items():
         assert policy.decode([k for k, i in zip(ids, told, strict=False) if i == item]) == numbers
+
+
+@pytest.mark.parametrize("text", [CROSSED, "🛋️ sofa é ü 床" * 3, "<think>\n  ok </think><answer>[]</answer>"])
+def test_tokens_are_where_their_characters_are(policy, text):
+    """As found by decoding every prefix anew, also for tokens that end within a character."""
+    ids = policy.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+    found, edges = policy._text_and_edges([*ids, policy.ends[0]])
+    assert found == policy.decode(ids)
+    assert edges == [len(policy.decode(ids[:k])) for k in [*range(len(ids) + 1), len(ids)]]
+
+
+def test_the_time_to_find_the_items_of_tokens_grows_with_their_number(policy):
+    """Twice the answer takes about twice the time, where decoding every prefix would take four times."""
+
+    def seconds(places: int) -> float:
+        answer = ", ".join('{"id": "desk_1", "x": 1.25, "y": 2.5, "z": 0, "yaw": 90}' for _ in range(places))
+        ids = policy.processor.tokenizer(f"<answer>[{answer}]</answer>", add_special_tokens=False)["input_ids"]
+        times = []
+        for _ in range(5):
+            began = time.process_time()
+            items = policy.pose_items(ids, TASK)
+            times.append(time.process_time() - began)
+        assert sum(item == "desk_1" for item in items) >= 4 * places
+        return statistics.median(times)
+
+    assert seconds(80) < 3 * seconds(40)
+
+
+def test_an_image_is_preprocessed_once_a_forward_pass(policy, monkeypatch):
+    batch = microbatch(policy, episode(policy))
+    seen = []
+    right = policy._image_inputs
+    monkeypatch.setattr(policy, "_image_inputs", lambda images: seen.append(len(images)) or right(images))
+    monkeypatch.setattr(policy.processor, "image_processor", counted(policy.processor.image_processor, seen))
+    with torch.no_grad():
+        token_logprobs(policy, batch, 1.0)
+    assert seen == [6, "preprocessed"]  # both rows' three images
+
+
+def counted(processor, seen):
+    """An image processor that notes its calls."""
+
+    class Counted:
+        def __call__(self, *args, **kwargs):
+            seen.append("preprocessed")
+            return processor(*args, **kwargs)
+
+        def __getattr__(self, name):
+            return getattr(processor, name)
+
+    return Counted()
 
 
 def test_a_budget_counts_what_the_tokens_will_be(policy):
