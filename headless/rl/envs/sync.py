@@ -22,8 +22,8 @@ from .base import EpisodeSettings, StepResult
 class SyncEnvironments:
     """`Environments` in this process, one step after the other, on one stage. Use it as a context manager.
 
-    `pixels` is the width and height of the renders that the model and the judge see, 0 where the prompt format draws its
-    own images and there is no judge. `threads` limits Cycles. Raises PolicyError for a judge's address or key that
+    `pixels` is the width and height of the renders that the model and the judge see, 0 where the prompt format draws
+    its own images and there is no judge. `threads` limits Cycles. Raises PolicyError for a judge's address or key that
     cannot be used.
     """
 
