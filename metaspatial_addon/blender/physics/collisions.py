@@ -10,26 +10,19 @@ each time by what parts the faces that cross just now, until neither surfaces cr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from ...core.detectors import overlaps
 from ...core.detectors.overlaps import CONTACT
-from ...core.faults import Overlap
 from .body import SKIN, Body
 
 
-def find_overlaps(bodies: Sequence[Body]) -> tuple[Overlap, ...]:
-    """All pairs of placed bodies whose meshes overlap deeper than `CONTACT`, in the order of `bodies`.
+def overlap_depth(a: Body, b: Body, limit: float) -> float:
+    """The smallest move in metres that parts two bodies, 0 when they do not overlap; `limit` is what parts their boxes.
 
-    Pairs with a covering and pairs of two locked items are left out.
+    What `find_overlaps` measures bodies with.
     """
-    return overlaps.find_overlaps(bodies, _depth)
-
-
-def _depth(a: Body, b: Body, limit: float) -> float:
     return limit if a.shape.is_box and b.shape.is_box else mesh_depth(a, b, limit)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...core.access import measure_access
-from ...core.detectors.bounds import find_outside
-from ...core.detectors.support import find_unsupported, measure_support
+from dataclasses import replace
+
+from ...core.detectors.measure import measure_solids
 from ...core.evidence import Evidence
-from ...core.relations import relation_scores
+from ...core.faults import Overlap
 from ...core.task import Layout, Task
-from .collisions import find_overlaps
+from .collisions import overlap_depth
 from .settle import find_unstable
 from .stage import Stage
 
@@ -21,19 +21,8 @@ def measure(stage: Stage, task: Task, layout: Layout, simulate: bool = True) -> 
     if stage.task is not task:
         stage.open(task)
     stage.place(layout)
-    bodies = stage.placed
-    overlaps = find_overlaps(bodies)
-    supports = measure_support(bodies, task)
-    overlapping = {item_id for overlap in overlaps for item_id in overlap.items}
-    access = measure_access(task, layout)
-    return Evidence(
-        (
-            *overlaps,
-            *find_outside(bodies, task.room),
-            *find_unsupported(supports),
-            *(find_unstable(supports, overlapping) if simulate else ()),
-            *access.faults,
-        ),
-        relations=relation_scores(task, layout),
-        walkable=access.walkable,
-    )
+    evidence, supports = measure_solids(task, layout, stage.placed, overlap_depth)
+    if not simulate:
+        return evidence
+    overlapping = {item_id for overlap in evidence.of_kind(Overlap) for item_id in overlap.items}
+    return replace(evidence, detected=(*evidence.detected, *find_unstable(supports, overlapping)))

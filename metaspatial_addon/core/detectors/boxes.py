@@ -10,14 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..access import measure_access
 from ..evidence import Evidence
 from ..geometry import OrientedBox, distance_to_footprint
-from ..relations import relation_scores
 from ..task import Item, Layout, Task
-from .bounds import find_outside
-from .overlaps import find_overlaps
-from .support import find_unsupported, measure_support
+from .measure import measure_solids
 
 INSET = 0.01
 """Metres from a corner of the underside, towards its middle, to the contact point there."""
@@ -60,14 +56,4 @@ def measure_boxes(task: Task, layout: Layout) -> Evidence:
     """The evidence about a layout, without what a rigid-body simulation finds and without `view`."""
     items = {item.id: item for item in task.items}
     solids = [BoxSolid(items[i], OrientedBox.of(items[i], pose)) for i, pose in layout.everywhere(task).items()]
-    access = measure_access(task, layout)
-    return Evidence(
-        (
-            *find_overlaps(solids),
-            *find_outside(solids, task.room),
-            *find_unsupported(measure_support(solids, task)),
-            *access.faults,
-        ),
-        relation_scores(task, layout),
-        access.walkable,
-    )
+    return measure_solids(task, layout, solids)[0]

@@ -8,8 +8,9 @@ from itertools import combinations
 
 import pytest
 
-from metaspatial_addon.blender.physics.collisions import find_overlaps, mesh_depth
+from metaspatial_addon.blender.physics.collisions import mesh_depth, overlap_depth
 from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.core.detectors.overlaps import find_overlaps
 from metaspatial_addon.core.geometry import penetration
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 from tests.blender.physics import solids
@@ -30,7 +31,7 @@ def overlaps(stage, *things, **flags):
     items = tuple(Item(name, "thing", (1, 1, 1), **flags.get(name, {})) for name in names)
     stage.open(Task("t", "", ROOM, items), {name: mesh for name, (mesh, _) in zip(names, things, strict=True)})
     stage.place(Layout("t", {name: Pose(*pose) for name, (_, pose) in zip(names, things, strict=True)}))
-    return find_overlaps(stage.placed)
+    return find_overlaps(stage.placed, overlap_depth)
 
 
 CASES = {
@@ -169,7 +170,7 @@ def test_pairs_with_the_locked_are_found_in_a_crowd(stage):
         for a, b in combinations(bodies, 2)
         if not (a.item.locked and b.item.locked) and penetration(a.box, b.box) > 0.01
     ]
-    assert [(o.a, o.b) for o in find_overlaps(bodies)] == every
+    assert [(o.a, o.b) for o in find_overlaps(bodies, overlap_depth)] == every
     assert len(every) > 10
 
 
@@ -179,7 +180,10 @@ def test_overlaps_are_found_in_time_in_proportion_to_the_locked_items():
             task, layout = crowded(locked)
             stage.open(task)
             stage.place(layout)
-        assert growth(lambda count: find_overlaps((few if count == 1000 else many).placed), 1000, factor=4) < 8
+        assert (
+            growth(lambda count: find_overlaps((few if count == 1000 else many).placed, overlap_depth), 1000, factor=4)
+            < 8
+        )
 
 
 def test_an_open_sheet_encloses_nothing(stage):

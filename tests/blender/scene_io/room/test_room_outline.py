@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.physics.collisions import find_overlaps
+from metaspatial_addon.blender.physics.collisions import overlap_depth
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.obstacles import MOST_FACES, NOTE
 from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
+from metaspatial_addon.core.detectors.overlaps import find_overlaps
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose
 from tests.blender.physics import solids
@@ -160,7 +161,7 @@ def test_items_under_tables_that_are_obstacles(scene, cuts):
 
         def overlaps(x, y, z=0.0):
             stage.place(Layout(scene_task.task.id, {"Stool": Pose(x, y, z, math.degrees(0.5))}))
-            return [o.depth for o in find_overlaps(stage.placed)]
+            return [o.depth for o in find_overlaps(stage.placed, overlap_depth)]
 
         assert not overlaps(3, 3) and not overlaps(3, 3, 0.76)
         assert overlaps(3, 3, 0.2)[0] == pytest.approx(0.09, abs=0.02)
