@@ -180,10 +180,8 @@ def test_overlaps_are_found_in_time_in_proportion_to_the_locked_items():
             task, layout = crowded(locked)
             stage.open(task)
             stage.place(layout)
-        assert (
-            growth(lambda count: find_overlaps((few if count == 1000 else many).placed, overlap_depth), 1000, factor=4)
-            < 8
-        )
+        stages = {1000: few, 4000: many}
+        assert growth(lambda count: find_overlaps(stages[count].placed, overlap_depth), 1000, factor=4) < 8
 
 
 def test_an_open_sheet_encloses_nothing(stage):

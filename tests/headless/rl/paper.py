@@ -11,6 +11,7 @@ from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.prompts.answer import Answer
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.scoring.score import Score
+from metaspatial_addon.scoring.terms import counts
 
 FORMAT = CompactFormat()
 
@@ -52,13 +53,7 @@ class PaperEnvironments:
             self.worth(task, answer, turn),
             {"format": 1.0},
             evidence,
-            {
-                "items": len(task.items),
-                "colliding": 0,
-                "outside": 0,
-                "unsupported": len(floating),
-                "unstable": 0,
-            },
+            counts(task, evidence),
         )
         shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
         message = FORMAT.feedback(task, layout, score.to_json(), shown)
