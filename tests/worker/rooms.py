@@ -20,10 +20,10 @@ def box(name: str, size: tuple[float, float, float], at: tuple[float, float, flo
     corners = [(size[0] * (x - 0.5), size[1] * (y - 0.5), z) for x, y, z in corners]
     faces = [(3, 2, 1, 0), (4, 5, 6, 7), *((k, (k + 1) % 4, (k + 1) % 4 + 4, k + 4) for k in range(4))]
     mesh.from_pydata(corners, [], faces)
-    thing = bpy.data.objects.new(name, mesh)
-    thing.location = at
-    bpy.context.scene.collection.objects.link(thing)
-    return thing
+    obj = bpy.data.objects.new(name, mesh)
+    obj.location = at
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
 
 
 def furnish() -> list[bpy.types.Object]:
@@ -33,16 +33,16 @@ def furnish() -> list[bpy.types.Object]:
     mesh.from_pydata([(-2, -2, 0), (2, -2, 0), (2, 2, 0), (-2, 2, 0)], [], [(0, 1, 2, 3)])
     floor = bpy.data.objects.new("Floor", mesh)
     bpy.context.scene.collection.objects.link(floor)
-    things = [floor, *(box(name, size) for name, size in FURNITURE.items())]
+    objects = [floor, *(box(name, size) for name, size in FURNITURE.items())]
     bpy.context.view_layer.update()
-    return things
+    return objects
 
 
 def job_folder(folder: Path) -> Path:
     """A job's folder with the furnished room in it."""
     folder.mkdir()
-    things = furnish()
-    export_scene(folder / "scene.blend", bpy.context.scene, things)
+    objects = furnish()
+    export_scene(folder / "scene.blend", bpy.context.scene, objects)
     return folder
 
 

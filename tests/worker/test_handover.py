@@ -35,42 +35,41 @@ def state_of_file() -> dict:
     scene = bpy.context.scene
     return {
         "blocks": sorted((block.rna_type.identifier, block.name_full, block.users) for block in data_blocks()),
-        "selected": [thing.name for thing in bpy.context.selected_objects],
+        "selected": [obj.name for obj in bpy.context.selected_objects],
         "active": bpy.context.view_layer.objects.active,
         "scene": (scene, scene.frame_current, scene.frame_subframe),
         "objects": {
-            thing: (thing.matrix_world.copy(), thing.hide_get(), thing.hide_viewport, thing.hide_render)
-            for thing in scene.objects
+            obj: (obj.matrix_world.copy(), obj.hide_get(), obj.hide_viewport, obj.hide_render) for obj in scene.objects
         },
-        "collections": {thing: thing.users_collection for thing in bpy.data.objects},
+        "collections": {obj: obj.users_collection for obj in bpy.data.objects},
         "paths": [image.filepath for image in bpy.data.images],
         "path": bpy.data.filepath,
     }
 
 
 def test_the_artists_file_stays_as_it_is(tmp_path):
-    things = furnish()
+    objects = furnish()
     image = bpy.data.images.new("wood", 4, 4)
     image.source, image.filepath = "FILE", "//textures/wood.png"
-    things[1].data.materials.append(bpy.data.materials.new("oak"))
-    if things[1].data.materials[0].node_tree is None:  # up to 4.5
-        things[1].data.materials[0].use_nodes = True
-    things[1].data.materials[0].node_tree.nodes.new("ShaderNodeTexImage").image = image
-    things[2].select_set(True)
-    bpy.context.view_layer.objects.active = things[3]
+    objects[1].data.materials.append(bpy.data.materials.new("oak"))
+    if objects[1].data.materials[0].node_tree is None:  # up to 4.5
+        objects[1].data.materials[0].use_nodes = True
+    objects[1].data.materials[0].node_tree.nodes.new("ShaderNodeTexImage").image = image
+    objects[2].select_set(True)
+    bpy.context.view_layer.objects.active = objects[3]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "artist.blend"))
     before = state_of_file()
-    export_scene(tmp_path / "scene.blend", bpy.context.scene, things, [things[3]])
+    export_scene(tmp_path / "scene.blend", bpy.context.scene, objects, [objects[3]])
     assert state_of_file() == before
     open_exported_scene(tmp_path / "scene.blend", "Scene")
     assert bpy.data.images["wood"].filepath == str(tmp_path / "textures" / "wood.png")
 
 
 def test_a_file_that_cannot_be_written_is_an_os_error(tmp_path):
-    things = furnish()
+    objects = furnish()
     before = state_of_file()
     with pytest.raises(OSError):
-        export_scene(tmp_path / "no" / "folder" / "scene.blend", bpy.context.scene, things)
+        export_scene(tmp_path / "no" / "folder" / "scene.blend", bpy.context.scene, objects)
     assert state_of_file() == before
 
 
@@ -109,8 +108,8 @@ def test_names_transforms_units_and_frame_arrive(scene, tmp_path):
 
 def test_what_an_object_hangs_on_arrives(scene, tmp_path):
     holder, target, driver = (bpy.data.objects.new(name, None) for name in ("Holder", "Target", "Driver"))
-    for thing in (holder, target, driver):
-        scene.collection.objects.link(thing)
+    for obj in (holder, target, driver):
+        scene.collection.objects.link(obj)
     holder.location.x, target.location.y, driver.location.z = 1, 2, 3
     held, tied, driven = (box(name, (1, 1, 1)) for name in ("Held", "Tied", "Driven"))
     held.parent = holder
@@ -121,8 +120,8 @@ def test_what_an_object_hangs_on_arrives(scene, tmp_path):
     child = box("Drawer", (0.2, 0.2, 0.2), (0, 0, 0.5))
     child.parent = held
     got = hand_over(tmp_path, scene, [held, tied, driven])
-    assert [thing.name for thing in got.objects] == ["Held", "Drawer", "Tied", "Driven"]
-    places = {thing.name: tuple(thing.matrix_world.translation) for thing in got.objects}
+    assert [obj.name for obj in got.objects] == ["Held", "Drawer", "Tied", "Driven"]
+    places = {obj.name: tuple(obj.matrix_world.translation) for obj in got.objects}
     assert places["Held"][0] == 1 and places["Tied"][1] == 2 and places["Driven"][2] == 6
     assert places["Drawer"] == (1, 0, 0.5)
     assert got.objects["Drawer"].parent == got.objects["Held"]
@@ -137,23 +136,23 @@ def test_a_driver_that_asks_the_scene_does_not_bring_its_objects(scene, tmp_path
     driven.animation_data.drivers[0].driver.expression = variable.name
     scene.frame_set(5)
     got = hand_over(tmp_path, scene, [driven])
-    assert [thing.name for thing in got.objects] == ["Driven"]
+    assert [obj.name for obj in got.objects] == ["Driven"]
     assert got.objects["Driven"].matrix_world.translation.x == 5
 
 
 def test_modifiers_instances_and_several_collections_arrive(scene, tmp_path):
-    thing = box("Shelf", (1, 1, 1))
-    thing.modifiers.new("Array", "ARRAY").count = 3
+    obj = box("Shelf", (1, 1, 1))
+    obj.modifiers.new("Array", "ARRAY").count = 3
     other = bpy.data.collections.new("Other")
     scene.collection.children.link(other)
-    other.objects.link(thing)
+    other.objects.link(obj)
     source = bpy.data.collections.new("Chair")
-    source.objects.link(bpy.data.objects.new("Leg", thing.data))
+    source.objects.link(bpy.data.objects.new("Leg", obj.data))
     chair = bpy.data.objects.new("Chair", None)
     chair.instance_type, chair.instance_collection = "COLLECTION", source
     scene.collection.objects.link(chair)
-    got = hand_over(tmp_path, scene, [thing, chair])
-    assert [thing.name for thing in got.objects] == ["Shelf", "Chair"]
+    got = hand_over(tmp_path, scene, [obj, chair])
+    assert [obj.name for obj in got.objects] == ["Shelf", "Chair"]
     with bpy.context.temp_override(scene=got, view_layer=got.view_layers[0]):
         instances = bpy.context.evaluated_depsgraph_get().object_instances
         shown = sorted((i.object.name, round(i.object.dimensions.x, 3)) for i in instances if i.object.type == "MESH")
@@ -162,22 +161,22 @@ def test_modifiers_instances_and_several_collections_arrive(scene, tmp_path):
 
 def test_hidden_objects_stay_hidden(scene, tmp_path):
     names = ("Seen", "Eye", "Viewport", "Render", "Excluded")
-    things = {name: box(name, (1, 1, 1)) for name in names}
-    things["Eye"].hide_set(True)
-    things["Viewport"].hide_viewport = things["Render"].hide_render = True
+    objects = {name: box(name, (1, 1, 1)) for name in names}
+    objects["Eye"].hide_set(True)
+    objects["Viewport"].hide_viewport = objects["Render"].hide_render = True
     closed = bpy.data.collections.new("Closed")
     scene.collection.children.link(closed)
-    closed.objects.link(things["Excluded"])
-    scene.collection.objects.unlink(things["Excluded"])
+    closed.objects.link(objects["Excluded"])
+    scene.collection.objects.unlink(objects["Excluded"])
     bpy.context.view_layer.layer_collection.children["Closed"].exclude = True
     bpy.context.view_layer.update()
-    for shown in ([], list(things.values())):
-        export_scene(tmp_path / f"{len(shown)}.blend", scene, things.values(), shown)
+    for shown in ([], list(objects.values())):
+        export_scene(tmp_path / f"{len(shown)}.blend", scene, objects.values(), shown)
     for shown, visible, unrendered in ((0, ["Seen", "Render"], ["Render"]), (5, list(names), [])):
         got = open_exported_scene(tmp_path / f"{shown}.blend", "Bedroom")
         layer = got.view_layers[0]
-        assert [thing.name for thing in got.objects if thing.visible_get(view_layer=layer)] == visible
-        assert [thing.name for thing in got.objects if thing.hide_render] == unrendered
+        assert [obj.name for obj in got.objects if obj.visible_get(view_layer=layer)] == visible
+        assert [obj.name for obj in got.objects if obj.hide_render] == unrendered
 
 
 def test_originals_that_a_turn_hides_are_seen_and_its_copies_are_none(scene, tmp_path):
@@ -187,15 +186,15 @@ def test_originals_that_a_turn_hides_are_seen_and_its_copies_are_none(scene, tmp
     bed.parent, cage.parent, cage.hide_render = holder, bed, True
     bpy.context.view_layer.update()
     run = turns.new_run(scene, "run")
-    turn = turns.add_turn(run, [PlacedObject("Bed", thing, thing.matrix_world) for thing in (bed, cage)], {})
+    turn = turns.add_turn(run, [PlacedObject("Bed", obj, obj.matrix_world) for obj in (bed, cage)], {})
     for copy, original in zip(turn.objects, (bed, cage), strict=True):
         copy[turn_visibility.ORIGINAL] = original
     turn_visibility.show(scene, turn)
     assert not bed.visible_get() and bed.hide_render
     got = hand_over(tmp_path, scene, [holder])
-    assert [thing.name for thing in got.objects] == ["Holder", "Bed", "Cage"]
-    assert all(thing.visible_get(view_layer=got.view_layers[0]) for thing in got.objects)
-    assert [thing.name for thing in got.objects if thing.hide_render] == ["Cage"]
+    assert [obj.name for obj in got.objects] == ["Holder", "Bed", "Cage"]
+    assert all(obj.visible_get(view_layer=got.view_layers[0]) for obj in got.objects)
+    assert [obj.name for obj in got.objects if obj.hide_render] == ["Cage"]
 
 
 def test_another_scene_of_the_file_is_handed_over(scene, tmp_path):
@@ -205,7 +204,7 @@ def test_another_scene_of_the_file_is_handed_over(scene, tmp_path):
     other.collection.objects.link(there)
     other.frame_set(7)
     got = hand_over(tmp_path, other, [there])
-    assert [thing.name for thing in got.objects] == ["There"] and got.frame_current == 7
+    assert [obj.name for obj in got.objects] == ["There"] and got.frame_current == 7
     assert got.objects["There"].visible_get(view_layer=got.view_layers[0])
 
 
@@ -238,13 +237,13 @@ def test_two_million_faces_arrive(scene, tmp_path):
     sheet = bpy.data.meshes.new("sheet")
     sheet.from_pydata(np.stack([x, y, 0 * x], axis=-1).reshape(-1, 3), [], faces.tolist())
     for k in range(500):
-        thing = bpy.data.objects.new(f"Thing {k}", sheet.copy())
-        thing.location.x = math.fmod(k, 25)
-        scene.collection.objects.link(thing)
+        obj = bpy.data.objects.new(f"Thing {k}", sheet.copy())
+        obj.location.x = math.fmod(k, 25)
+        scene.collection.objects.link(obj)
     bpy.context.view_layer.update()
-    things = list(scene.objects)
-    assert sum(len(thing.data.polygons) for thing in things) == pytest.approx(2e6, rel=0.01)
-    export_scene(tmp_path / "scene.blend", scene, things)
+    objects = list(scene.objects)
+    assert sum(len(obj.data.polygons) for obj in objects) == pytest.approx(2e6, rel=0.01)
+    export_scene(tmp_path / "scene.blend", scene, objects)
     arrived = open_exported_scene(tmp_path / "scene.blend", "Scene").objects
     assert len(arrived) == 500
-    assert sum(len(thing.data.polygons) for thing in arrived) == pytest.approx(2e6, rel=0.01)
+    assert sum(len(obj.data.polygons) for obj in arrived) == pytest.approx(2e6, rel=0.01)

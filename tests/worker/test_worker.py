@@ -52,17 +52,17 @@ def test_two_layouts_in_one_process(worker, tmp_path):
     turns = turns_of(said)
     assert [turn["number"] for turn in turns] == list(range(1, len(turns) + 1))
     for turn in turns:
-        assert {thing["name"] for thing in turn["objects"]} == set(FURNITURE)
-        assert {thing["item"] for thing in turn["objects"]} == set(FURNITURE)
-        assert not any(thing["hidden"] for thing in turn["objects"])
+        assert {obj["name"] for obj in turn["objects"]} == set(FURNITURE)
+        assert {obj["item"] for obj in turn["objects"]} == set(FURNITURE)
+        assert not any(obj["hidden"] for obj in turn["objects"])
         for kind in ("top", "view"):
             assert read_png((folder / turn[kind]).read_bytes()).shape == (64, 64, 3)
         assert turn["record"]["status"] == "ok" and "conversation" not in turn["record"]
         assert "samples" not in turn["record"] and turn["record"]["settings"]["mode"] == "generate"
         poses = {p["id"]: p for p in turn["record"]["layout"]["placements"]}
-        for thing in turn["objects"]:  # the floor's middle is the world's origin
-            pose = poses[thing["item"]]
-            assert (thing["matrix"][3] + 2, thing["matrix"][7] + 2) == pytest.approx((pose["x"], pose["y"]), abs=1e-4)
+        for obj in turn["objects"]:  # the floor's middle is the world's origin
+            pose = poses[obj["item"]]
+            assert (obj["matrix"][3] + 2, obj["matrix"][7] + 2) == pytest.approx((pose["x"], pose["y"]), abs=1e-4)
     done = said[-1]
     assert done["type"] == "done" and done["failure"] == "" and done["best"] in [turn["number"] for turn in turns]
     assert 50 < done["memory"] < 4000
@@ -87,7 +87,7 @@ def test_fix_and_refine_begin_where_things_stand(busy_worker, tmp_path):
     worker.send(layout_request(folder, mode="fix", start=start, turns=1))
     said = wait_for(worker, "done", "error")
     turn = turns_of(said)[0]
-    bed = next(thing for thing in turn["objects"] if thing["name"] == "Bed")
+    bed = next(obj for obj in turn["objects"] if obj["name"] == "Bed")
     assert bed["matrix"] == start["Bed"]  # nothing is wrong with it: exactly as it was
     assert turn["record"]["settings"]["mode"] == "fix"
 

@@ -90,7 +90,7 @@ class Pool:
     """`Environments` in `count` workers at once. Use it as a context manager.
 
     `start(number)` makes the worker of a slot, without waiting until it is ready. `replaced` counts workers that were
-    lost, `faults` episodes that were.
+    lost, `faults` episodes that were given up; a line at the end reports both.
     """
 
     asynchronous = True
@@ -130,6 +130,8 @@ class Pool:
         deadline = time.monotonic() + _TO_END
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.0))
+        if self.replaced:
+            cli.progress(f"workers that were replaced: {self.replaced}; episodes that were given up: {self.faults}")
 
     def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
         """See `Environments`. The episode goes to the worker that has fewest."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 
 import pytest
@@ -15,6 +14,7 @@ from headless.rl.envs.pool import TRIES, Pool, WorkerBug, WorkerLost
 from headless.rl.envs.pool_worker import PoolWorker
 from tests.headless.rl.envs.pools import EPISODES, PAIRS, answers, drive, rewards
 from tests.headless.rl.paper import PaperEnvironments
+from tests.worker.waiting import wait_until
 
 
 def worth(task, answer, turn):
@@ -261,34 +261,37 @@ def test_a_run_without_any_worker_stops(monkeypatch):
 
 def test_a_worker_that_does_not_start_leaves_its_work_to_others(staff, expected, monkeypatch):
     monkeypatch.setattr(pools, "_LONGEST_PAUSE", 0.01)
-    good = hire(staff)
+    good, refused = hire(staff), []
 
     def start(number):
         if number == 1:
+            refused.append(number)
             raise WorkerLost("no room")
         return good(number)
 
     with Pool(start, 2) as pool:
         assert drive(pool) == expected
-        time.sleep(0.1)
+        wait_until(lambda: len(refused) > TRIES)
         assert drive(pool) == expected
 
 
 def test_what_was_forgotten_is_not_told(staff):
-    go_on = threading.Event()
+    busy, go_on = threading.Event(), threading.Event()
 
     def fails(worker, request):
         if request.key == 0:
+            busy.set()
             go_on.wait(20)
 
     with Pool(hire(staff, fails), 2) as pool:
         pool.begin(0, PAIRS[0][0], EpisodeSettings(3))
+        assert busy.wait(20)
         pool.forget()
         assert pool.collect() == []
         pool.begin(0, PAIRS[1][0], EpisodeSettings(3))
         [(_, told)] = pool.collect()
         go_on.set()
-        time.sleep(0.05)
+        wait_until(lambda: any((0, 0) in worker.played for worker in staff))
         assert pool.collect() == []
         assert told.messages == drive(PaperEnvironments(worth))[1][0].messages
 
