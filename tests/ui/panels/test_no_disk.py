@@ -15,7 +15,7 @@ import metaspatial_addon
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.ui.panels import items, main
 from metaspatial_addon.ui.panels import turns as turn_panels
-from metaspatial_addon.ui.state import preferences, whats_new
+from metaspatial_addon.ui.state import folders, preferences
 from metaspatial_addon.ui.state.identifiers import Lists, Menus, Operators, Panels
 from tests.blender.turns.arrivals import box
 from tests.ui.panels.drawing import Drawn, add_turn, draw
@@ -39,8 +39,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bpy.types
     bpy.ops.wm.read_factory_settings(use_empty=True)
     libraries = bpy.context.preferences.filepaths.asset_libraries
     libraries.new(name="Mine", directory=str(tmp_path))
+    (folders.user_folder() / "version").write_text("0.0.1")
     metaspatial_addon.register()
-    monkeypatch.setattr(whats_new, "_seen", "0.0.1")
     scene = bpy.context.scene
     for name in ("Office Chair", "Bed"):
         box(name).select_set(True)

@@ -113,8 +113,8 @@ def test_any_message_ends_a_silence(scene, recorded, monkeypatch):
     until_idle()
 
 
-@pytest.mark.parametrize("broken", ["show", "discard_unfinished"])
-def test_a_job_whose_ending_fails_ends_all_the_same(scene, recorded, folder, monkeypatch, broken):
+@pytest.mark.parametrize("failing", ["show", "discard_unfinished"])
+def test_a_job_whose_ending_fails_ends_all_the_same(scene, recorded, folder, monkeypatch, failing):
     monkeypatch.setattr(job, "TICK_BUDGET_S", 0)  # one step a tick
     worker = generate()
     say_turn(worker)
@@ -127,7 +127,7 @@ def test_a_job_whose_ending_fails_ends_all_the_same(scene, recorded, folder, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(turn_visibility, "show_in_steps", fail)
-        patch.setattr(turn_collections, broken, fail)
+        patch.setattr(turn_collections, failing, fail)
         status.restart_placement()  # so that the next step fails as well
         ticked()
     assert status.state == job_status.IDLE and worker.stopped and job.current.worker is None

@@ -9,8 +9,10 @@ import bpy
 import pytest
 
 import metaspatial_addon
-from metaspatial_addon.ui.state import folders, whats_new
+from metaspatial_addon.ui.panels import main
+from metaspatial_addon.ui.state import folders, preferences, whats_new
 from metaspatial_addon.ui.state.identifiers import Operators
+from tests.ui.panels.drawing import draw
 
 CHANGELOG = """# Changelog
 
@@ -62,11 +64,16 @@ def test_it_is_told_once_after_an_update(tmp_path: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         register(changelog, CHANGELOG, monkeypatch)
         assert whats_new.unseen(), "until it is dismissed"
+    drawn = draw(main.METASPATIAL_PT_main)
+    assert "Updated to 0.2.0" in drawn.texts() and Operators.DISMISS_UPDATE in drawn.buttons()
     group, _, name = Operators.DISMISS_UPDATE.partition(".")
     assert getattr(getattr(bpy.ops, group), name)() == {"FINISHED"}
     assert not whats_new.unseen()
     register(changelog, CHANGELOG, monkeypatch)
     assert not whats_new.unseen()
+    assert Operators.DISMISS_UPDATE not in draw(main.METASPATIAL_PT_main).buttons()
+    shown = draw(preferences.METASPATIAL_AP_preferences, owner=preferences.of(bpy.context)).texts()
+    assert {"Version 0.2.0", "The second."} <= {*shown}
 
 
 def test_a_changelog_or_folder_that_cannot_be_read_is_no_obstacle(
