@@ -16,8 +16,8 @@ _Kind = TypeVar("_Kind", bound=Fault)
 
 @dataclass(frozen=True)
 class ViewMeasure:
-    """What renders show: per item the share of its pixels seen from eye height against the item alone, and that seen
-    from in front of it; how much of the frame the items fill and how evenly, both in [0, 1].
+    """What renders show: per item that a layout can move the share of its pixels seen from eye height against the item
+    alone, and that seen from in front of it; how much of the frame all items fill and how evenly, both in [0, 1].
 
     What stands right before the eye makes no room fuller: one item fills `LOOMING` of the frame at most.
     """

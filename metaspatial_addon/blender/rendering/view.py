@@ -30,6 +30,8 @@ HALF_FIELD = 1.0
 LOOK_DOWN = math.radians(12)
 """Radians by which the camera looks below the horizon."""
 PLACES = 3
+MAX_CORNERS = 64
+"""Corners of a floor that are tried as places; of a floor with more, every second, third and so on."""
 """Places to look from, at most."""
 _RAYS = 500
 """Most rays for an item and image; an item that would need more is sampled on a coarser grid."""
@@ -38,15 +40,18 @@ _RAYS = 500
 def measure_view(render_scene: RenderScene, stage: Stage, task: Task) -> ViewMeasure:
     """See ViewMeasure. An item's share is that from the place which shows it best, 0 where no place shows it.
 
-    Coverings are left out of `visible` and `fronts`: they are meant to be stood on.
+    `visible` and `fronts` leave out coverings, which are meant to be stood on, and locked items, which no layout can
+    move. Both fill the frame, and may hide others.
     """
     bodies = stage.placed
-    for number, body in enumerate(bodies, 1):
+    movable = [body for body in bodies if not body.item.locked]
+    locked = [body for body in bodies if body.item.locked]
+    for number, body in enumerate([*movable, *locked], 1):
         body.object.pass_index = number
     camera = render_scene.camera.data
     camera.type, camera.sensor_fit, camera.angle = "PERSP", "AUTO", 2 * math.atan(HALF_FIELD)
     camera.clip_start, camera.clip_end = 0.05, 200.0
-    best = {body.item.id: 0.0 for body in bodies if not body.item.covering}
+    best = {body.item.id: 0.0 for body in movable if not body.item.covering}
     fronts = dict(best)
     fills, balances = [], []
     with render_scene.linked([*open_room(stage).all, *(body.object for body in bodies)]):
@@ -56,7 +61,7 @@ def measure_view(render_scene: RenderScene, stage: Stage, task: Task) -> ViewMea
             fills.append(float(areas.clip(max=ViewMeasure.LOOMING).sum()))
             left, right = (float((half > 0).sum()) for half in np.array_split(ids, 2, axis=1))
             balances.append(1 - abs(left - right) / (left + right) if left + right else 0.0)
-            for number, body in enumerate(bodies, 1):
+            for number, body in enumerate(movable, 1):
                 if not body.item.covering:
                     share = _share_seen(ids == number, body, place, rotation, task.room)
                     best[body.item.id] = max(best[body.item.id], share)
@@ -115,8 +120,8 @@ def _candidates(room: Room) -> tuple[list[np.ndarray], list[np.ndarray]]:
         if opening.kind == "door":
             edge = room.walls[opening.wall]
             doors.append(np.array(edge.at(opening.offset + opening.width / 2)) + 0.35 * np.array(edge.inward))
-    n = len(room.floor)
-    for k in range(n):
+    step = math.ceil(len(room.floor) / MAX_CORNERS)
+    for k in range(0, len(room.floor), step):
         inward = np.array(room.walls[k].inward) + np.array(room.walls[k - 1].inward)
         corners.append(np.array(room.floor[k]) + 0.4 * inward)
     doors = [p for p in doors if contains(p[None], room.floor)[0]]

@@ -11,9 +11,10 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.blender.rendering.view import standing_places
 from metaspatial_addon.core.polygon import contains
-from metaspatial_addon.core.task import Item, Pose
+from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 from metaspatial_addon.scoring.terms import view_term
 from tests.blender.rooms import SHAPES, furnished, room, task
+from tests.growth import growth
 
 CHAIR = Item("chair_1", "chair", (0.5, 0.5, 0.9))
 
@@ -73,6 +74,43 @@ def test_coverings_are_not_asked_for(kit):
     measured = measure(kit, *furnished())
     assert set(measured.visible) == set(measured.fronts) == {"table_1", "vase_1", "lamp_1"}
     assert 0 < measured.fill < 1 and 0 <= measured.balance <= 1
+
+
+def test_what_no_layout_can_move_is_not_asked_for_but_hides_others(kit):
+    shelves = [
+        Item(f"shelf_{k}", "shelf", (4.0, 0.1, 1.0), locked=True, pose=Pose(2.0, 1.5 + 0.8 * k)) for k in range(2)
+    ]
+    low = (Item("low", "box", (0.5, 0.5, 0.2)), Pose(2.0, 1.9))
+    alone, hidden = measure(kit, *task(low)), measure(kit, *task(*((shelf, None) for shelf in shelves), low))
+    assert alone.visible == {"low": 1.0}
+    assert set(hidden.visible) == set(hidden.fronts) == {"low"}
+    assert hidden.visible["low"] < 0.5
+    assert hidden.fill > alone.fill
+
+
+def test_the_view_takes_little_more_time_for_more_locked_items(kit):
+    """The render itself has to know of them; the rest is for what a layout can move."""
+    size = 20.0
+    floor = ((0.0, 0.0), (size, 0.0), (size, size), (0.0, size))
+    chairs = [Item(f"chair_{k}", "chair", (0.5, 0.5, 0.9)) for k in range(12)]
+    layout = Layout("t", {chair.id: Pose(2.0 + k, 3.0) for k, chair in enumerate(chairs)})
+    stage, renderer = kit
+
+    def with_boxes(count):
+        boxes = [
+            Item(f"box_{k}", "box", (0.2, 0.2, 0.3), locked=True, pose=Pose(0.5 + 0.4 * (k % 48), 4 + 0.4 * (k // 48)))
+            for k in range(count)
+        ]
+        return Task("t", "", Room("hall", floor, 3.0), (*chairs, *boxes))
+
+    tasks = {count: with_boxes(count) for count in (100, 800)}
+
+    def view(count):
+        if stage.task is not tasks[count]:
+            stage.open(tasks[count])
+        renderer.measure_view(stage, tasks[count], layout)
+
+    assert growth(view, 100, factor=8, rounds=3) < 5
 
 
 def test_an_empty_room_measures_nothing(kit):
