@@ -1,6 +1,6 @@
-"""Assets of libraries as objects of the artist's scene, standing in rows beside the room.
+"""Assets of libraries as objects of the artist's scene, in rows beside the room.
 
-Runs in the artist's Blender, on a click. What comes in names no file that it came from.
+Runs in the artist's Blender, on a click. What is appended names no file that it came from.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _APART = 0.3
 _ROW = 6.0
 """Metres of a row's length, at least."""
 _SHELF, _WALL = 0.75, 1.4
-"""Metres above the floor at which that is put which stands on furniture or hangs on a wall."""
+"""Metres above the floor: where items that stand on furniture, and that hang on a wall, are put."""
 _TOUCH = 0.05
-"""Metres below the ceiling, so that what hangs from it is told from what touches it by chance."""
+"""Metres below the ceiling at which what hangs from it is put: what touches the ceiling counts as placed there."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ def _as_object(block: bpy.types.ID, name: str) -> bpy.types.Object:
 
 
 def mounts() -> dict[str, str]:
-    """What things of a category stand or hang on, as our furniture says."""
+    """By category what its items stand or hang on, in our furniture library."""
     return {asset.category: asset.mount for asset in AssetLibrary().assets.values()}
 
 
 def stand_in_rows(
     boxes: Sequence[np.ndarray], mounts: Sequence[str], start: np.ndarray, length: float, height: float, unit: float
 ) -> np.ndarray:
-    """How far to move things (N, 3) so that they stand in rows: from `start` (3,) along x, the next row further to -y.
+    """How far to move objects (N, 3) so that they stand in rows: from `start` (3,) along x, the next row further to -y.
 
     `boxes`: points (K, 3) of each. `length`: of a row, `height`: of the room. All in scene units, of which a metre has
     `unit`. What hangs on a wall or stands on furniture is put at the height where it will be.

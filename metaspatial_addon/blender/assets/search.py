@@ -17,7 +17,7 @@ from .library import LIBRARY_FOLDER, Asset, AssetLibrary, name_words
 from .words import AssetWords, Wish, split_words, usual_items
 
 OURS = "MetaSpatial"
-"""The name that our furniture library is told by."""
+"""The name of our furniture library in results."""
 
 _OTHERS = 2
 """Assets of other libraries that are offered, unticked, beside the one that fits best."""
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Found:
+class LibraryAsset:
     """An asset of some library: `file` is empty for ours, `kind` is mesh, object or collection."""
 
     name: str
@@ -43,26 +43,26 @@ def find_assets(
     `libraries`: the artist's asset libraries as {name, folder}. Of each thing the asset that fits best is ticked; those
     that other libraries have of it follow unticked. A prompt that names a room and no furniture gets the room's usual
     items; where it names both, they come last and unticked. `progress` is called with the share done, in [0, 1].
-    A library or file that cannot be read is left out, which the log tells.
+    A library or file that cannot be read is left out with a line in the log.
     """
     catalog = list(AssetLibrary().assets.values())
     words = AssetWords(catalog)
-    found = _read_libraries(libraries, progress)
-    for asset in found:
+    others = _read_libraries(libraries, progress)
+    for asset in others:
         words.learn(name_words(asset.name))
-    ours = [_Found(asset.name, OURS, "", "mesh") for asset in catalog]
-    known = [(asset, words.phrases_of(name_words(asset.name))) for asset in [*ours, *found]]
+    ours = [LibraryAsset(asset.name, OURS, "", "mesh") for asset in catalog]
+    known = [(asset, words.phrases_of(name_words(asset.name))) for asset in [*ours, *others]]
     wishes = words.read(prompt)
     traits = frozenset(split_words(prompt))
     usual = usual_items(catalog, wishes.room) if wishes.room else []
     named = {wish.category for wish in wishes.items}
     rest = [wish for wish in usual if wish.category not in named | wishes.refused]
     categories = {asset.name: asset for asset in catalog}
-    told = []
+    offers = []
     for wish in (*wishes.items, *rest):
         ticked = not named or wish.category in named
         for place, asset in enumerate(_matches(wish, known, categories, traits)[: 1 + _OTHERS]):
-            told.append(
+            offers.append(
                 {
                     "category": wish.category,
                     "count": wish.count,
@@ -73,10 +73,10 @@ def find_assets(
                     "ticked": ticked and place == 0,
                 }
             )
-    return told
+    return offers
 
 
-def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[float], None]) -> list[_Found]:
+def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[float], None]) -> list[LibraryAsset]:
     """The objects and collections that are assets in the artist's libraries; ours is not read again."""
     files = []
     for library in libraries:
@@ -85,32 +85,32 @@ def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[
             _log.warning("The folder of the asset library %s is missing", library["name"])
         elif folder.resolve() != LIBRARY_FOLDER.resolve():
             files += [(library["name"], path) for path in sorted(folder.rglob("*.blend")) if path.is_file()]
-    found = []
+    assets = []
     for number, (name, path) in enumerate(files):
         progress(number / len(files))
         try:
             with bpy.data.libraries.load(str(path), assets_only=True) as (held, _):
-                found += [_Found(asset, name, str(path), "collection") for asset in held.collections]
-                found += [_Found(asset, name, str(path), "object") for asset in held.objects]
+                assets += [LibraryAsset(asset, name, str(path), "collection") for asset in held.collections]
+                assets += [LibraryAsset(asset, name, str(path), "object") for asset in held.objects]
         except (OSError, RuntimeError, UnicodeError) as error:
             _log.warning("%s of the asset library %s cannot be read: %s", path.name, name, error)
     progress(1.0)
-    return found
+    return assets
 
 
 def _matches(
     wish: Wish,
-    known: Iterable[tuple[_Found, list[tuple[str, tuple[str, ...]]]]],
+    known: Iterable[tuple[LibraryAsset, list[tuple[str, tuple[str, ...]]]]],
     catalog: Mapping[str, Asset],
     traits: frozenset[str],
-) -> list[_Found]:
+) -> list[LibraryAsset]:
     """The best asset of each library that is what is wished for, the best of all first.
 
-    What is called by the very words comes before what may be meant, then what has the traits that were said; of
+    What is called by the very words comes before what may be meant, then what has the traits that the prompt names; of
     equals, the artist's own, of those the plainest name, then the first.
     """
     wanted = "".join(split_words(wish.category))
-    best: dict[str, tuple[tuple[float, ...], _Found]] = {}
+    best: dict[str, tuple[tuple[float, ...], LibraryAsset]] = {}
     for place, (asset, phrases) in enumerate(known):
         own = catalog.get(asset.name) if not asset.file else None
         if own is not None:
@@ -120,9 +120,9 @@ def _matches(
             close = any(text in (wanted, wish.phrase) or len(categories) == 1 for text, categories in phrases)
         if not meant:
             continue
-        said = set(name_words(asset.name)) - set(wish.category.split())
+        own_traits = set(name_words(asset.name)) - set(wish.category.split())
         plainness = -own.weight if own is not None else len(name_words(asset.name))
-        rank = (not close, -len(said & wish.traits), -len(said & traits), not asset.file, plainness, place)
+        rank = (not close, -len(own_traits & wish.traits), -len(own_traits & traits), not asset.file, plainness, place)
         if asset.library not in best or rank < best[asset.library][0]:
             best[asset.library] = rank, asset
     return [asset for _, asset in sorted(best.values(), key=lambda entry: entry[0])]

@@ -184,7 +184,7 @@ class AssetWords:
 
     def _mentions(self, words: Sequence[str]) -> list[_Mention]:
         """Phrases from left to right, the longest first. The names of rooms are none, alone or in front of one."""
-        found = []
+        mentions = []
         at = 0
         while at < len(words):
             for end in range(min(at + _LONGEST, len(words)), at, -1):
@@ -194,13 +194,13 @@ class AssetWords:
                 key = _key(run)
                 phrase = self._phrases.get(key)
                 if phrase is not None:
-                    found.append(_Mention(phrase, at, end))
+                    mentions.append(_Mention(phrase, at, end))
                 if phrase is not None or key in self._room_names:
                     at = end
                     break
             else:
                 at += 1
-        return found
+        return mentions
 
     def _room_mentions(self, words: Sequence[str], mentions: Sequence[_Mention]) -> list[tuple[int, int]]:
         taken = {k for mention in mentions for k in range(mention.start, mention.end)}

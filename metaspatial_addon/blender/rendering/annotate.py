@@ -73,7 +73,7 @@ class PlanFrame:
 def annotate(pixels: np.ndarray, frame: PlanFrame, task: Task, layout: Layout) -> np.ndarray:
     """(N, N, 3) uint8: a rendered top view with all marks drawn in.
 
-    Items that the conversation does not tell of are seen as the render shows them, without marks.
+    Items that the conversation does not list are seen as the render shows them, without marks.
     """
     canvas = Canvas(pixels)
     unit = frame.pixels / 512
@@ -86,8 +86,8 @@ def annotate(pixels: np.ndarray, frame: PlanFrame, task: Task, layout: Layout) -
         _draw_opening(canvas, frame, task.room, opening, unit)
     _draw_ticks(canvas, frame, task.room, unit)
     poses = layout.everywhere(task)
-    told = [(item, poses[item.id]) for item in prompt_items(task) if item.id in poses]
-    placed = sorted(told, key=lambda entry: drawing_order(*entry))
+    listed = [(item, poses[item.id]) for item in prompt_items(task) if item.id in poses]
+    placed = sorted(listed, key=lambda entry: drawing_order(*entry))
     for item, pose in placed:
         _draw_outline(canvas, frame, item, pose, unit)
     arrows = [_draw_front(canvas, frame, item, pose, unit) for item, pose in placed if not item.covering]

@@ -1,7 +1,7 @@
 """An item's mesh, wherever it comes from: the furniture library, a file of another program, or a plain box.
 
-Called by the stage, which keeps what it gets. Nothing here touches the scenes, the selection or the windows
-of the open file, and of an import nothing stays but the one mesh with its materials and images.
+Called by the stage, which caches meshes. The scenes, the selection and the windows of the open file are left alone, and
+of an import nothing stays but the one mesh with its materials and images.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def _box(item: Item) -> bpy.types.Mesh:
 
 
 def _fit(mesh: bpy.types.Mesh, item: Item) -> None:
+    """Scale a mesh uniformly into the item's size and move it to its place there. Raises InputError without a size."""
     points = mesh_points(mesh)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = high - low
@@ -75,11 +76,12 @@ def _fit(mesh: bpy.types.Mesh, item: Item) -> None:
 
 
 def _load_file(item: Item, library: AssetLibrary) -> bpy.types.Mesh:
+    """One mesh of all that the item's file shows. Raises InputError."""
     path = Path(str(item.asset)).expanduser()
     kind = path.suffix.lower()
     if kind not in FORMATS:
-        known = f"an asset of {library.root} or a file of {', '.join(FORMATS)}"
-        raise InputError(item.id, "asset", known, item.asset)
+        expected = f"an asset of {library.root} or a file of {', '.join(FORMATS)}"
+        raise InputError(item.id, "asset", expected, item.asset)
     if not path.is_file():
         raise InputError(path, "asset", f"an existing file for item {item.id}")
     with scratch_scene() as (scene, kept):
@@ -98,6 +100,7 @@ def _unrendered(instance: bpy.types.DepsgraphObjectInstance) -> bool:
 
 
 def _import_file(path: Path, kind: str, scene: bpy.types.Scene) -> bpy.types.Scene:
+    """Import a file of another program into a scene, which is returned. Raises InputError."""
     operator: Callable[..., set[str]]
     if kind in (".glb", ".gltf"):
         operator = bpy.ops.import_scene.gltf
@@ -118,7 +121,7 @@ def _import_file(path: Path, kind: str, scene: bpy.types.Scene) -> bpy.types.Sce
 
 
 def _import_blend(path: Path) -> bpy.types.Scene:
-    """The first scene of the file, or all its objects where it has none."""
+    """The first scene of a .blend, or a new one with all its objects where it has none. Raises InputError."""
     try:
         with bpy.data.libraries.load(str(path), link=False) as (held, wanted):
             wanted.scenes = held.scenes[:1]
@@ -135,5 +138,6 @@ def _import_blend(path: Path) -> bpy.types.Scene:
 
 
 def _last_line(error: Exception) -> str:
+    """What an importer's error says, which may be a whole traceback, in one line."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

@@ -1,7 +1,7 @@
-"""What stands in a room and is not laid out: which objects those are, and meshes of them that physics can afford.
+"""Objects that stand in a room and are not laid out: which those are, and meshes of them that physics can afford.
 
 An ordinary piece of furniture is an exact copy. What has more than `MOST_FACES` or is made of many instances is
-drawn together to a mesh of few triangles within about a hundredth of its size; a meadow is its bounding box.
+simplified to a mesh of few triangles within about a hundredth of its size; a meadow is its bounding box.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from .room.room_outline import source_object
 NOTE = "stands in the room and is not laid out"
 
 MOST_FACES = 20_000
+"""Faces of an obstacle that is copied exactly, at most, and triangles of a simplified one."""
 MOST_PARTS = 64
+"""Instances of an obstacle that is copied exactly, at most."""
 _AFFORDABLE = 3_000_000
 """Faces that are read at all."""
 
 _GRID = 96
-"""Cells along the longest side of a mesh that is drawn together."""
+"""Cells along the longest side of a mesh that is simplified."""
 
 _TOUCH = 0.002
 """Metres by which what lies under the floor, on the ceiling or behind a wall may reach into the room."""
@@ -48,14 +50,17 @@ class Extent:
 def in_reach(
     depsgraph: bpy.types.Depsgraph, objects: Collection[bpy.types.Object], to_room: np.ndarray, room: Room
 ) -> dict[bpy.types.Object, Extent]:
-    """Those of the objects whose bounding boxes reach into the room's."""
+    """The extents of those of the objects whose bounding boxes reach into the room's.
+
+    `to_room` (4, 4) leads from the scene's world into the room's frame.
+    """
     low = np.array([*np.min(room.floor, axis=0), 0.0]) + _TOUCH
     high = np.array([*np.max(room.floor, axis=0), room.height]) - _TOUCH
-    found: dict[bpy.types.Object, Extent] = {}
+    extents: dict[bpy.types.Object, Extent] = {}
     reaching = set()
     for obj, shown, matrix in _shown(depsgraph, objects):
         corners = transform_points(matrix, np.array(shown.bound_box, dtype=float))
-        extent = found.setdefault(obj, Extent())
+        extent = extents.setdefault(obj, Extent())
         extent.low = np.minimum(extent.low, corners.min(axis=0))
         extent.high = np.maximum(extent.high, corners.max(axis=0))
         extent.faces += len(shown.data.polygons) if shown.type == "MESH" else 0
@@ -64,7 +69,7 @@ def in_reach(
             inside = transform_points(to_room, corners)
             if (inside.min(axis=0) < high).all() and (inside.max(axis=0) > low).all():
                 reaching.add(obj)
-    return {obj: extent for obj, extent in found.items() if obj in reaching}
+    return {obj: extent for obj, extent in extents.items() if obj in reaching}
 
 
 def coarse_meshes(
@@ -85,21 +90,21 @@ def coarse_meshes(
                 known[key] = mesh_points(shown.data), mesh_triangles(shown.data)
             triangles[obj].append(known[key][1] + sum(map(len, points[obj])))
             points[obj].append(transform_points(matrix, known[key][0]))
-    made = {}
+    meshes = {}
     for obj, extent in extents.items():
         if points[obj]:
             # Along the object's own sides its bounds stay as they are.
             own = rotation_z(heading(world_array(obj, depsgraph)[:3, :3]))
             local = transform_points(own.T, np.concatenate(points[obj]))
-            corners, faces = drawn_together(local, np.concatenate(triangles[obj]))
+            corners, faces = simplified(local, np.concatenate(triangles[obj]))
             corners = transform_points(own, corners)
         if not points[obj] or not len(faces):
             corners, faces = _box(extent)
-        made[obj] = _mesh(obj.name, corners, faces, surface.get(obj))
-    return made
+        meshes[obj] = _mesh(obj.name, corners, faces, surface.get(obj))
+    return meshes
 
 
-def drawn_together(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def simplified(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, 3) and triangles (M, 3) of a mesh, of which those of one cell of a grid became one, in the same bounds
     and with at most `MOST_FACES` triangles."""
     low, high = points.min(axis=0), points.max(axis=0)
@@ -139,6 +144,7 @@ def _shown(
 
 
 def _box(extent: Extent) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (8, 3) and triangles (12, 3) of a bounding box."""
     low, high = extent.low, extent.high
     corners = np.array([[(low, high)[k >> axis & 1][axis] for axis in range(3)] for k in range(8)])
     quads = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))

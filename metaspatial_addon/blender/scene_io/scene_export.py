@@ -74,7 +74,7 @@ def _with_children(scene: bpy.types.Scene, objects: Iterable[bpy.types.Object]) 
 
 
 def open_exported_scene(path: Path, name: str) -> bpy.types.Scene:
-    """Open a hand-over as this process's file: a scene of that name with its objects, as they stood in the artist's.
+    """Open an exported scene as this process's file: a new scene of that name, with the objects as they stood.
 
     Raises OSError for a file that cannot be opened or is none.
     """
@@ -85,19 +85,19 @@ def open_exported_scene(path: Path, name: str) -> bpy.types.Scene:
     held = next((c for c in bpy.data.collections if c.library is None and _KEY in c), None)
     if held is None:
         raise OSError(f"{path} is no scene that was handed over")
-    told = held[_KEY].to_dict()
+    settings = held[_KEY].to_dict()
     scene = bpy.data.scenes.new(name)
     bpy.context.window.scene = scene  # of other scenes Blender works out no transforms
     scene.collection.children.link(held)
-    scene.unit_settings.scale_length = told["scale_length"]
-    for setting, value in told["render"].items():
-        setattr(scene.render, setting, value)
+    scene.unit_settings.scale_length = settings["scale_length"]
+    for render_setting, value in settings["render"].items():
+        setattr(scene.render, render_setting, value)
     objects, layer = list(held.objects), scene.view_layers[0]
-    for k in told["shown"]:
+    for k in settings["shown"]:
         objects[k].hide_viewport = False
-    for k in told["rendered"]:
+    for k in settings["rendered"]:
         objects[k].hide_render = False
-    for k in told["hidden"]:
+    for k in settings["hidden"]:
         objects[k].hide_set(True, view_layer=layer)
-    scene.frame_set(told["frame"], subframe=told["subframe"])
+    scene.frame_set(settings["frame"], subframe=settings["subframe"])
     return scene

@@ -126,7 +126,7 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         reader.read_obstacles([o for o in dict.fromkeys(options.obstacles) if o not in members and o not in building])
         kept.update(item.mesh for item in reader.items.values())
     mounts = guess_mounts(room, list(reader.items.values()))
-    items = tuple(replace(found.item, mount=mounts[item_id]) for item_id, found in reader.items.items())
+    items = tuple(replace(read.item, mount=mounts[item_id]) for item_id, read in reader.items.items())
     name = file.removesuffix(".blend")
     layout = Layout(name, {item.id: reader.items[item.id].pose for item in items if not item.locked})
     task = Task(name, options.prompt, room, items)

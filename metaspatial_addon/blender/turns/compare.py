@@ -48,14 +48,14 @@ def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> lis
     members: dict[str, list[bpy.types.Object]] = {}
     for copy in turn.objects:
         members.setdefault(copy.get(KEY), []).append(copy)
-    found = []
+    moved = []
     for copy in roots(turn):
         before = copy.get(ORIGINAL) if other is None else elsewhere.get(copy[KEY])
         if before is None or is_same_transform(world_matrix(before), world_matrix(copy)):
             continue
         corners = _corners(copy, [obj for obj in members[copy[KEY]] if not obj.hide_viewport])
-        found.append(Move(copy[KEY], world_matrix(before), world_matrix(copy), corners))
-    return found
+        moved.append(Move(copy[KEY], world_matrix(before), world_matrix(copy), corners))
+    return moved
 
 
 def _corners(root: bpy.types.Object, objects: list[bpy.types.Object]) -> tuple[Vector, ...]:
@@ -78,8 +78,8 @@ def _box(obj: bpy.types.Object, matrix: Matrix) -> Iterator[Vector]:
 
 def faults(turn: bpy.types.Collection) -> list[TurnFault]:
     """What is wrong with a turn, most of it with sizes. Cheap enough for a panel to ask each time it draws."""
-    found = _fault_items(turn[KEY]["record"])
-    if not found:
+    recorded = _fault_items(turn[KEY]["record"])
+    if not recorded:
         return []
     objects: dict[str, list[str]] = {}
     for copy in turn.objects:
@@ -87,7 +87,7 @@ def faults(turn: bpy.types.Collection) -> list[TurnFault]:
     for entry in turn.get(ITEMS, ()):
         if entry["object"] is not None:  # what stays where it is has no copy
             objects.setdefault(entry["id"], [entry["object"].name])
-    return [TurnFault(text, ids, tuple(name for i in ids for name in objects.get(i, ()))) for text, ids in found]
+    return [TurnFault(text, ids, tuple(name for i in ids for name in objects.get(i, ()))) for text, ids in recorded]
 
 
 @lru_cache(maxsize=64)

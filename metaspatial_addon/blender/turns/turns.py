@@ -239,7 +239,7 @@ def layer_of(layer: bpy.types.LayerCollection, sought: bpy.types.Collection) -> 
     if layer.collection == sought:
         return layer
     for child in layer.children:
-        found = layer_of(child, sought)
-        if found is not None:
-            return found
+        layer_collection = layer_of(child, sought)
+        if layer_collection is not None:
+            return layer_collection
     return None
