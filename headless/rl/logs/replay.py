@@ -67,17 +67,17 @@ def measuring(recorded: RecordedEpisode, renderer: Renderer | None) -> Iterator[
 def differences(recorded: RecordedEpisode, outcome: Outcome) -> list[str]:
     """A line for each turn whose score is not the recorded one, and for turns that were not played again."""
     scored = [line for line in recorded.lines if line["answer"] is not None]
-    found = []
+    lines = []
     for line, turn in zip(scored, outcome.turns, strict=False):
         before = {"reward": line["reward"], **line["terms"]}
         now: dict[str, Any] = {"reward": turn.reward, **turn.score.terms}
         changed = [name for name in {**before, **now} if not _same(before.get(name), now.get(name))]
         if changed:
-            told = ", ".join(f"{name} {_number(before.get(name))}, now {_number(now.get(name))}" for name in changed)
-            found.append(f"turn {turn.number} is scored differently from the record: {told}")
+            terms = ", ".join(f"{name} {_number(before.get(name))}, now {_number(now.get(name))}" for name in changed)
+            lines.append(f"turn {turn.number} is scored differently from the record: {terms}")
     if len(outcome.turns) < len(scored):
-        found.append(f"the episode is over after turn {len(outcome.turns)}, and was after turn {len(scored)}")
-    return found
+        lines.append(f"the episode is over after turn {len(outcome.turns)}, and was after turn {len(scored)}")
+    return lines
 
 
 def _same(one: float | None, other: float | None) -> bool:
@@ -138,12 +138,12 @@ def standing(episode: RecordedEpisode) -> list[tuple[dict[str, Any], Layout]]:
     """The lines of the turns that have a score, and the layout that stood then: an answer that could not be used moved
     nothing."""
     layout = Layout(episode.task.id)
-    found = []
+    scored = []
     for line in episode.lines:
         if line["status"] != "infra_fault":
             layout = layout if line["layout"] is None else layout_from_json(line["layout"], episode.name)
-            found.append((line, layout))
-    return found
+            scored.append((line, layout))
+    return scored
 
 
 def caption(episode: RecordedEpisode, place: str) -> str:

@@ -31,7 +31,7 @@ class Accelerator:
     num_processes = 1
     sync_gradients = True
 
-    def collect_episodes(self, value):
+    def gather(self, value):
         return value
 
     def reduce(self, value, reduction):
