@@ -271,7 +271,7 @@ def _lay_out(
         )
         outcome, records = _play(env, policy, source, args, folder, settings)
         if renderer is not None and scoring_renderer is None:
-            outcome = replay.with_pictures(outcome, stage, renderer, folder)
+            outcome = replay.with_renders(outcome, source.task, stage, renderer, folder)
         if outcome.best is not None and outcome.best.layout is not None:
             export_layout(folder / "layout.json", outcome.best.layout)
             _write_scene(folder, stage, source, outcome, records, args.export)
@@ -312,6 +312,7 @@ def _write_scene(
     import bpy
 
     from metaspatial_addon.blender.rendering.presentation import add_presentation
+    from metaspatial_addon.blender.rendering.view import open_room
     from metaspatial_addon.blender.scene_io.blend_file import export_glb, save_blend
     from metaspatial_addon.blender.turns import turns
 
@@ -319,7 +320,7 @@ def _write_scene(
     scene = bpy.data.scenes.new("MetaSpatial") if snapshot is None else bpy.context.scene
     run = turns.new_run(scene, task.id)
     if snapshot is None:
-        add_presentation(scene, task.room, turns.add_room(run, stage.room.all).objects)
+        add_presentation(scene, task.room, turns.add_room(run, open_room(stage).all).objects)
     else:
         add_presentation(scene, task.room, frame=snapshot.frame)
     bodies = {item_id: body.object for item_id, body in stage.bodies.items()}

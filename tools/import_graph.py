@@ -45,7 +45,7 @@ def module_graph(hidden: bool) -> dict[str, set[str]]:
         if not hidden:
             for node in ast.walk(tree):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                    node.body = []  # type: ignore[assignment]
+                    node.body = []
         names = imported_modules(path, tree)
         targets = {name if name in modules else name.rpartition(".")[0] for name in names}
         # `from package import module` names the package too, and needs nothing of it but that module.

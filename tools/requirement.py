@@ -7,5 +7,5 @@ from pathlib import Path
 
 [name] = sys.argv[1:]
 project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-[found] = (line for line in project["optional-dependencies"]["train"] if re.match(r"[\w-]+", line)[0] == name)
-print(found)
+[requirement] = (line for line in project["optional-dependencies"]["train"] if re.split(r"[^\w-]", line)[0] == name)
+print(requirement)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.faults import faults_from_json
-from metaspatial_addon.core.task import Layout, layout_from_json, task_to_json, write_json
+from metaspatial_addon.core.files import write_file
+from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_to_json, write_json
 from metaspatial_addon.episode.env import Outcome
 from metaspatial_addon.policy.base import OnProgress, Reply
 
@@ -88,16 +89,16 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.9g}"
 
 
-def with_pictures(outcome: Outcome, stage: Stage, renderer: Renderer, folder: Path) -> Outcome:
-    """The outcome of an episode that was scored without renders, with the pictures that a render would have left."""
+def with_renders(outcome: Outcome, task: Task, stage: Stage, renderer: Renderer, folder: Path) -> Outcome:
+    """The outcome of an episode that was scored without a renderer, with images of each turn, written to `folder`."""
     turns = []
     for turn in outcome.turns:
         images = {}
         if turn.layout is not None:
             for kind, view in (("top", renderer.top_view), ("view", renderer.room_view)):
-                images[f"turn_{turn.number:02d}_{kind}.png"] = view(stage, stage.task, turn.layout)
+                images[f"turn_{turn.number:02d}_{kind}.png"] = view(stage, task, turn.layout)
         for name, image in images.items():
-            (folder / name).write_bytes(image)
+            write_file(folder / name, image)
         turns.append(replace(turn, images={**images, **turn.images}))
     best = None if outcome.best is None else turns[outcome.best.number - 1]
     return replace(outcome, turns=tuple(turns), best=best)
@@ -119,11 +120,16 @@ def show_group(episodes: Sequence[RecordedEpisode], folder: Path, engine: str) -
     write_json(folder / "task.json", task_to_json(task))
     with Stage() as stage, Renderer(engine, SAMPLES) as renderer:
         stage.open(task)
-        pictures: dict[tuple[Any, ...], list[bytes]] = {}
-        rows = [
-            [image for _, layout in standing(episode) for image in _pictures(pictures, stage, renderer, layout)]
-            for episode in ranked
-        ]
+        rendered: dict[tuple[Any, ...], list[bytes]] = {}  # by the poses of a layout
+        rows: list[list[bytes]] = []
+        for episode in ranked:
+            rows.append([])
+            for _, layout in standing(episode):
+                poses = tuple(layout.poses.items())
+                if poses not in rendered:
+                    views = renderer.top_view, renderer.room_view
+                    rendered[poses] = [view(stage, task, layout, PIXELS) for view in views]
+                rows[-1] += rendered[poses]
         captions = [caption(episode, _place(k, len(ranked))) for k, episode in enumerate(ranked)]
         contact_sheet(rows, folder / "contact_sheet.png", captions)
         _write_scene(folder / "scene.blend", stage, ranked)
@@ -159,17 +165,6 @@ def _place(k: int, count: int) -> str:
     return (" (best)", " (worst)")[k] if k < min(2, count) else ""
 
 
-def _pictures(
-    taken: dict[tuple[Any, ...], list[bytes]], stage: Stage, renderer: Renderer, layout: Layout
-) -> list[bytes]:
-    """Both pictures of a layout, those of `taken` where it has them."""
-    key = tuple(layout.poses.items())
-    if key not in taken:
-        views = renderer.top_view, renderer.room_view
-        taken[key] = [view(stage, stage.task, layout, PIXELS) for view in views]
-    return taken[key]
-
-
 def _write_scene(path: Path, stage: Stage, ranked: Sequence[RecordedEpisode]) -> None:
     """A run of the scene for each episode, with a collection a turn; the first one's best turn is in sight.
 
@@ -179,6 +174,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[RecordedEpisode]) ->
 
     from metaspatial_addon.blender.frames import pose_matrix
     from metaspatial_addon.blender.rendering.presentation import add_presentation
+    from metaspatial_addon.blender.rendering.view import open_room
     from metaspatial_addon.blender.scene_io.blend_file import save_blend
     from metaspatial_addon.blender.turns import turns
 
@@ -189,7 +185,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[RecordedEpisode]) ->
     for k, episode in enumerate(ranked):
         run = turns.new_run(scene, f"{k + 1:02d} {episode.name}{_place(k, len(ranked))}")
         if room is None:
-            room = turns.add_room(run, stage.room.all)
+            room = turns.add_room(run, open_room(stage).all)
             add_presentation(scene, task.room, room.objects)
         else:
             run.children.link(room)
