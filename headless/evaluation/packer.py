@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from headless.taskgen.lists import carriers
-from metaspatial_addon.core.access import HEADROOM, keep_free
+from metaspatial_addon.core.access import HEADROOM_M, keep_free
 from metaspatial_addon.core.geometry import OrientedBox, Point, penetration, shared_area
 from metaspatial_addon.core.polygon import contains, wall_segments
 from metaspatial_addon.core.relations import floor_middle
@@ -140,7 +140,7 @@ class _Packing:
             return False
         if item.covering or item.mount == "ceiling":
             return not self._overlaps(box, self._others(covering=item.covering))
-        if box.z < HEADROOM and not self._leaves_openings_free(box):
+        if box.z < HEADROOM_M and not self._leaves_openings_free(box):
             return False
         wide = OrientedBox(box.x, box.y, box.z, box.yaw, box.width + GAP, box.depth + GAP, box.height)
         if self._overlaps(wide, self._others(covering=False)):
@@ -187,7 +187,7 @@ def _box_before(item: Item, pose: Pose) -> OrientedBox:
     box = OrientedBox.of(item, pose)
     fx, fy = box.front
     away = (box.depth + FRONT_DEPTH) / 2 + GAP
-    return OrientedBox(box.x + fx * away, box.y + fy * away, 0.0, box.yaw, box.width, FRONT_DEPTH, HEADROOM)
+    return OrientedBox(box.x + fx * away, box.y + fy * away, 0.0, box.yaw, box.width, FRONT_DEPTH, HEADROOM_M)
 
 
 def _has_flat_top(item: Item) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metaspatial_addon.core.access import HEADROOM
+from metaspatial_addon.core.access import HEADROOM_M
 from metaspatial_addon.core.task import Opening, Room
 
 UNIT = 0.025
@@ -200,7 +200,7 @@ class Floorplan:
         if fronts is not None:
             fx0, fx1, fy0, fy1 = fronts.T
             good &= (fx0 >= 0) & (fx1 <= self.width) & (fy0 >= 0) & (fy1 <= self.depth) & ~_hits(fronts, self.notches)
-            low = [o.rect for o in others if o.bottom < HEADROOM]
+            low = [o.rect for o in others if o.bottom < HEADROOM_M]
             good &= ~_hits(fronts, np.array(low, int).reshape(-1, 4))
         return good
 

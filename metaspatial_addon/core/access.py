@@ -1,7 +1,7 @@
-"""Whether a person gets in, around and at things: door swings, window strips, walkable floor, reachable fronts.
+"""Accessibility of a layout: door swings and window strips kept free, walkable floor, reachable items.
 
-Called by the task generator and by the scorer, for every layout, so it works on a raster: everything is drawn into
-bool arrays window by window, and regions are joined run by run. Numbers come from the boxes of the items' sizes.
+Called for every layout, by the scorer and the task generator. The floor is a raster of square cells: obstacles are
+drawn into bool arrays, and connected areas joined run by run. Numbers come from the boxes of the items' sizes.
 Obstacles are items of mount floor or wall whose underside is below 1.8 m, and those of mount surface that were put
 on the floor (underside below 0.1 m); coverings are none.
 """
@@ -20,25 +20,30 @@ from .geometry import OrientedBox, Point, shared_area
 from .polygon import WallSegment, signed_area, wall_segments
 from .task import Item, Layout, Opening, Room, Task
 
-CELL = 0.05
-MOST_CELLS = 1_000_000
+CELL_M = 0.05
+"""Metres of side of a raster cell."""
+MAX_CELLS = 1_000_000
 """Floors of more cells than this are measured on a coarser grid."""
-ROBOT = 0.2
-"""Metres of radius of who walks."""
-HEADROOM = 1.8
-ON_FLOOR = 0.1
-"""Metres of height below which the underside of a thing made for table tops is on the floor, in the way of feet."""
-ARM = 0.7
-"""Metres from which an edge of an item is reached."""
-BESIDE = 0.2
-"""Metres beyond the ends of an edge from which it is still reached."""
-SMALL = 0.8
-"""Metres of width and depth up to which an item may be reached from any side."""
-STRIP = 0.3
-TAKEN = 0.02
+AGENT_RADIUS_M = 0.2
+"""Radius of the disc that stands for a walking person."""
+HEADROOM_M = 1.8
+"""Height of the underside from which an item is no obstacle."""
+ON_FLOOR_M = 0.1
+"""Height of the underside below which an item made for table tops counts as on the floor, and as an obstacle."""
+REACH_M = 0.7
+"""Distance from which an edge of an item is reached."""
+SIDE_REACH_M = 0.2
+"""Distance beyond the ends of an edge from which it is still reached."""
+ALL_SIDES_SIZE_M = 0.8
+"""Width and depth up to which an item may be reached from any side, not only from the front."""
+WINDOW_STRIP_M = 0.3
+"""Depth of the floor strip before a window that is kept free."""
+BLOCKED_SHARE = 0.02
 """Share of a swing or strip that may be taken before it counts as blocked."""
-TALLER = 0.01
-ARC = 12
+SILL_TOLERANCE_M = 0.01
+"""Height above a sill that an item may reach without blocking the window."""
+SWING_STEPS = 12
+"""Edges of the polygon that stands for the arc of a door's swing."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,9 @@ def _keep_free(side: WallSegment, opening: Opening) -> list[Point]:
     x, y = side.at(opening.offset)
     ends: tuple[Point, ...]
     if opening.kind == "window":
-        ends = (0.0, 0.0), (width, 0.0), (width, STRIP), (0.0, STRIP)
+        ends = (0.0, 0.0), (width, 0.0), (width, WINDOW_STRIP_M), (0.0, WINDOW_STRIP_M)
     else:
-        turns = [math.pi / 2 * k / ARC for k in range(ARC + 1)]
+        turns = [math.pi / 2 * k / SWING_STEPS for k in range(SWING_STEPS + 1)]
         ends = (0.0, 0.0), *((width * math.cos(t), width * math.sin(t)) for t in turns)
     return [(x + a * dx + b * nx, y + a * dy + b * ny) for a, b in ends]
 
@@ -111,7 +116,7 @@ def measure_access(task: Task, layout: Layout) -> Access:
 def _stands_in_the_way(item: Item, box: OrientedBox) -> bool:
     if item.covering or item.mount == "ceiling":
         return False
-    return box.z < (ON_FLOOR if item.mount == "surface" else HEADROOM)
+    return box.z < (ON_FLOOR_M if item.mount == "surface" else HEADROOM_M)
 
 
 def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:
@@ -121,26 +126,26 @@ def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:
     for opening in task.room.openings:
         shape = _keep_free(task.room.walls[opening.wall], opening)
         area = signed_area(shape)
-        (hx, hy), reach = shape[0], opening.width + STRIP
+        (hx, hy), reach = shape[0], opening.width + WINDOW_STRIP_M
         taken: dict[str, float] = {}
         for item_id, box in obstacles.items():
             if item_id not in movable or math.hypot(box.x - hx, box.y - hy) > box.radius + reach:
                 continue
-            sees_over = box.top <= opening.sill + TALLER or box.z >= opening.sill + opening.height
+            sees_over = box.top <= opening.sill + SILL_TOLERANCE_M or box.z >= opening.sill + opening.height
             if opening.kind == "window" and sees_over:
                 continue
             share = shared_area(box.points, shape) / area
             if share > 1e-6:
                 taken[item_id] = share
         share = min(sum(taken.values()), 1.0)
-        if share > TAKEN:
+        if share > BLOCKED_SHARE:
             found.append(Blocked(opening.id, tuple(sorted(taken, key=lambda i: -round(taken[i], 9))), share))
     return found
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Square cells over a floor's bounding box; `free` (R, C) bool is where the robot's centre may be in the empty
+    """Square cells over a floor's bounding box; `free` (R, C) bool is where a person's centre may be in the empty
     room. Row r, column c has its centre at (x + (c + 0.5) * cell, y + (r + 0.5) * cell)."""
 
     x: float
@@ -163,20 +168,20 @@ class _Grid:
         return first, min(max(math.ceil(high / self.cell), first), count)
 
     def clear_around(self, free: np.ndarray, box: OrientedBox) -> None:
-        """Take from `free` the cells that are nearer to a footprint than the robot's radius."""
-        rows, columns, x, y = self.window(box.points, ROBOT)
+        """Take from `free` the cells that are nearer to a footprint than the agent's radius."""
+        rows, columns, x, y = self.window(box.points, AGENT_RADIUS_M)
         u, v = box.to_local(x, y)
         u = np.maximum(np.abs(u) - box.width / 2, 0.0)
         v = np.maximum(np.abs(v) - box.depth / 2, 0.0)
-        free[rows, columns] &= u * u + v * v >= (ROBOT - 1e-6) ** 2
+        free[rows, columns] &= u * u + v * v >= (AGENT_RADIUS_M - 1e-6) ** 2
 
 
 @lru_cache(maxsize=64)
 def _empty_room(floor: tuple[Point, ...]) -> _Grid:
-    """The raster of a floor: inside the polygon and no nearer to a wall than the robot's radius."""
+    """The raster of a floor: inside the polygon and no nearer to a wall than the agent's radius."""
     xs, ys = [p[0] for p in floor], [p[1] for p in floor]
     x, y, width, depth = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
-    cell = max(CELL, math.sqrt(width * depth / MOST_CELLS), width / MOST_CELLS, depth / MOST_CELLS)
+    cell = max(CELL_M, math.sqrt(width * depth / MAX_CELLS), width / MAX_CELLS, depth / MAX_CELLS)
     rows, columns = max(math.ceil(depth / cell - 1e-6), 1), max(math.ceil(width / cell - 1e-6), 1)
     walls = wall_segments(floor)
     # Each edge toggles what lies to the right of it in every row that it crosses.
@@ -190,12 +195,12 @@ def _empty_room(floor: tuple[Point, ...]) -> _Grid:
             toggles[crossed, np.clip(np.ceil((cut - x) / cell - 0.5 - 1e-9), 0, columns).astype(int)] += 1
     grid = _Grid(x, y, cell, np.cumsum(toggles, axis=1)[:, :columns] % 2 == 1)
     for side in walls:
-        r, c, px, py = grid.window((side.start, side.end), ROBOT)
+        r, c, px, py = grid.window((side.start, side.end), AGENT_RADIUS_M)
         dx, dy = px - side.start[0], py - side.start[1]
         along = dx * side.direction[0] + dy * side.direction[1]
         off = dx * side.inward[0] + dy * side.inward[1]
         past = along - np.clip(along, 0.0, side.length)
-        grid.free[r, c] &= past * past + off * off >= (ROBOT - 1e-6) ** 2
+        grid.free[r, c] &= past * past + off * off >= (AGENT_RADIUS_M - 1e-6) ** 2
     grid.free.setflags(write=False)
     return grid
 
@@ -261,14 +266,14 @@ def _reached(grid: _Grid, areas: np.ndarray, room: Room) -> np.ndarray:
 
 def _reachable(grid: _Grid, reached: np.ndarray, box: OrientedBox) -> bool:
     """Whether a reached cell lies on the outer side of an edge from which the item is used, and near enough."""
-    rows, columns, x, y = grid.window(box.points, ARM)
+    rows, columns, x, y = grid.window(box.points, REACH_M)
     u, v = box.to_local(x, y)
     half_width, half_depth = box.width / 2, box.depth / 2
-    before = np.abs(u) <= half_width + BESIDE
-    if box.width <= SMALL and box.depth <= SMALL:
-        beside = np.abs(v) <= half_depth + BESIDE
-        near = before & (np.abs(v) > half_depth) & (np.abs(v) <= half_depth + ARM)
-        near |= beside & (np.abs(u) > half_width) & (np.abs(u) <= half_width + ARM)
+    before = np.abs(u) <= half_width + SIDE_REACH_M
+    if box.width <= ALL_SIDES_SIZE_M and box.depth <= ALL_SIDES_SIZE_M:
+        beside = np.abs(v) <= half_depth + SIDE_REACH_M
+        near = before & (np.abs(v) > half_depth) & (np.abs(v) <= half_depth + REACH_M)
+        near |= beside & (np.abs(u) > half_width) & (np.abs(u) <= half_width + REACH_M)
     else:
-        near = before & (v < -half_depth) & (v >= -half_depth - ARM)
+        near = before & (v < -half_depth) & (v >= -half_depth - REACH_M)
     return bool((near & reached[rows, columns]).any())

@@ -1,10 +1,10 @@
-"""The one error that bad input from outside raises, worded for the person who has to mend it."""
+"""The error that invalid input raises: files, options and answers from outside the program."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """Input that cannot be used: names the source (file), the field and what was expected.
+    """Input that cannot be used. The message names the source (file), the field, what was expected and what was found.
 
     >>> str(InputError("room.json", "items[2].size", "three positive metres", [1, 2]))
     'room.json: items[2].size: expected three positive metres, got [1, 2]'
@@ -14,6 +14,6 @@ class InputError(ValueError):
         self.source, self.field, self.expected = str(source), field, expected
         message = f"{source}: {field}: expected {expected}" if field else f"{source}: expected {expected}"
         if got is not None:
-            shown = repr(got)
-            message += f", got {shown if len(shown) <= 80 else shown[:77] + '...'}"
+            text = repr(got)
+            message += f", got {text if len(text) <= 80 else text[:77] + '...'}"
         super().__init__(message)

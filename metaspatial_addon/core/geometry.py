@@ -1,4 +1,4 @@
-"""Oriented boxes: how deep two of them cross, how far apart they stand, how much of one lies outside a room.
+"""Oriented boxes: how deep two of them cross, how far surely_apart they stand, how much of one lies outside a room.
 
 The task generator, relations and access measure with boxes alone; the Blender scorer sorts out pairs with them
 before it looks at meshes. Plain scalar arithmetic: for four corners it is several times faster than numpy.
@@ -16,7 +16,7 @@ from .polygon import Corners, signed_area
 from .pose import Point, Pose, UprightFrame
 from .task import Item
 
-TOUCHING = 1e-9
+OVERLAP_ROUNDING_M = 1e-9
 """Metres of overlap that are rounding, not overlap."""
 
 
@@ -67,8 +67,8 @@ class OrientedBox(UprightFrame):
         return np.array(self.points)
 
 
-def apart(a: OrientedBox, b: OrientedBox, margin: float = 0.0) -> bool:
-    """Whether bounding cylinders alone show that two boxes are further apart than `margin` metres. Never wrong
+def surely_apart(a: OrientedBox, b: OrientedBox, margin: float = 0.0) -> bool:
+    """Whether bounding cylinders alone show that two boxes are further surely_apart than `margin` metres. Never wrong
     when it says so; False says nothing. Costs a tenth of `penetration`."""
     if a.z + a.height + margin < b.z or b.z + b.height + margin < a.z:
         return True
@@ -77,7 +77,7 @@ def apart(a: OrientedBox, b: OrientedBox, margin: float = 0.0) -> bool:
 
 
 def _least_overlap(a: OrientedBox, b: OrientedBox) -> float:
-    """Smallest horizontal move in metres that parts two footprints; zero or below when they are apart already.
+    """Smallest horizontal move in metres that parts two footprints; zero or below when they are surely_apart already.
 
     The Minkowski difference of two rectangles has no edge directions but theirs, so four axes are enough.
     """
@@ -94,15 +94,15 @@ def _least_overlap(a: OrientedBox, b: OrientedBox) -> float:
 
 
 def penetration(a: OrientedBox, b: OrientedBox) -> float:
-    """The smallest move in metres, in any direction, that parts two boxes; 0 when they are apart or touch."""
+    """The smallest move in metres, in any direction, that parts two boxes; 0 when they are surely_apart or touch."""
     upright = min(a.z + a.height - b.z, b.z + b.height - a.z)
-    if upright <= TOUCHING:
+    if upright <= OVERLAP_ROUNDING_M:
         return 0.0
     reach = a.radius + b.radius
     if (a.x - b.x) ** 2 + (a.y - b.y) ** 2 >= reach * reach:
         return 0.0
     depth = min(upright, _least_overlap(a, b))
-    return depth if depth > TOUCHING else 0.0
+    return depth if depth > OVERLAP_ROUNDING_M else 0.0
 
 
 def distance_to_footprint(point: Point, box: OrientedBox) -> float:
@@ -113,10 +113,10 @@ def distance_to_footprint(point: Point, box: OrientedBox) -> float:
 
 def gap(a: OrientedBox, b: OrientedBox) -> float:
     """Metres between two footprints seen from above; 0 when they overlap or touch."""
-    if _least_overlap(a, b) > -TOUCHING:
+    if _least_overlap(a, b) > -OVERLAP_ROUNDING_M:
         return 0.0
     nearest = min(*(distance_to_footprint(p, b) for p in a.points), *(distance_to_footprint(p, a) for p in b.points))
-    return nearest if nearest > TOUCHING else 0.0
+    return nearest if nearest > OVERLAP_ROUNDING_M else 0.0
 
 
 def clip_convex(subject: Corners, convex: Corners) -> list[Point]:
@@ -154,4 +154,4 @@ def shared_area(subject: Corners, convex: Corners) -> float:
 def share_outside(corners: Corners, polygon: Corners) -> float:
     """Share in [0, 1] of a convex footprint that lies outside a simple polygon (both counter-clockwise)."""
     share = 1.0 - shared_area(polygon, corners) / signed_area(corners)
-    return min(max(share, 0.0), 1.0) if share > TOUCHING else 0.0
+    return min(max(share, 0.0), 1.0) if share > OVERLAP_ROUNDING_M else 0.0

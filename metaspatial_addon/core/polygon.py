@@ -10,9 +10,10 @@ import numpy as np
 
 Corners = Sequence[Sequence[float]] | np.ndarray
 SHORTEST_EDGE_M = 1e-9
+"""Length in x and y up to which an edge counts as having none."""
 PAIRS_AT_ONCE = 500_000
 """Pairs of edges, or of a point and an edge, that are worked on at once: what keeps memory below 100 MB."""
-FLAT = 1e-12
+FLAT_TRIANGLE_M2 = 1e-12
 """Twice the area in square metres below which a triangle counts as flat."""
 
 
@@ -179,14 +180,16 @@ def triangulate(corners: Corners) -> np.ndarray:
 
     def holds_none(a: int, b: int, c: int) -> bool:
         return not any(
-            cross(a, b, d) >= -FLAT and cross(b, c, d) >= -FLAT and cross(c, a, d) >= -FLAT
+            cross(a, b, d) >= -FLAT_TRIANGLE_M2
+            and cross(b, c, d) >= -FLAT_TRIANGLE_M2
+            and cross(c, a, d) >= -FLAT_TRIANGLE_M2
             for d in left
             if d not in (a, b, c)
         )
 
     while len(left) >= 3:
         ears = [(left[i - 1], b, left[(i + 1) % len(left)]) for i, b in enumerate(left)]
-        convex = [ear for ear in ears if cross(*ear) > FLAT]
+        convex = [ear for ear in ears if cross(*ear) > FLAT_TRIANGLE_M2]
         if not convex:
             break  # what is left is flat
         ear = next((ear for ear in convex if holds_none(*ear)), convex[0])

@@ -1,9 +1,9 @@
-"""How well the relations that a task asks for hold in a layout. Called by the task generator and by the scorer.
+"""Scores of the relations that a task asks for, in [0, 1] each. Called by the scorer and the task generator.
 
 A relation is made of one to three conditions, each on one quantity with a band. A condition is worth 1 inside its
 band, 0.5 at `slack` outside it, and 0 from `reach` outside it on, straight between. A relation whose conditions are
 all worth 0.5 and more is worth the least of them, and so satisfied. Below that it is worth the mean of them, each
-capped at 0.5, so mending one of two conditions earns something although it does not satisfy.
+capped at 0.5, so meeting one of two conditions earns something although the relation is not satisfied.
 
 | predicate | conditions: band, slack, reach | taken from |
 |---|---|---|
@@ -58,10 +58,9 @@ DISTANCES = {
     "far": (4.0, math.inf, 4.0),
 }
 SIDES = {"left_of": (-1, 0), "right_of": (1, 0), "in_front_of": (0, -1), "behind": (0, 1)}
-NO_DIRECTION = 0.01
-"""Metres within which a point's direction fades out, until at the point itself there is none: with a direction down
-to there, rounding errors would decide."""
-HANGING = 0.05
+DIRECTION_FADE_M = 0.01
+"""Distance below which a direction counts less and less, down to nothing at 0, where rounding would decide it."""
+HANGING_M = 0.05
 """Metres above the floor from which an item counts as hanging over what is under it."""
 
 
@@ -95,25 +94,25 @@ def _score(
     if predicate in DISTANCES:
         low, high, reach = DISTANCES[predicate]
         distance = gap(subject, other)
-        return _worth(max(low - distance, distance - high), 0.1, reach)
+        return _condition_score(max(low - distance, distance - high), 0.1, reach)
     if predicate in SIDES:
-        return _worth(_beyond_side(subject, other, SIDES[predicate]), 0.1, 2.0)
+        return _condition_score(_beyond_side(subject, other, SIDES[predicate]), 0.1, 2.0)
     if predicate == "facing":
-        return _worth(_turn_towards(subject, other) - 30, 10, 90)
+        return _condition_score(_facing_error(subject, other) - 30, 10, 90)
     if predicate == "on":
         return _on(subject, other, covering=relation.object in coverings)
     if predicate == "under":
         return _under(subject, other)
     if predicate == "inside":
-        return _worth(_sticking_out(subject, other) - 0.01, 0.05, 1.0)
-    return _all_of(
-        _worth(gap(subject, other) - 0.5, 0.1, 2.0),
-        _worth(_turn_towards(subject, other) - 45, 10, 90),
+        return _condition_score(_excess_outside(subject, other) - 0.01, 0.05, 1.0)
+    return _combined(
+        _condition_score(gap(subject, other) - 0.5, 0.1, 2.0),
+        _condition_score(_facing_error(subject, other) - 45, 10, 90),
         spread[relation.object],
     )
 
 
-def _worth(excess: float, slack: float, reach: float) -> float:
+def _condition_score(excess: float, slack: float, reach: float) -> float:
     """What a condition is worth that misses its band by `excess`; see the module's text."""
     if excess <= ROUNDING:
         return 1.0
@@ -122,7 +121,7 @@ def _worth(excess: float, slack: float, reach: float) -> float:
     return max(0.5 * (reach - excess) / (reach - slack), 0.0)
 
 
-def _all_of(*conditions: float) -> float:
+def _combined(*conditions: float) -> float:
     """What conditions are worth together; see the module's text."""
     least = min(conditions)
     return least if least >= 0.5 else sum(min(c, 0.5) for c in conditions) / len(conditions)
@@ -141,40 +140,40 @@ def _beyond_side(subject: OrientedBox, other: OrientedBox, side: tuple[int, int]
     return max(across - half_across / 2, 0.0) - (along - half_along / 2)
 
 
-def _turn_towards(subject: OrientedBox, other: OrientedBox) -> float:
-    """Degrees that the subject would have to turn for its front to point at the other."""
+def _facing_error(subject: OrientedBox, other: OrientedBox) -> float:
+    """Degrees that the subject would have to rotate for its front to point at the other."""
     x, y = other.to_local(subject.x, subject.y)
     spare = abs(other.width - other.depth) / 2
     reach = (spare, 0.0) if other.width >= other.depth else (0.0, spare)
     spine = (min(max(x, -reach[0]), reach[0]), min(max(y, -reach[1]), reach[1]))
     front = other.to_local(other.x + subject.front[0], other.y + subject.front[1])
-    return min(_turn_along(front, (px - x, py - y)) for px, py in (spine, (0.0, 0.0)))
+    return min(_angle_to(front, (px - x, py - y)) for px, py in (spine, (0.0, 0.0)))
 
 
-def _turn_along(front: Point, way: Point) -> float:
+def _angle_to(front: Point, way: Point) -> float:
     """Degrees between a front and the way to a point, 180 at that point itself."""
-    there = min(math.hypot(*way) / NO_DIRECTION, 1.0)
+    there = min(math.hypot(*way) / DIRECTION_FADE_M, 1.0)
     return 180.0 - there * (180.0 - _angle_between(front, way))
 
 
 def _on(subject: OrientedBox, other: OrientedBox, *, covering: bool) -> float:
     above = subject.z - other.top
     height = max(above, other.z - subject.z) if covering else abs(above)
-    over = _worth(distance_to_footprint((subject.x, subject.y), other), 0.05, 2.0)
-    return _all_of(_worth(height - 0.01, 0.01, 1.0), over)
+    over = _condition_score(distance_to_footprint((subject.x, subject.y), other), 0.05, 2.0)
+    return _combined(_condition_score(height - 0.01, 0.01, 1.0), over)
 
 
 def _under(subject: OrientedBox, other: OrientedBox) -> float:
     ways = ((subject.x, subject.y), other), ((other.x, other.y), subject)
     off = min(distance_to_footprint(centre, box) for centre, box in ways)
     rises = max(subject.z - other.z, subject.top - other.top)
-    conditions = [_worth(off, 0.05, 2.0), _worth(rises - 0.01, 0.01, 1.0)]
-    if other.z > HANGING:
-        conditions.append(_worth(subject.top - other.z - 0.01, 0.01, 1.0))
-    return _all_of(*conditions)
+    conditions = [_condition_score(off, 0.05, 2.0), _condition_score(rises - 0.01, 0.01, 1.0)]
+    if other.z > HANGING_M:
+        conditions.append(_condition_score(subject.top - other.z - 0.01, 0.01, 1.0))
+    return _combined(*conditions)
 
 
-def _sticking_out(subject: OrientedBox, other: OrientedBox) -> float:
+def _excess_outside(subject: OrientedBox, other: OrientedBox) -> float:
     corners = [other.to_local(*point) for point in subject.points]
     return max(
         max(abs(x) for x, _ in corners) - other.width / 2,
@@ -196,7 +195,7 @@ def _spread_around(relations: Sequence[Relation], boxes: dict[str, OrientedBox])
         bearings = sorted(math.degrees(math.atan2(b.y - other.y, b.x - other.x)) for b in group)
         following = [*bearings[1:], bearings[0] + 360]
         widest = max(after - before for before, after in zip(bearings, following, strict=True))
-        spread[item_id] = _worth(widest - 360 / len(group) - 60, 15, 120)
+        spread[item_id] = _condition_score(widest - 360 / len(group) - 60, 15, 120)
     return spread
 
 
@@ -205,10 +204,10 @@ def _at_wall(box: OrientedBox, side: WallSegment) -> float:
     dx, dy = box.x - fx * box.depth / 2 - side.start[0], box.y - fy * box.depth / 2 - side.start[1]
     away = abs(dx * side.inward[0] + dy * side.inward[1])
     along = dx * side.direction[0] + dy * side.direction[1]
-    return _all_of(
-        _worth(away - 0.05, 0.05, 2.0),
-        _worth(_angle_between(box.front, side.inward) - 10, 10, 90),
-        _worth(max(-along, along - side.length), 0.1, 2.0),
+    return _combined(
+        _condition_score(away - 0.05, 0.05, 2.0),
+        _condition_score(_angle_between(box.front, side.inward) - 10, 10, 90),
+        _condition_score(max(-along, along - side.length), 0.1, 2.0),
     )
 
 
@@ -228,18 +227,18 @@ def _corner(subject: OrientedBox, room: Room, _name: str) -> float:
         )
         if turn > 30:
             distances = [min(distance_to_wall(point, side) for point in subject.points[2:]) for side in (before, after)]
-            best = max(best, _all_of(*(_worth(d - 0.15, 0.1, 2.0) for d in distances)))
+            best = max(best, _combined(*(_condition_score(d - 0.15, 0.1, 2.0) for d in distances)))
     return best
 
 
 def _centred(subject: OrientedBox, room: Room, name: str) -> float:
     if name == "room":
         x, y = floor_middle(room.floor)
-        return _worth(math.hypot(subject.x - x, subject.y - y) - 0.3, 0.2, 2.0)
+        return _condition_score(math.hypot(subject.x - x, subject.y - y) - 0.3, 0.2, 2.0)
     side = room.walls[int(name.removeprefix("wall_"))]
     mx, my = side.at(side.length / 2)
     along = (subject.x - mx) * side.direction[0] + (subject.y - my) * side.direction[1]
-    return _worth(abs(along) - 0.15, 0.1, 2.0)
+    return _condition_score(abs(along) - 0.15, 0.1, 2.0)
 
 
 _IN_ROOM: dict[str, Callable[[OrientedBox, Room, str], float]] = {

@@ -1,5 +1,6 @@
-"""Tasks and layouts: what is to be placed where, and where it was placed. Files of DESIGN's formats
-`metaspatial.task/1` and `metaspatial.layout/1` are read and written here, and nowhere else.
+"""Tasks and layouts: what is to be placed where, and where it was placed.
+
+Files of the formats `metaspatial.task/1` and `metaspatial.layout/1` (docs/formats.md) are read and written here alone.
 
 Metres and degrees, z up, in the room's frame. A pose is the centre of the item's bounding box seen from
 above (`x`, `y`), the height of its underside (`z`) and the counter-clockwise `yaw` in [0, 360).
@@ -143,7 +144,7 @@ class Layout:
         return placed
 
 
-class _Reader:
+class _FieldReader:
     """Walks parsed JSON and raises InputError with the full path of the field at fault."""
 
     def __init__(self, source: object):
@@ -172,7 +173,7 @@ class _Reader:
         if not isinstance(value, str) or not (value or empty):
             raise self.fail(path, "a text" if empty else "a text that is not empty", value)
         if value.encode(errors="ignore").decode() != value:
-            raise self.fail(path, "a text without half characters, which no file can hold", value)
+            raise self.fail(path, "a text without lone surrogates, which no file can hold", value)
         return value
 
     def flag(self, value: Any, path: str) -> bool:
@@ -198,7 +199,7 @@ class _Reader:
         return Pose(x, y, z, wrap_degrees(yaw))
 
 
-def _read_room(read: _Reader, data: Any) -> Room:
+def _read_room(read: _FieldReader, data: Any) -> Room:
     room = read.object(data, "room", ("type", "floor", "height"), ("openings",))
     floor = []
     for k, corner in enumerate(read.list(room["floor"], "room.floor")):
@@ -237,7 +238,7 @@ def _read_room(read: _Reader, data: Any) -> Room:
     return Room(read.text(room["type"], "room.type"), tuple(floor), height, tuple(openings.values()))
 
 
-def _read_item(read: _Reader, data: Any, path: str) -> Item:
+def _read_item(read: _FieldReader, data: Any, path: str) -> Item:
     raw = read.object(data, path, ("id", "category", "size"), ("mount", "asset", "covering", "locked", "pose"))
     size = read.list(raw["size"], f"{path}.size")
     if len(size) != 3:
@@ -261,7 +262,7 @@ def _read_item(read: _Reader, data: Any, path: str) -> Item:
 
 
 def _read_relation(
-    read: _Reader, data: Any, path: str, ids: Collection[str], in_room: Mapping[str, Collection[str]]
+    read: _FieldReader, data: Any, path: str, ids: Collection[str], in_room: Mapping[str, Collection[str]]
 ) -> Relation:
     """`in_room` holds the objects that a predicate takes where it relates an item to the room, not to an item."""
     raw = read.object(data, path, ("subject", "predicate", "object"))
@@ -282,7 +283,7 @@ def _read_relation(
 
 def task_from_json(data: Any, source: object = "task") -> Task:
     """A validated task. `source` (a file name) opens the message of the InputError that bad data raises."""
-    read = _Reader(source)
+    read = _FieldReader(source)
     raw = read.object(data, "", ("schema", "id", "prompt", "room", "items"), ("relations",))
     if raw["schema"] != TASK_SCHEMA:
         raise read.fail("schema", TASK_SCHEMA, raw["schema"])
@@ -350,7 +351,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
 
 def layout_from_json(data: Any, source: object = "layout") -> Layout:
     """A validated layout. Raises InputError."""
-    read = _Reader(source)
+    read = _FieldReader(source)
     raw = read.object(data, "", ("schema", "task", "placements"))
     if raw["schema"] != LAYOUT_SCHEMA:
         raise read.fail("schema", LAYOUT_SCHEMA, raw["schema"])

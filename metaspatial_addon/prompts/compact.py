@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core.access import STRIP
+from ..core.access import WINDOW_STRIP_M
 from ..core.conversation import Message
 from ..core.faults import faults_from_json
 from ..core.furniture import FURNITURE, ROOM_TYPES, UNKNOWN, Category
@@ -194,7 +194,7 @@ class CompactEncoding:
         """The rectangle that an opening needs free: the swing of a door, or the strip before a window and its sill."""
         side = self.task.room.walls[opening.wall]
         door = opening.kind == "door"
-        margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, STRIP)
+        margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, WINDOW_STRIP_M)
         ends = np.array([side.at(opening.offset - margin), side.at(opening.offset + opening.width + margin)])
         points = np.concatenate([ends, ends + depth * np.array(side.inward)])
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)

@@ -24,7 +24,7 @@ from metaspatial_addon.core.task import (
     write_json,
 )
 
-# The example of DESIGN section 4, with a locked item and a wall relation.
+# The example of docs/formats.md, with a locked item and a wall relation.
 TASK = {
     "schema": "metaspatial.task/1",
     "id": "bedroom-000017",
@@ -169,7 +169,7 @@ def test_bad_layouts_name_the_field(path, value, field):
 
 @pytest.mark.parametrize("path", [["id"], ["prompt"], ["room", "type"], ["items", 0, "id"], ["items", 0, "category"]])
 def test_text_that_no_file_can_hold_is_refused(path):
-    with pytest.raises(InputError, match="half characters") as caught:
+    with pytest.raises(InputError, match="lone surrogates") as caught:
         task_from_json(json.loads(json.dumps(changed(TASK, path, "a\ud800b"))), "t.json")
     str(caught.value).encode()
 

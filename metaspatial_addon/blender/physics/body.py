@@ -1,4 +1,4 @@
-"""What the stage places: a shape (one mesh and all that is worked out from it once) and a body (an item wearing it).
+"""What the stage places: `CollisionShape`, a mesh with what is derived from it once, and `Body`, an item that has one.
 
 Shapes are kept between tasks, so whatever needs no pose is computed here, on first use, in the item's own frame.
 """
@@ -19,13 +19,13 @@ from ...core.geometry import OrientedBox
 from ...core.task import Item, Pose
 from ..meshes import in_scene
 
-FLAT = 0.005
+UNDERSIDE_LEVEL_M = 0.005
 """Metres within which parts of an underside count as one level."""
 
-SKIN = 0.001
-"""Metres by which `Shape.drawn_in` is smaller on every side."""
+SKIN_M = 0.001
+"""Metres by which `CollisionShape.drawn_in` is smaller on every side."""
 
-MOST_TRIANGLES = 30_000
+MAX_TRIANGLES = 30_000
 
 _DIRECTIONS = np.array(
     [
@@ -39,14 +39,14 @@ _DIRECTIONS = np.array(
 )
 """Rays of which each meets whatever encloses a point: the six axes, tilted."""
 
-CLOSED = 0.95
+CLOSED_WINDING = 0.95
 """Winding number from which a mesh counts as closed around a point."""
 
 
-class Shape:
+class CollisionShape:
     """A mesh in an item's frame: origin in the middle of the underside, front towards -y, metres.
 
-    Physics works on at most `MOST_TRIANGLES` of it, which Blender's Decimate modifier leaves of a heavier mesh.
+    Physics works on at most `MAX_TRIANGLES` of it, which Blender's Decimate modifier leaves of a heavier mesh.
     """
 
     def __init__(self, mesh: bpy.types.Mesh):
@@ -56,8 +56,8 @@ class Shape:
         if not len(self.triangles):
             raise InputError(mesh.name, "", "a mesh with at least one face")
         self.low, self.high = self.vertices.min(axis=0), self.vertices.max(axis=0)  # (3,) each
-        if len(self.triangles) > MOST_TRIANGLES:
-            self.vertices, self.triangles = _thinned(mesh, MOST_TRIANGLES / len(self.triangles))
+        if len(self.triangles) > MAX_TRIANGLES:
+            self.vertices, self.triangles = _thinned(mesh, MAX_TRIANGLES / len(self.triangles))
 
     @cached_property
     def tree(self) -> BVHTree:
@@ -66,7 +66,7 @@ class Shape:
 
     @cached_property
     def drawn_in(self) -> np.ndarray:
-        """The vertices (N, 3) with every face `SKIN` further inside, so that things that touch do not cross."""
+        """The vertices (N, 3) with every face `SKIN_M` further inside, so that items that touch do not cross."""
         corners = self.vertices[self.triangles]  # (M, 3, 3)
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
@@ -81,7 +81,7 @@ class Shape:
         # The move d for which n . d = -1 for the normals n around a vertex, in the least-squares sense.
         moves = np.linalg.solve(planes + 1e-4 * np.eye(3), -pull[:, :, None])[:, :, 0]
         moves /= np.maximum(np.linalg.norm(moves, axis=1, keepdims=True) / 3.0, 1.0)
-        return self.vertices + SKIN * moves[place.reshape(-1)]
+        return self.vertices + SKIN_M * moves[place.reshape(-1)]
 
     @cached_property
     def is_box(self) -> bool:
@@ -118,7 +118,7 @@ class Shape:
     @cached_property
     def contacts(self) -> np.ndarray:
         """Points (C, 3) of the underside on which the item rests, spread over its feet."""
-        feet = self.vertices[self.vertices[:, 2] <= self.low[2] + FLAT]
+        feet = self.vertices[self.vertices[:, 2] <= self.low[2] + UNDERSIDE_LEVEL_M]
         middle = 0.5 * (feet.min(axis=0) + feet.max(axis=0))
         extreme = [feet[np.argmax(feet[:, :2] @ (math.cos(a), math.sin(a)))] for a in np.arange(8) * math.pi / 4 + 0.1]
         inward = middle - np.array(extreme)
@@ -129,7 +129,7 @@ class Shape:
         under = []
         for point in grid:
             hit = self.tree.ray_cast((point[0], point[1], self.low[2] - 1.0), (0, 0, 1))[0]
-            if hit is not None and hit.z <= self.low[2] + FLAT:
+            if hit is not None and hit.z <= self.low[2] + UNDERSIDE_LEVEL_M:
                 under.append(point)
         points = np.concatenate([np.array(under).reshape(-1, 3), rim])
         points[:, 2] = self.low[2]
@@ -179,7 +179,7 @@ class Shape:
         solid = np.einsum("ij,ij->i", a, np.cross(b, c))
         dots = [np.einsum("ij,ij->i", u, v) for u, v in ((a, b), (b, c), (c, a))]
         angles = 2 * np.arctan2(solid, la * lb * lc + dots[0] * lc + dots[1] * la + dots[2] * lb)
-        return abs(float(angles.sum())) > CLOSED * 4 * math.pi
+        return abs(float(angles.sum())) > CLOSED_WINDING * 4 * math.pi
 
 
 def _read(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray]:
@@ -218,7 +218,7 @@ def _extremes(points: np.ndarray, around: int = 24, all_round: int = 120) -> np.
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     chosen = [np.argmax(points @ sphere.T, axis=0)]
     for level in (points[:, 2].min(), points[:, 2].max()):
-        at = np.flatnonzero(np.abs(points[:, 2] - level) <= FLAT)
+        at = np.flatnonzero(np.abs(points[:, 2] - level) <= UNDERSIDE_LEVEL_M)
         chosen.append(at[np.argmax(points[at, :2] @ ring.T, axis=0)])
     return points[np.unique(np.concatenate(chosen))]
 
@@ -230,7 +230,7 @@ class Body:
 
     item: Item
     object: bpy.types.Object
-    shape: Shape
+    shape: CollisionShape
     pose: Pose | None = None
 
     @property

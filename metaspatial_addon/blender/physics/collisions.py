@@ -1,7 +1,7 @@
 """Which items' meshes cross, and how deep.
 
 Depth is the smallest move, in metres, that parts two meshes. Boxes sort out most pairs: the depth of two boxes is
-never less than that of the meshes inside them, so a pair whose boxes cross by no more than `CONTACT` cannot
+never less than that of the meshes inside them, so a pair whose boxes cross by no more than `CONTACT_DEPTH_M` cannot
 collide, and two items that *are* boxes have their exact answer. For the others `BVHTree.overlap` decides, on the
 faces that lie in each other's reach only. A pair that does cross is moved apart along a handful of directions,
 each time by what parts the faces that cross just now, until neither surfaces cross nor one mesh is inside the other.
@@ -14,8 +14,8 @@ import math
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from ...core.detectors.overlaps import CONTACT
-from .body import SKIN, Body
+from ...core.detectors.overlaps import CONTACT_DEPTH_M
+from .body import SKIN_M, Body
 
 
 def overlap_depth(a: Body, b: Body, limit: float) -> float:
@@ -36,18 +36,18 @@ def mesh_depth(a: Body, b: Body, limit: float) -> float:
     meeting = pair.meeting(np.zeros(3))
     if meeting is None:
         return 0.0
-    ways = [_Way(pair, direction) for direction in _directions(a, b)]
-    best = limit - 2 * SKIN
+    ways = [_SeparationDirection(pair, direction) for direction in _directions(a, b)]
+    best = limit - 2 * SKIN_M
     for start, way in sorted(((way.step(meeting), way) for way in ways), key=lambda s: s[0]):
         blocked, tried = 0.0, min(start, 0.95 * best)
-        while best > CONTACT - 2 * SKIN and tried < best:
+        while best > CONTACT_DEPTH_M - 2 * SKIN_M and tried < best:
             meeting = pair.meeting(tried * way.direction)
             if meeting is None:
                 best = _halve(pair, way.direction, blocked, tried)
                 break
             blocked = tried
             tried += max(way.step(meeting) - tried, 0.002, 0.02 * best)
-    return best + 2 * SKIN
+    return best + 2 * SKIN_M
 
 
 def _halve(pair: _Pair, direction: np.ndarray, blocked: float, free: float) -> float:
@@ -84,7 +84,7 @@ def _directions(a: Body, b: Body) -> list[np.ndarray]:
 
 
 class _Pair:
-    """Two meshes, turned as in the room and drawn in by `SKIN`, the first of which can be moved along."""
+    """Two meshes, turned as in the room and drawn in by `SKIN_M`, the first of which can be moved along."""
 
     def __init__(self, a: Body, b: Body, reach: float):
         self.a, self.b = a, b
@@ -110,8 +110,8 @@ class _Pair:
         return None
 
 
-class _Way:
-    """A direction (3,) in which the first of a pair is moved."""
+class _SeparationDirection:
+    """A direction (3,), a unit vector, in which the first of a pair is moved to part it from the second."""
 
     def __init__(self, pair: _Pair, direction: np.ndarray):
         self.direction = direction
@@ -143,5 +143,5 @@ def _inside(points: np.ndarray, body: Body) -> bool:
     """Whether any of the points (P, 3) lies inside a body's solid matter."""
     local = body.to_local(points)
     # No narrower than this: a piece inside must have its point inside until its surface meets the body's.
-    low, high = body.shape.low + SKIN, body.shape.high - SKIN
+    low, high = body.shape.low + SKIN_M, body.shape.high - SKIN_M
     return any(body.shape.holds(p) for p in local[((local > low) & (local < high)).all(axis=1)])

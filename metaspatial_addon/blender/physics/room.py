@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.task import Opening, Room
 
-THICKNESS = 0.1
+WALL_THICKNESS_M = 0.1
 """Metres of wall beyond the floor's edge."""
 
 OUTWARD = "outward"
@@ -127,7 +127,7 @@ def _turn(room: Room, corner: int) -> float:
 def _build_wall(room: Room, k: int) -> _MeshBuilder:
     edge = room.walls[k]
     # Neighbouring walls meet in a mitre: outer ends run on past convex corners and stop short at reflex ones.
-    reach = [THICKNESS * math.tan(max(min(_turn(room, c), 2.6), -2.6) / 2) for c in (k, k + 1)]
+    reach = [WALL_THICKNESS_M * math.tan(max(min(_turn(room, c), 2.6), -2.6) / 2) for c in (k, k + 1)]
     reach = [max(r, -0.45 * edge.length) for r in reach]
     openings = [o for o in room.openings if o.wall == k]
     builder = _MeshBuilder()
@@ -135,7 +135,7 @@ def _build_wall(room: Room, k: int) -> _MeshBuilder:
     def base(start: float, end: float, inner: float, outer: float) -> list[tuple[float, float]]:
         def at(along: float, out: float) -> tuple[float, float]:
             mitre = -reach[0] if along == 0.0 else reach[1] if along == edge.length else 0.0
-            x, y = edge.at(along + mitre * out / THICKNESS)
+            x, y = edge.at(along + mitre * out / WALL_THICKNESS_M)
             return x - edge.inward[0] * out, y - edge.inward[1] * out
 
         return [at(start, outer), at(end, outer), at(end, inner), at(start, inner)]
@@ -148,13 +148,15 @@ def _build_wall(room: Room, k: int) -> _MeshBuilder:
         middle = 0.5 * (start + end)
         over = [o for o in openings if o.offset < middle < o.offset + o.width]
         for low, high in _solid(over, room.height):
-            builder.prism(base(start, end, 0.0, THICKNESS), low, high, "wall")
+            builder.prism(base(start, end, 0.0, WALL_THICKNESS_M), low, high, "wall")
     for o in openings:
         top = min(o.sill + o.height, room.height)
         if top > o.sill:
             part, depth = ("door", 0.04) if o.kind == "door" else ("glass", 0.01)
             start, end = max(o.offset, 1e-4), min(o.offset + o.width, edge.length - 1e-4)
-            builder.prism(base(start, end, 0.5 * (THICKNESS - depth), 0.5 * (THICKNESS + depth)), o.sill, top, part)
+            builder.prism(
+                base(start, end, 0.5 * (WALL_THICKNESS_M - depth), 0.5 * (WALL_THICKNESS_M + depth)), o.sill, top, part
+            )
     return builder
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
-from ...core.detectors.support import TOLERANCE, Support
+from ...core.detectors.support import CONTACT_GAP_M, Support
 from ...core.faults import Unstable
 from ...core.footprint_index import FootprintIndex
 from .body import Body
@@ -29,9 +29,9 @@ from .body import Body
 FRAMES = 60
 SUBSTEPS = 5
 """Steps of the solver a frame: 120 a second at 24 frames a second."""
-DRIFT = 0.05
+MAX_DRIFT_M = 0.05
 """Metres that an item may move before it counts as unstable."""
-TILT = 5.0
+MAX_TILT_DEG = 5.0
 """Degrees that an item may lean before it counts as unstable."""
 
 _PREFIX = "MetaSpatial Settle: "
@@ -43,31 +43,34 @@ _DENSITY = 150.0
 
 def find_unstable(supports: Sequence[Support[Body]], overlapping: Collection[str]) -> tuple[Unstable, ...]:
     """Simulate `FRAMES` frames and report the items that moved. `overlapping` are the ids in some overlap."""
-    asked = [
-        s
-        for s in supports
-        if s.body.item.mount in ("floor", "surface")
-        and not s.body.item.covering
-        and s.body.item.id not in overlapping
-        and s.holds
-        and s.body.box.z >= -TOLERANCE
-    ]
-    carriers = {s.body.item.id: _carriers(s) for s in asked}
+    simulated = [support for support in supports if _may_be_active(support, overlapping)]
+    carriers = {support.body.item.id: _carriers(support) for support in simulated}
+    # A hull would push out what stands inside it, in a shelf for example: such carriers take part as passive meshes.
     hollow = {
-        c.item.id for s in asked for c in carriers[s.body.item.id] if _stands_in_hull(s.body, c)
-    }  # carries from inside its hull
-    active = [s.body for s in asked if s.body.item.id not in hollow]
+        carrier.item.id
+        for support in simulated
+        for carrier in carriers[support.body.item.id]
+        if _stands_in_hull(support.body, carrier)
+    }
+    waiting = active = [support.body for support in simulated if support.body.item.id not in hollow]
     moves: dict[str, tuple[float, float]] = {}
-    waiting = active
     while waiting:
         layers = _layers(waiting, carriers)
         moves |= _simulate([body for body in waiting if body.item.id in layers.own], carriers, layers)
         waiting = [body for body in waiting if body.item.id not in layers.own]
+    ordered = ((body.item.id, *moves[body.item.id]) for body in active)
     return tuple(
         Unstable(item_id, round(drift, 4), round(tilt, 2))
-        for item_id, (drift, tilt) in ((body.item.id, moves[body.item.id]) for body in active)
-        if drift > DRIFT or tilt > TILT
+        for item_id, drift, tilt in ordered
+        if drift > MAX_DRIFT_M or tilt > MAX_TILT_DEG
     )
+
+
+def _may_be_active(support: Support[Body], overlapping: Collection[str]) -> bool:
+    """Whether an item stands on the floor or on something, and neither overlaps another, floats nor is sunk."""
+    item = support.body.item
+    stands = item.mount in ("floor", "surface") and not item.covering and support.holds
+    return stands and item.id not in overlapping and support.body.box.z >= -CONTACT_GAP_M
 
 
 def _simulate(
@@ -101,7 +104,7 @@ def _stands_in_hull(body: Body, carrier: Body) -> bool:
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     points = carrier.to_local(body.contacts)
     beyond = np.einsum("fk,pfk->pf", normals, points[:, None] - a).max(axis=1)  # (P,): negative inside
-    return bool((beyond < -TOLERANCE).any())
+    return bool((beyond < -CONTACT_GAP_M).any())
 
 
 @dataclass
@@ -120,7 +123,7 @@ def _layers(active: Sequence[Body], carriers: Mapping[str, tuple[Body, ...]]) ->
     index = FootprintIndex([member.box for member in members])
     for body in active:
         stack = (body, *carriers[body.item.id])
-        around = {members[k].item.id for part in stack for k in index.near(part.box, DRIFT)}
+        around = {members[k].item.id for part in stack for k in index.near(part.box, MAX_DRIFT_M)}
         taken = {layer for item_id in around for layer in layers.met.get(item_id, ())}
         free = next((layer for layer in range(_LAYERS) if layer not in taken), None)
         if free is not None:
@@ -148,8 +151,9 @@ class _World:
         self.made.append(mesh)
 
     def add_passive(self, body: Body, layers: set[int]) -> None:
-        at = np.array([body.pose.x, body.pose.y, body.pose.z])
-        self._add(body.shape.mesh, at, body.pose.yaw, "MESH", layers).rigid_body.type = "PASSIVE"
+        pose = body.placed_at
+        at = np.array([pose.x, pose.y, pose.z])
+        self._add(body.shape.mesh, at, pose.yaw, "MESH", layers).rigid_body.type = "PASSIVE"
 
     def add_active(self, body: Body, layers: set[int]) -> None:
         corners, faces = body.shape.hull
@@ -157,7 +161,7 @@ class _World:
         mesh = bpy.data.meshes.new(_PREFIX + body.item.id)
         mesh.from_pydata((corners - centre).tolist(), [], faces)
         self.made.append(mesh)
-        object_ = self._add(mesh, body.to_room(centre), body.pose.yaw, "CONVEX_HULL", layers)
+        object_ = self._add(mesh, body.to_room(centre), body.placed_at.yaw, "CONVEX_HULL", layers)
         size = body.shape.high - body.shape.low
         object_.rigid_body.mass = max(_DENSITY * float(np.prod(size)), 0.1)
         object_.rigid_body.use_deactivation = False  # a slow start of a fall must not be put to sleep
@@ -212,7 +216,10 @@ def _scratch_scene(centre: np.ndarray) -> Iterator[_World]:
 
 
 def _call(operator: Callable[[], object], scene: bpy.types.Scene) -> None:
-    """An operator lets go of Python's lock, and looks up an overridden context without it: a thread that runs Python
-    just then may end the process. So none does while layouts are measured."""
+    """Call an operator on a scene.
+
+    Operators release the GIL, and look up an overridden context without holding it: a thread that runs Python at that
+    moment may crash the process. So none may run while layouts are measured.
+    """
     with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
         operator()

@@ -16,13 +16,13 @@ from ...core.task import Item, Layout, Task
 from ..assets.library import AssetLibrary
 from ..meshes import remove_blocks
 from ..scene_io.items import load_item
-from .body import Body, Shape
+from .body import Body, CollisionShape
 from .room import RoomObjects, build_room, make_materials
 
 PREFIX = "MetaSpatial Stage: "
 """Opens the name of every data-block that a stage makes."""
 
-SHAPES_KEPT = 256
+MAX_CACHED_SHAPES = 256
 
 _Key = tuple[str | None, tuple[float, float, float], str]
 
@@ -40,7 +40,7 @@ class Stage:
         self.bodies: dict[str, Body] = {}
         self._scene: bpy.types.Scene | None = None
         self._materials: dict[str, bpy.types.Material] = {}
-        self._shapes: OrderedDict[_Key, Shape] = OrderedDict()
+        self._shapes: OrderedDict[_Key, CollisionShape] = OrderedDict()
 
     def __enter__(self) -> Stage:
         return self
@@ -65,20 +65,25 @@ class Stage:
         self._close()
         collection = self.scene.collection
         self.room = build_room(task.room, collection, self._materials, PREFIX)
-        ready = {mesh: Shape(mesh) for mesh in (meshes or {}).values()}
+        ready = {mesh: CollisionShape(mesh) for mesh in (meshes or {}).values()}
         for item in task.items:
             given = (meshes or {}).get(item.id)
             shape = ready[given] if given is not None else self._shape(item)
             object_ = bpy.data.objects.new(PREFIX + item.id, shape.mesh)
             collection.objects.link(object_)
             self.bodies[item.id] = Body(item, object_, shape)
-        while len(self._shapes) > max(SHAPES_KEPT, len(task.items)):
+        while len(self._shapes) > max(MAX_CACHED_SHAPES, len(task.items)):
             remove_blocks([self._shapes.popitem(last=False)[1].mesh])
         self.task = task
         self.place(Layout(task.id))
 
     def place(self, layout: Layout) -> None:
-        """Put every item where the layout says; items that it leaves out are hidden."""
+        """Put every item where the layout says; items that it leaves out are hidden.
+
+        Raises ValueError where no task is open.
+        """
+        if self.task is None:
+            raise ValueError("no task is open on the stage")
         poses = layout.everywhere(self.task)
         for item_id, body in self.bodies.items():
             pose = poses.get(item_id)
@@ -115,7 +120,7 @@ class Stage:
         bpy.data.batch_remove(gone)
         self.task, self.room, self.bodies = None, None, {}
 
-    def _shape(self, item: Item) -> Shape:
+    def _shape(self, item: Item) -> CollisionShape:
         """The item's shape, out of the cache where a like item was on stage before."""
         key = (item.asset, item.size, item.mount)
         if key in self._shapes:
@@ -123,5 +128,5 @@ class Stage:
         else:
             mesh = load_item(item, self.library)
             mesh.name = PREFIX + (item.asset or "box").rsplit("/", 1)[-1]
-            self._shapes[key] = Shape(mesh)
+            self._shapes[key] = CollisionShape(mesh)
         return self._shapes[key]

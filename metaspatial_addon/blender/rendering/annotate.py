@@ -15,7 +15,7 @@ from ...core.geometry import OrientedBox
 from ...core.task import Item, Layout, Opening, Pose, Room, Task
 from ...prompts.plan import drawing_order
 from ...prompts.prompt_items import prompt_items
-from ..physics.room import THICKNESS
+from ..physics.room import WALL_THICKNESS_M
 from .canvas import Canvas, Colour
 from .labels import Label, place_labels
 
@@ -45,7 +45,7 @@ class PlanFrame:
     def of(cls, room: Room, pixels: int) -> PlanFrame:
         """The largest frame that shows the whole room with its walls, and room for the ticks beside it."""
         floor = np.asarray(room.floor)
-        low, high = floor.min(axis=0) - THICKNESS, floor.max(axis=0) + THICKNESS
+        low, high = floor.min(axis=0) - WALL_THICKNESS_M, floor.max(axis=0) + WALL_THICKNESS_M
         ticks, rim = round(0.07 * pixels), round(0.02 * pixels)
         free = pixels - ticks - rim
         scale = float(free / (high - low).max())
@@ -102,7 +102,7 @@ def annotate(pixels: np.ndarray, frame: PlanFrame, task: Task, layout: Layout) -
         for item, pose in placed
     ]
     floor = np.asarray(task.room.floor)
-    low = frame.at(floor.min(axis=0) - THICKNESS)
+    low = frame.at(floor.min(axis=0) - WALL_THICKNESS_M)
     bounds = np.array([low[0], 0, frame.pixels, low[1]])  # the ticks have the left and the lower margin to themselves
     for spot in place_labels(labels, np.array(arrows).reshape(-1, 4), height, bounds):
         if spot.leader is not None:
@@ -120,7 +120,7 @@ def _wall_outline(room: Room, k: int) -> list[tuple[float, float]]:
         x, y = room.floor[corner]
         # The outer corner lies on both walls' outer lines; a cap keeps very sharp corners short.
         bx, by = here.inward[0] + other.inward[0], here.inward[1] + other.inward[1]
-        stretch = THICKNESS / max(0.5 * (bx * bx + by * by), 0.3)
+        stretch = WALL_THICKNESS_M / max(0.5 * (bx * bx + by * by), 0.3)
         outer.append((x - bx * stretch, y - by * stretch))
     return [room.floor[k], room.floor[(k + 1) % n], outer[1], outer[0]]
 
@@ -141,7 +141,7 @@ def _draw_ticks(canvas: Canvas, frame: PlanFrame, room: Room, unit: float) -> No
     """Metres along the lower and the left side, numbers where there is space for them."""
     floor = np.asarray(room.floor)
     (x0, y0), (x1, y1) = floor.min(axis=0), floor.max(axis=0)
-    left, bottom = frame.at((x0 - THICKNESS, y0 - THICKNESS)) + (-4 * unit, 4 * unit)
+    left, bottom = frame.at((x0 - WALL_THICKNESS_M, y0 - WALL_THICKNESS_M)) + (-4 * unit, 4 * unit)
     height = max(12.0 * unit, 9.0)
     canvas.line([(frame.at((x0, 0))[0], bottom), (frame.at((x1, 0))[0], bottom)], 1.0, INK)
     canvas.line([(left, frame.at((0, y0))[1]), (left, frame.at((0, y1))[1])], 1.0, INK)
@@ -164,7 +164,7 @@ def _draw_opening(canvas: Canvas, frame: PlanFrame, room: Room, opening: Opening
     edge = room.walls[opening.wall]
     inward = np.asarray(edge.inward)
     first, last = np.array(edge.at(opening.offset)), np.array(edge.at(opening.offset + opening.width))
-    out = THICKNESS * inward
+    out = WALL_THICKNESS_M * inward
     canvas.polygon(frame.at([first, last, last - out, first - out]), PAPER)
     if opening.kind == "window":
         for share in (0.0, 0.5, 1.0):

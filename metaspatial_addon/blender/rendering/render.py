@@ -17,7 +17,7 @@ from ...core.evidence import ViewMeasure
 from ...core.furniture import FURNITURE
 from ...core.task import Layout, Room, Task
 from ...prompts.png import write_png
-from ..physics.room import THICKNESS
+from ..physics.room import WALL_THICKNESS_M
 from ..physics.stage import Stage
 from .annotate import PlanFrame, annotate
 from .engines import resolve
@@ -177,7 +177,7 @@ def _frame(room: Room, azimuth: float) -> tuple[np.ndarray, tuple[float, float, 
         for corner in (edge.at(0.0), edge.at(edge.length)):
             points.append((*corner, 0.0))
             if k not in hidden:
-                out = -THICKNESS * np.asarray(edge.inward)
+                out = -WALL_THICKNESS_M * np.asarray(edge.inward)
                 points.append((corner[0] + out[0], corner[1] + out[1], room.height))
     u, v, w = (np.array(points) @ rotation).T
     t = HALF_FIELD * (1 - 2 * MARGIN)

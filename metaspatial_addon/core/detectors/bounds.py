@@ -12,12 +12,12 @@ from ..polygon import contains, distance_to_edges
 from ..task import Room
 from .solid import Solid
 
-TOLERANCE = 0.01
+OUTSIDE_TOLERANCE_M = 0.01
 """Metres beyond the room that count as rounding."""
 
 
 def find_outside(solids: Sequence[Solid], room: Room) -> tuple[Outside, ...]:
-    """Every unlocked solid that is outside by more than `TOLERANCE`, with the share of its box outside.
+    """Every unlocked solid that is outside by more than `OUTSIDE_TOLERANCE_M`, with the share of its box outside.
 
     The distance is that of the furthest point of the outline beyond a wall, or of the box below the floor or above the
     ceiling, whichever is more.
@@ -28,7 +28,7 @@ def find_outside(solids: Sequence[Solid], room: Room) -> tuple[Outside, ...]:
     for solid, inside in zip(placed, _surely_inside([solid.box for solid in placed], floor), strict=True):
         box = solid.box
         distance = max(-box.z, box.top - room.height, 0.0 if inside else _beyond_walls(solid.outline, floor))
-        if distance > TOLERANCE:
+        if distance > OUTSIDE_TOLERANCE_M:
             faults.append(Outside(solid.item.id, round(distance, 4), round(_share(box, floor, room.height), 4)))
     return tuple(faults)
 

@@ -14,13 +14,13 @@ from ..polygon import distance_to_wall
 from ..task import Room, Task
 from .solid import SolidT
 
-TOLERANCE = 0.01
+CONTACT_GAP_M = 0.01
 """Metres between an item and what carries it that still count as contact."""
 
-WALL_REACH = 0.05
+WALL_GAP_M = 0.05
 """Metres between a wall item's back and the wall that still count as hanging on it."""
 
-FACED = 0.9
+FACING_COSINE = 0.9
 """Cosine of the angle between a wall item's front and the wall's inward normal above which its back faces the wall."""
 
 _ROUNDING = 1e-4
@@ -40,7 +40,7 @@ class Support(Generic[SolidT]):
 
     @property
     def holds(self) -> bool:
-        return self.gap <= (WALL_REACH if self.body.item.mount == "wall" else TOLERANCE)
+        return self.gap <= (WALL_GAP_M if self.body.item.mount == "wall" else CONTACT_GAP_M)
 
 
 def measure_support(bodies: Sequence[SolidT], task: Task) -> tuple[Support[SolidT], ...]:
@@ -74,12 +74,12 @@ def find_unsupported(supports: Iterable[Support[SolidT]]) -> tuple[Unsupported, 
 
 def _gap_to_wall(box: OrientedBox, room: Room) -> float:
     """Metres from the further end of a box's back edge to the nearest wall; where its back does not face the wall,
-    also its width, by which that edge's ends move when it rotates, and more than `WALL_REACH` in any case."""
+    also its width, by which that edge's ends move when it rotates, and more than `WALL_GAP_M` in any case."""
     ends, (fx, fy) = box.points[2:], box.front
     gaps = []
     for side in room.walls:
-        faced = fx * side.inward[0] + fy * side.inward[1] > FACED
-        turned_away = 0.0 if faced else max(box.width, 2 * WALL_REACH)
+        faced = fx * side.inward[0] + fy * side.inward[1] > FACING_COSINE
+        turned_away = 0.0 if faced else max(box.width, 2 * WALL_GAP_M)
         gaps.append(max(distance_to_wall(end, side) for end in ends) + turned_away)
     return min(gaps)
 
@@ -100,7 +100,7 @@ class _Resting(Generic[SolidT]):
         lying: set[str] = set()
         coverings = [body for body in self.bodies if body.item.covering and body.item.mount == "floor"]
         for covering in sorted(coverings, key=lambda body: body.box.z):
-            if self._rest(covering, lying).gap <= TOLERANCE:
+            if self._rest(covering, lying).gap <= CONTACT_GAP_M:
                 lying.add(covering.item.id)
         return lying
 
@@ -120,7 +120,7 @@ class _Resting(Generic[SolidT]):
         """
         underside = body.box.z
         gap = max(underside, 0.0)
-        if underside <= TOLERANCE:
+        if underside <= CONTACT_GAP_M:
             return Support(body, gap)
         start = underside + 0.5 * body.box.height
         near = [k for k in self._index.near(body.box, _CONTACT_ROUNDING) if self.bodies[k] is not body]
@@ -130,7 +130,7 @@ class _Resting(Generic[SolidT]):
         # From the highest top down: what ends further below than the gap found so far can neither carry nor narrow it.
         for k in sorted(near, key=lambda k: -self.bodies[k].box.top):
             other = self.bodies[k]
-            if underside - other.box.top > max(gap, TOLERANCE) + _ROUNDING:
+            if underside - other.box.top > max(gap, CONTACT_GAP_M) + _ROUNDING:
                 break
             if other.box.z > start:
                 continue
@@ -138,6 +138,6 @@ class _Resting(Generic[SolidT]):
                 continue
             drop = other.drop(points) - 0.5 * body.box.height
             gap = min(gap, max(drop, 0.0))
-            if drop <= TOLERANCE:
+            if drop <= CONTACT_GAP_M:
                 carriers.append(k)
         return Support(body, gap, tuple(self.bodies[k] for k in sorted(carriers)))

@@ -11,7 +11,7 @@ import pytest
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.blender.physics import body as body_module
 from metaspatial_addon.blender.physics import stage as stage_module
-from metaspatial_addon.blender.physics.room import OUTWARD, THICKNESS
+from metaspatial_addon.blender.physics.room import OUTWARD, WALL_THICKNESS_M
 from metaspatial_addon.blender.physics.stage import PREFIX, Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.polygon import contains, distance_to_edges, signed_area
@@ -92,7 +92,7 @@ def test_poses_become_transforms(stage):
 
 
 def test_like_items_share_a_mesh_and_the_cache_is_bounded(stage, monkeypatch):
-    monkeypatch.setattr(stage_module, "SHAPES_KEPT", 4)
+    monkeypatch.setattr(stage_module, "MAX_CACHED_SHAPES", 4)
     stage.open(a_task(items=[Item("a", "box", (1, 1, 1)), Item("b", "crate", (1, 1, 1))]))
     assert stage.bodies["a"].shape is stage.bodies["b"].shape
     count = len(bpy.data.meshes)
@@ -104,7 +104,7 @@ def test_like_items_share_a_mesh_and_the_cache_is_bounded(stage, monkeypatch):
 
 
 def test_a_heavy_mesh_is_thinned_for_physics_alone(stage, monkeypatch):
-    monkeypatch.setattr(body_module, "MOST_TRIANGLES", 2000)
+    monkeypatch.setattr(body_module, "MAX_TRIANGLES", 2000)
     before = all_blocks()
     heavy = solids.ball(0.5, 64)
     stage.open(a_task(), {"bed": heavy})
@@ -187,5 +187,5 @@ def test_walls_close_the_corners(stage):
     edges = np.roll(p, -1, axis=0) - p
     before = np.roll(edges, 1, axis=0)
     turns = np.arctan2(before[:, 0] * edges[:, 1] - before[:, 1] * edges[:, 0], (before * edges).sum(axis=1))
-    ring = THICKNESS * np.linalg.norm(edges, axis=1).sum() + THICKNESS**2 * np.tan(turns / 2).sum()
+    ring = WALL_THICKNESS_M * np.linalg.norm(edges, axis=1).sum() + WALL_THICKNESS_M**2 * np.tan(turns / 2).sum()
     assert total == pytest.approx(2.5 * ring, rel=1e-4)
