@@ -1,4 +1,4 @@
-"""A chat server that does as it is told, step by step."""
+"""A chat server that answers by a script, step by step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoint policy with a server that fails in every known way: what is tried again, and how the rest is told."""
+"""The endpoint policy with a server that fails in every known way: new tries, and the messages of other failures."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_pauses_double(start, monkeypatch):
     assert len(gaps) == 3 and all(gap >= 0.05 * 2**k for k, gap in enumerate(gaps))
 
 
-# --- what does not pass: said once and clearly
+# --- failures that do not pass: one clear message
 
 
 @pytest.mark.parametrize(

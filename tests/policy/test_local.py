@@ -221,7 +221,7 @@ def test_the_sampler_draws_from_the_distribution_that_it_is_given():
     assert all(logprobs[k][0] == pytest.approx(probabilities[tokens[k][0]].log().item(), abs=1e-6) for k in range(50))
 
 
-# --- what goes wrong is said
+# --- errors
 
 
 @pytest.mark.parametrize("module", ["torch", "transformers", "peft", "PIL"])

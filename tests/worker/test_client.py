@@ -58,11 +58,11 @@ def test_what_is_said_before_the_hello_is_skipped(start):
 
 def test_all_that_a_worker_said_is_received_after_its_end(start):
     worker = start(HELLO + "[say(type='n', n=n) for n in range(500)]; sys.exit(3)")
-    said = []
+    messages = []
     while worker.alive:
         if (message := worker.receive()) is not None:
-            said.append(message)
-    assert [m.get("n") for m in said] == [None, *range(500)]
+            messages.append(message)
+    assert [m.get("n") for m in messages] == [None, *range(500)]
     assert worker.returncode == 3
 
 

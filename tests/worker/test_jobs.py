@@ -18,20 +18,20 @@ from tests.worker.rooms import job_folder, layout_request
 
 
 @pytest.fixture
-def said():
+def messages():
     return []
 
 
 @pytest.fixture
-def runner(said):
-    return jobs.JobRunner(said.append)
+def runner(messages):
+    return jobs.JobRunner(messages.append)
 
 
 def blocks() -> set[str]:
     return {block.name_full for block in data_blocks()}
 
 
-def test_a_crash_is_told_and_the_next_job_works(runner, said, tmp_path, monkeypatch, capsys):
+def test_a_crash_is_told_and_the_next_job_works(runner, messages, tmp_path, monkeypatch, capsys):
     folder = job_folder(tmp_path / "job")
     request = layout_request(folder, turns=1, samples=1, pictures=32)
 
@@ -43,23 +43,23 @@ def test_a_crash_is_told_and_the_next_job_works(runner, said, tmp_path, monkeypa
     with monkeypatch.context() as broken:
         broken.setattr(jobs, "play", crash)
         runner.run(request)
-    assert (said[-1]["type"], said[-1]["job"], said[-1]["bug"]) == ("error", 1, True)
-    assert "KeyError" in said[-1]["message"] and "log" in said[-1]["message"]
+    assert (messages[-1]["type"], messages[-1]["job"], messages[-1]["bug"]) == ("error", 1, True)
+    assert "KeyError" in messages[-1]["message"] and "log" in messages[-1]["message"]
     assert "Traceback" in capsys.readouterr().err
     runner.run(request)
-    assert said[-1]["type"] == "done" and said[-1]["failure"] == ""
+    assert messages[-1]["type"] == "done" and messages[-1]["failure"] == ""
 
 
-def test_a_job_leaves_nothing_in_the_open_file(runner, said, tmp_path):
+def test_a_job_leaves_nothing_in_the_open_file(runner, messages, tmp_path):
     folder = job_folder(tmp_path / "job")
     runner.run(layout_request(folder, turns=1, samples=1, pictures=32))
-    assert said[-1]["type"] == "done"
+    assert messages[-1]["type"] == "done"
     after = blocks()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert after == blocks()
 
 
-def test_the_model_is_kept_until_another_is_wanted(runner, said, monkeypatch):
+def test_the_model_is_kept_until_another_is_wanted(runner, messages, monkeypatch):
     opened = []
 
     def open_policy(wanted):
@@ -75,8 +75,8 @@ def test_the_model_is_kept_until_another_is_wanted(runner, said, monkeypatch):
     for number, policy in enumerate((builtin, builtin, local, builtin)):
         runner.run({"type": "check", "job": number, "policy": policy})
     assert opened == ["builtin", "local", "builtin"]
-    told = [(m["job"], m["ok"], m["message"]) for m in said if m["type"] == "checked"]
-    assert told == [
+    checks = [(m["job"], m["ok"], m["message"]) for m in messages if m["type"] == "checked"]
+    assert checks == [
         (0, True, "It works."),
         (1, True, "It works."),
         (2, False, "There is no folder /m."),
@@ -84,16 +84,16 @@ def test_the_model_is_kept_until_another_is_wanted(runner, said, monkeypatch):
     ]
 
 
-def test_a_scene_that_cannot_be_laid_out_is_told_without_the_hand_over(runner, said, tmp_path):
+def test_a_scene_that_cannot_be_laid_out_is_told_without_the_hand_over(runner, messages, tmp_path):
     folder = job_folder(tmp_path / "job")
     request = layout_request(folder)
     runner.run({**request, "items": [{**item, "locked": True} for item in request["items"]]})
-    assert said[-1]["message"] == "Items: expected at least one that is not locked"
+    assert messages[-1]["message"] == "Items: expected at least one that is not locked"
     runner.run({**request, "room": {"source": "floor", "floor": "Attic", "height": 2.7}})
-    assert said[-1]["message"] == "Floor: expected an object of the scene, got 'Attic'"
+    assert messages[-1]["message"] == "Floor: expected an object of the scene, got 'Attic'"
 
 
-def test_a_full_disk_is_told_in_words(runner, said, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_in_words(runner, messages, tmp_path, monkeypatch):
     folder = job_folder(tmp_path / "job")
 
     def full(*_):
@@ -101,18 +101,18 @@ def test_a_full_disk_is_told_in_words(runner, said, tmp_path, monkeypatch):
 
     monkeypatch.setattr(jobs, "_turn_message", full)
     runner.run(layout_request(folder, turns=1, samples=1, pictures=32))
-    assert said[-1]["type"] == "error" and not said[-1]["bug"]
-    assert os.strerror(errno.ENOSPC) in said[-1]["message"]
+    assert messages[-1]["type"] == "error" and not messages[-1]["bug"]
+    assert os.strerror(errno.ENOSPC) in messages[-1]["message"]
 
 
-def test_nothing_to_mend_is_an_end_without_turns(runner, said, tmp_path):
+def test_nothing_to_mend_is_an_end_without_turns(runner, messages, tmp_path):
     folder = job_folder(tmp_path / "job")
     stand = {"Bed": (-0.5, 0.0), "Desk": (1.25, 1.625), "Wardrobe": (-1.25, 1.625)}
     start = {name: [1, 0, 0, x, 0, 1, 0, y, 0, 0, 1, 0, 0, 0, 0, 1] for name, (x, y) in stand.items()}
     runner.run(layout_request(folder, mode="fix", start=start, pictures=32))
-    assert "turn" not in [message["type"] for message in said]
-    assert said[-1]["best"] is None and said[-1]["failure"] == ""
-    assert said[-1]["note"] == "Nothing is at fault: there is nothing to mend."
+    assert "turn" not in [message["type"] for message in messages]
+    assert messages[-1]["best"] is None and messages[-1]["failure"] == ""
+    assert messages[-1]["note"] == "Nothing is at fault: there is nothing to mend."
 
 
 def test_memory_of_another_process_is_that_of_the_process_until_it_ends():
@@ -131,13 +131,13 @@ def test_memory_is_that_of_this_process():
     assert 50 < before < resident_mb() - 150
 
 
-def test_assets_are_found(runner, said):
+def test_assets_are_found(runner, messages):
     runner.run({"type": "assets", "job": 4, "prompt": "a double bed", "libraries": []})
-    assert said[-1]["type"] == "assets" and said[-1]["job"] == 4
-    assert any(found["category"] == "double bed" for found in said[-1]["found"])
+    assert messages[-1]["type"] == "assets" and messages[-1]["job"] == 4
+    assert any(found["category"] == "double bed" for found in messages[-1]["found"])
 
 
-def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(runner, said, tmp_path, monkeypatch):
+def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(runner, messages, tmp_path, monkeypatch):
     class Slow(type(models.open_policy({"kind": "builtin"}))):
         def answer(self, conversations, seeds, temperature=None, on_progress=None):
             for now in (10.0, 10.2, 10.9, 11.1, 11.2, 12.3):
@@ -148,8 +148,8 @@ def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(runner, 
 
     monkeypatch.setattr(models, "open_policy", lambda wanted: Slow())
     runner.run(layout_request(job_folder(tmp_path / "job"), turns=1, samples=1, pictures=32))
-    kinds = [message["type"] for message in said]
-    assert kinds.count("alive") >= 3 and said[-1]["type"] == "done"
-    phases = [message.get("phase", message["type"]) for message in said]
+    kinds = [message["type"] for message in messages]
+    assert kinds.count("alive") >= 3 and messages[-1]["type"] == "done"
+    phases = [message.get("phase", message["type"]) for message in messages]
     alive = [k for k, phase in enumerate(phases) if phase == "alive"]
     assert phases.index("model") < alive[0] and alive[2] < phases.index("physics")

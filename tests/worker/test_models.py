@@ -24,21 +24,21 @@ def counted(tokens: int | None):
 
 
 def test_the_builtin_model_loads_and_answers():
-    told = models.check(models.open_policy({"kind": "builtin"}))
-    assert told.startswith("The built-in model (builtin-") and told.endswith("loads and answers.")
+    sentence = models.check(models.open_policy({"kind": "builtin"}))
+    assert sentence.startswith("The built-in model (builtin-") and sentence.endswith("loads and answers.")
 
 
 @pytest.mark.parametrize(
-    ("with_picture", "without", "told"),
+    ("with_picture", "without", "sentence"),
     [
         (90, 20, "is given pictures"),
         (20, 20, "seems to drop pictures: turn Send Pictures off"),
         (None, None, "whether it sees pictures, the server does not tell"),
     ],
 )
-def test_whether_a_server_takes_pictures(serve, with_picture, without, told):
+def test_whether_a_server_takes_pictures(serve, with_picture, without, sentence):
     at = serve(counted(without), counted(with_picture))
-    assert told in models.check_server(server(at.url))
+    assert sentence in models.check_server(server(at.url))
     second, first = (body["messages"][0]["content"] for _, _, _, body in at.seen)
     assert first[0]["type"] == "image_url" and isinstance(second, str)
 
@@ -78,9 +78,9 @@ def test_without_torch_the_command_that_installs_it_is_told(monkeypatch, tmp_pat
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     with pytest.raises(PolicyError) as caught:
         models.open_policy(LOCAL)
-    told = str(caught.value)
-    assert f"Python {version}" in told and f'"{sys.executable}" -m pip install --target' in told
-    assert f"--python-version {version}" in told and '"torch==' in told
+    sentence = str(caught.value)
+    assert f"Python {version}" in sentence and f'"{sys.executable}" -m pip install --target' in sentence
+    assert f"--python-version {version}" in sentence and '"torch==' in sentence
 
 
 def test_packages_are_found_in_the_folder_that_is_named(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""The messages' form, and that a request of another shape is told which field is wrong."""
+"""The messages' form, and the error that names the wrong field of a request."""
 
 from __future__ import annotations
 

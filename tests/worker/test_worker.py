@@ -23,8 +23,8 @@ from tests.worker.rooms import FURNITURE, job_folder, layout_request
 from tests.worker.waiting import Ended, wait_for, wait_gone, wait_until
 
 
-def turns_of(said: list[dict]) -> list[dict]:
-    return [message for message in said if message["type"] == "turn"]
+def turns_of(messages: list[dict]) -> list[dict]:
+    return [message for message in messages if message["type"] == "turn"]
 
 
 def raw(worker, line: bytes) -> None:
@@ -36,20 +36,24 @@ def test_two_layouts_in_one_process(worker, tmp_path):
     folder = job_folder(tmp_path / "job")
     began = time.monotonic()
     worker.send(layout_request(folder, job=1))
-    said = wait_for(worker, "done", "error")
+    messages = wait_for(worker, "done", "error")
     first = time.monotonic() - began
-    assert said[0] == {"type": "hello", "protocol": 1, "blender": bpy.app.version_string}
-    assert all(message["job"] == 1 for message in said[1:])
-    phases = [message["phase"] for message in said if message["type"] == "progress"]
+    assert messages[0] == {"type": "hello", "protocol": 1, "blender": bpy.app.version_string}
+    assert all(message["job"] == 1 for message in messages[1:])
+    phases = [message["phase"] for message in messages if message["type"] == "progress"]
     assert set(phases) == {"scene", "model", "physics", "render"}
 
-    told = next(message for message in said if message["type"] == "task")
-    task = task_from_json(told["task"])
+    task_message = next(message for message in messages if message["type"] == "task")
+    task = task_from_json(task_message["task"])
     assert {item.id for item in task.movable} == set(FURNITURE)
-    assert told["objects"] == {name: [name] for name in FURNITURE} and told["notes"] == {} and told["left_out"] == []
+    assert (
+        task_message["objects"] == {name: [name] for name in FURNITURE}
+        and task_message["notes"] == {}
+        and task_message["left_out"] == []
+    )
     assert task.room.floor == ((0, 0), (4, 0), (4, 4), (0, 4))
 
-    turns = turns_of(said)
+    turns = turns_of(messages)
     assert [turn["number"] for turn in turns] == list(range(1, len(turns) + 1))
     for turn in turns:
         assert {obj["name"] for obj in turn["objects"]} == set(FURNITURE)
@@ -63,7 +67,7 @@ def test_two_layouts_in_one_process(worker, tmp_path):
         for obj in turn["objects"]:  # the floor's middle is the world's origin
             pose = poses[obj["item"]]
             assert (obj["matrix"][3] + 2, obj["matrix"][7] + 2) == pytest.approx((pose["x"], pose["y"]), abs=1e-4)
-    done = said[-1]
+    done = messages[-1]
     assert done["type"] == "done" and done["failure"] == "" and done["best"] in [turn["number"] for turn in turns]
     assert 50 < done["memory"] < 4000
 
@@ -85,16 +89,16 @@ def test_fix_and_refine_begin_where_things_stand(busy_worker, tmp_path):
     stand = {"Bed": (-1.0, 0.75), "Desk": (1.25, 1.5), "Wardrobe": (1.25, 1.375)}  # desk and wardrobe overlap
     start = {name: [1, 0, 0, x, 0, 1, 0, y, 0, 0, 1, 0, 0, 0, 0, 1] for name, (x, y) in stand.items()}
     worker.send(layout_request(folder, mode="fix", start=start, turns=1))
-    said = wait_for(worker, "done", "error")
-    turn = turns_of(said)[0]
+    messages = wait_for(worker, "done", "error")
+    turn = turns_of(messages)[0]
     bed = next(obj for obj in turn["objects"] if obj["name"] == "Bed")
     assert bed["matrix"] == start["Bed"]  # nothing is wrong with it: exactly as it was
     assert turn["record"]["settings"]["mode"] == "fix"
 
     worker.send(layout_request(folder, job=2, mode="refine", start=start, turns=1))
-    said = wait_for(worker, "done", "error")
-    told = next(message for message in said if message["type"] == "task")
-    assert said[-1]["type"] == "done" and said[-1]["failure"] == "" and told["job"] == 2
+    messages = wait_for(worker, "done", "error")
+    task_message = next(message for message in messages if message["type"] == "task")
+    assert messages[-1]["type"] == "done" and messages[-1]["failure"] == "" and task_message["job"] == 2
 
 
 def test_errors_end_a_job_and_the_next_one_works(busy_worker, tmp_path):
@@ -197,12 +201,12 @@ def test_the_key_is_nowhere_to_be_read(serve, worker, tmp_path):
     folder = job_folder(tmp_path / "job")
     policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False}
     worker.send(layout_request(folder, policy=policy))
-    said = wait_for(worker, "done", "error")
-    assert "did not accept the API key" in said[-1]["failure"] and turns_of(said) == []
+    messages = wait_for(worker, "done", "error")
+    assert "did not accept the API key" in messages[-1]["failure"] and turns_of(messages) == []
     worker.send({"type": "check", "job": 2, "policy": policy})
-    said += wait_for(worker, "checked", "error")
+    messages += wait_for(worker, "checked", "error")
     assert server.seen[0][2]["Authorization"] == f"Bearer {KEY}"
-    assert KEY not in repr(said)
+    assert KEY not in repr(messages)
     assert KEY not in (tmp_path / "log").read_text()
     if sys.platform == "linux":
         assert KEY.encode() not in Path(f"/proc/{worker.pid}/cmdline").read_bytes()

@@ -1,4 +1,4 @@
-"""Waiting for what a process says, and for its end."""
+"""Waiting for messages of a process, and for its end."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from metaspatial_addon.worker.client import Worker
 
 
 class Ended(AssertionError):
-    """The worker ended before it said what was waited for."""
+    """The worker ended before the message that was waited for."""
 
 
 def wait_for(worker: Worker, *types: str, seconds: float = 90, until: Callable[[dict], bool] | None = None) -> list:
     """All messages up to the first of these types (for which `until` holds). Raises Ended."""
-    said = []
+    messages = []
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         message = worker.receive()
         if message is not None:
-            said.append(message)
+            messages.append(message)
             if message["type"] in types and (until is None or until(message)):
-                return said
+                return messages
         elif not worker.alive:
-            raise Ended(f"exit code {worker.returncode} after {said}")
+            raise Ended(f"exit code {worker.returncode} after {messages}")
         else:
             time.sleep(0.005)
-    raise AssertionError(f"none of {types} in {seconds} s, but {said}")
+    raise AssertionError(f"none of {types} in {seconds} s, but {messages}")
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 5) -> None:

@@ -192,12 +192,12 @@ def test_the_prompt_is_that_of_the_chat_template(folder):
     assert tuple(tokenizer(expanded)["input_ids"]) == TokenizedPrompt.of(asked, sees_images=True).ids
 
 
-@pytest.mark.parametrize("said", [None, {"pictures": False}, {}])
-def test_a_model_that_was_taught_without_pictures_leaves_them_out(folder, tmp_path, said):
+@pytest.mark.parametrize("metadata", [None, {"pictures": False}, {}])
+def test_a_model_that_was_taught_without_pictures_leaves_them_out(folder, tmp_path, metadata):
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).symlink_to(folder / name)
-    if said is not None:
-        (tmp_path / "metaspatial.json").write_text(json.dumps(said))
+    if metadata is not None:
+        (tmp_path / "metaspatial.json").write_text(json.dumps(metadata))
     blind = BuiltinPolicy(tmp_path)
     assert not blind.sees_images
     asked = conversation(0)

@@ -1,4 +1,4 @@
-"""Episodes for pools of workers: what is told must be the same wherever and however often they are played."""
+"""Episodes for pools of workers: results must be the same wherever and however often they are played."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def drive(
     environments: Environments,
     render: bool = False,
     episodes: int = EPISODES,
-    after: Callable[[int], None] = lambda told: None,
+    after: Callable[[int], None] = lambda count: None,
 ) -> History:
-    """Play episodes, each going on as soon as it may; `after` is called with how many things have been told."""
+    """Play episodes, each going on as soon as it may; `after` is called with the number of results so far."""
     for episode in range(episodes):
         environments.begin(episode, PAIRS[episode % len(PAIRS)][0], EpisodeSettings(TURNS, render=render))
     history: History = {episode: [] for episode in range(episodes)}
     living, count = episodes, 0
     while living:
-        for episode, told in environments.collect():
-            history[episode].append(replace(told, seconds={}))
+        for episode, result in environments.collect():
+            history[episode].append(replace(result, seconds={}))
             count += 1
             after(count)
-            if told.done:
+            if result.done:
                 living -= 1
             else:
                 environments.answer(episode, answers(episode)[len(history[episode]) - 1])
@@ -52,4 +52,4 @@ def drive(
 
 
 def rewards(history: History) -> list[list[float]]:
-    return [[told.score.reward for told in episode[1:]] for episode in history.values()]
+    return [[result.score.reward for result in episode[1:]] for episode in history.values()]

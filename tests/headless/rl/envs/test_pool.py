@@ -105,11 +105,11 @@ def test_an_answer_that_was_lost_on_its_way_is_asked_for_again(staff, expected):
 
     class Deaf(PaperWorker):
         def play(self, request, seconds):
-            told = super().play(request, seconds)
+            result = super().play(request, seconds)
             if len(lost) < 2 and len(request.completions) == 2:
                 lost.append(request.key)
                 raise WorkerLost("the line was cut")
-            return told
+            return result
 
     with Pool(Deaf, 2) as pool:
         assert drive(pool) == expected
@@ -166,8 +166,8 @@ def test_idle_workers_that_died_cost_a_turn_no_try(staff, expected):
 
     with Pool(start, 4) as pool:
         pool.begin(0, PAIRS[0][0], EpisodeSettings(3))
-        [(_, told)] = pool.collect()
-    assert told.messages == expected[0][0].messages and not told.fault
+        [(_, result)] = pool.collect()
+    assert result.messages == expected[0][0].messages and not result.fault
     assert len(staff) > 4
 
 
@@ -201,10 +201,10 @@ def test_episodes_of_a_worker_that_hangs_are_taken_over(staff, monkeypatch):
         begin(pool, 4, turns=2)
         for episode in range(4):
             pool.answer(episode, answers(0)[0])
-        told = {}
-        while len(told) < 3:
-            told |= dict(pool.collect())
-        assert set(told) == {1, 2, 3}
+        results = {}
+        while len(results) < 3:
+            results |= dict(pool.collect())
+        assert set(results) == {1, 2, 3}
         go_on.set()
         assert [episode for episode, _ in pool.collect()] == [0]
     assert pool.replaced == 0
@@ -220,21 +220,21 @@ def test_an_idle_worker_takes_over_what_would_wait_longer_elsewhere(staff):
 
     with Pool(hire(staff, fails), 2) as pool:
         begin(pool, 10, turns=2)
-        at_first = {key for key, said in staff[0].played if not said}
+        at_first = {key for key, turn in staff[0].played if turn == 0}
         pool.answer(0, answers(0)[0])
         assert busy.wait(20)
         for episode in moved[1:]:
             pool.answer(episode, answers(0)[0])
-        told = {}
-        while len(told) < 3:
-            told |= dict(pool.collect())
+        results = {}
+        while len(results) < 3:
+            results |= dict(pool.collect())
         # The worker of all these is busy with the first. One turn waits for it, the others behind that.
-        assert at_first == set(moved) and set(told) == {4, 6, 8}
+        assert at_first == set(moved) and set(results) == {4, 6, 8}
         go_on.set()
-        while len(told) < 5:
-            told |= dict(pool.collect())
-    assert set(told) == set(moved) and pool.replaced == 0
-    assert {key for key, said in staff[1].played if said} == {4, 6, 8}
+        while len(results) < 5:
+            results |= dict(pool.collect())
+    assert set(results) == set(moved) and pool.replaced == 0
+    assert {key for key, turn in staff[1].played if turn} == {4, 6, 8}
 
 
 def test_a_bug_in_a_worker_stops_the_run(staff):
@@ -289,11 +289,11 @@ def test_what_was_forgotten_is_not_told(staff):
         pool.forget()
         assert pool.collect() == []
         pool.begin(0, PAIRS[1][0], EpisodeSettings(3))
-        [(_, told)] = pool.collect()
+        [(_, result)] = pool.collect()
         go_on.set()
         wait_until(lambda: any((0, 0) in worker.played for worker in staff))
         assert pool.collect() == []
-        assert told.messages == drive(PaperEnvironments(worth))[1][0].messages
+        assert result.messages == drive(PaperEnvironments(worth))[1][0].messages
 
 
 def test_a_worker_forgets_episodes_that_are_over(staff):

@@ -67,14 +67,14 @@ def test_renders_are_the_same_in_every_process(hire):
         expected = drive(environments, render=True, episodes=2)
     with Pool(hire(WorkerConfig("full", 48)), 2) as pool:
         assert drive(pool, render=True, episodes=2) == expected  # pictures, byte by byte, and what was seen
-    assert all(told.score.terms["view"] > 0 for episode in expected.values() for told in episode[1:])
+    assert all(result.score.terms["view"] > 0 for episode in expected.values() for result in episode[1:])
 
 
 def test_workers_killed_at_any_moment_change_nothing(hire, expected):
     rng = random.Random(2)
 
-    def kill(told):
-        if told in (3, 7):  # twice in all: a turn that is hit three times would be given up, and rightly
+    def kill(count):
+        if count in (3, 7):  # twice in all: a turn that is hit three times would be given up, and rightly
             time.sleep(rng.uniform(0, 0.05))
             os.kill(rng.choice([worker.pid for worker in hire.staff if worker.alive]), signal.SIGKILL)
 
@@ -84,10 +84,10 @@ def test_workers_killed_at_any_moment_change_nothing(hire, expected):
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [("hang", "did not answer in 3 s"), ("crash", "ended with code -6"), ("grow", "grew past 900 MB")],
 )
-def test_a_worker_that_misbehaves_is_replaced(kind, said, hire, expected, tmp_path, monkeypatch, capsys):
+def test_a_worker_that_misbehaves_is_replaced(kind, message, hire, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("METASPATIAL_FAULT", f"{kind}:4:2")
     monkeypatch.setenv("METASPATIAL_FAULT_FOLDER", str(tmp_path))
     with Pool(
@@ -95,12 +95,12 @@ def test_a_worker_that_misbehaves_is_replaced(kind, said, hire, expected, tmp_pa
     ) as pool:
         assert drive(pool) == expected
     assert pool.replaced == 1 and pool.faults == 0 and len(hire.staff) == 3
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_worker_that_is_stopped_by_the_system_is_replaced(hire, expected):
-    def stop(told):
-        if told == 8:
+    def stop(count):
+        if count == 8:
             os.kill(hire.staff[0].pid, signal.SIGSTOP)
 
     with Pool(hire(), 2, Timeouts(turn=3)) as pool:
@@ -118,17 +118,17 @@ def test_a_bug_comes_with_its_traceback(hire, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         (["/nowhere/blender"], "cannot be started"),
         ([sys.executable, "-c", "import sys; print('no room', file=sys.stderr); sys.exit(3)"], "code 3, see .*log"),
     ],
 )
-def test_a_worker_that_cannot_start_is_explained(command, said, hire, monkeypatch):
+def test_a_worker_that_cannot_start_is_explained(command, message, hire, monkeypatch):
     monkeypatch.setattr("headless.rl.envs.pool._LONGEST_PAUSE", 0.01)
     with Pool(hire(command=command), 1) as pool:
         pool.begin(0, PAIRS[0][0], EpisodeSettings())
-        with pytest.raises(RuntimeError, match=said):
+        with pytest.raises(RuntimeError, match=message):
             pool.collect()
 
 

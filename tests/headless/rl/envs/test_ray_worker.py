@@ -62,8 +62,8 @@ def test_a_node_that_is_lost_midway_changes_nothing(cluster, expected):
     def place(actor):
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
-    def lose(told):
-        if told == 9:
+    def lose(count):
+        if count == 9:
             cluster.remove_node(cluster.second, allow_graceful=False)
             wait_gone(pids[cluster.second.node_id])  # an actor outlives its node by a moment, and would answer
 
@@ -82,8 +82,8 @@ def test_a_killed_actor_is_replaced(cluster, expected):
         workers.append(ray_worker.RayWorker(CONFIG))
         return workers[-1]
 
-    def kill(told):
-        if told in (8, 14):
+    def kill(count):
+        if count in (8, 14):
             workers[-1].stop()
 
     with Pool(start, 2) as pool:

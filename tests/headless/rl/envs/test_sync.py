@@ -51,10 +51,10 @@ def test_rewards_and_messages_are_those_of_the_environment_alone(render):
         for turn in range(2):
             for episode in (3, 0, 2, 1):
                 environments.answer(episode, answers(episode % 2)[turn])
-            for episode, told in collected(environments).items():
+            for episode, result in collected(environments).items():
                 messages, reward, done = expected[episode % 2][1][turn]
-                assert (told.messages, told.score.reward, told.done) == (() if done else messages, reward, done)
-                assert ("view" in told.score.terms) == render and told.seconds["physics"] > 0
+                assert (result.messages, result.score.reward, result.done) == (() if done else messages, reward, done)
+                assert ("view" in result.score.terms) == render and result.seconds["physics"] > 0
     assert expected[0][1][0][1] < expected[0][1][1][1]
 
 
@@ -66,8 +66,8 @@ def test_a_model_without_pictures_of_its_own_is_shown_small_renders():
         second = collected(environments)[7]
         environments.answer(7, PARTED)
         third = collected(environments)[7]
-    for told in (first, second):
-        pictures = [image for message in told.messages for image in message.images]
+    for result in (first, second):
+        pictures = [image for message in result.messages for image in message.images]
         assert len(pictures) == 2 and all(image[16:24] == (64).to_bytes(4, "big") * 2 for image in pictures)
     assert not second.done and third.done and third.score.reward > second.score.reward
 
@@ -84,10 +84,10 @@ class Counted:
 
 
 @pytest.mark.parametrize(
-    ("messages", "told_of", "pictures"),
+    ("messages", "endings", "pictures"),
     [(2, ["refused"], 0), (4, ["", "refused"], 2), (6, ["", "", "refused"], 4), (9, ["", "", "", "done"], 4)],
 )
-def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_of, pictures, monkeypatch):
+def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, endings, pictures, monkeypatch):
     taken, measured = [], []
     room_view, measure = Renderer.room_view, Renderer.measure_view
 
@@ -101,15 +101,15 @@ def test_nothing_is_rendered_for_a_model_that_has_no_room_for_it(messages, told_
     budget, answers_given = Counted(messages), [CROSSED, "no answer", PARTED]
     with SyncEnvironments(FullFormat(), 48, threads=1) as environments:
         environments.begin(0, TASK, EpisodeSettings(3, budget=budget))
-        told = [collected(environments)[0]]
-        while not told[-1].done:
-            environments.answer(0, answers_given[len(told) - 1])
-            told.append(collected(environments)[0])
-    assert ["refused" if t.truncated else "done" * t.done for t in told] == told_of
-    shown = [image for t in told for message in t.messages for image in message.images]
+        results = [collected(environments)[0]]
+        while not results[-1].done:
+            environments.answer(0, answers_given[len(results) - 1])
+            results.append(collected(environments)[0])
+    assert ["refused" if t.truncated else "done" * t.done for t in results] == endings
+    shown = [image for t in results for message in t.messages for image in message.images]
     assert len(shown) == pictures and all(shown)  # what could not be used is answered in words
     assert len(taken) == pictures // 2
-    usable = [t for t in told[1:] if t.score.status == "ok"]
+    usable = [t for t in results[1:] if t.score.status == "ok"]
     assert len(measured) == len(usable) and all("view" in t.score.terms for t in usable)
     assert not any(image for asked in budget.asked[:1] for message in asked for image in message.images)
 
@@ -122,9 +122,9 @@ def test_what_comes_next_is_told_to_the_budget_as_long_as_it_will_be():
         environments.answer(0, CROSSED)
         second = collected(environments)[0]
     assert [m.text for m in budget.asked[0]] == [m.text for m in first.messages]
-    guessed, said = budget.asked[1][-1], second.messages[0]
-    assert len(guessed.images) == len(said.images) == 2
-    assert len(guessed.text) == len(said.text)  # the score's digits are not known yet
+    guessed, message = budget.asked[1][-1], second.messages[0]
+    assert len(guessed.images) == len(message.images) == 2
+    assert len(guessed.text) == len(message.text)  # the score's digits are not known yet
 
 
 def test_what_blender_fails_at_is_a_fault_of_the_machine(monkeypatch):
@@ -136,9 +136,9 @@ def test_what_blender_fails_at_is_a_fault_of_the_machine(monkeypatch):
             environments.answer(episode, answers(episode)[0])
         physics = environments._episodes[0].scorer
         monkeypatch.setattr(physics, "physics", _fail)
-        told = collected(environments)
-    assert told[0].fault and told[0].done and told[0].score is None
-    assert not told[1].fault and told[1].score.reward > 0
+        results = collected(environments)
+    assert results[0].fault and results[0].done and results[0].score is None
+    assert not results[1].fault and results[1].score.reward > 0
 
 
 def _fail(task, layout):
