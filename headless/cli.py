@@ -157,19 +157,21 @@ def _flush_c() -> None:
     library.fflush(None)
 
 
-def output_folder(path: str) -> Path:
-    """Make a folder of results with its parents. Raises CommandError."""
+def output_folder(path: str, option: str = "--out") -> Path:
+    """Make the folder of results that `option` named, with its parents. Raises CommandError."""
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"--out {path}: the folder cannot be made ({error.strerror})") from error
+        raise CommandError(f"{option} {path}: the folder cannot be made ({error.strerror})") from error
     return folder
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
-    """Hold a folder of results, so that no other command mixes its files into it. Raises CommandError where one does.
+def sole_use(folder: Path, option: str = "--out") -> Iterator[None]:
+    """Hold a folder of results, so that no other process mixes its files into it. Raises CommandError where one does.
+
+    `option` named the folder.
 
     The operating system gives the lock up when the process ends, however it ends: none is ever stale. Where the file
     system has no locks, nothing is held.
@@ -182,7 +184,7 @@ def sole_use(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             os.close(descriptor)
             raise CommandError(
-                f"--out {folder}: another command is writing to this folder: wait for it, or choose another folder"
+                f"{option} {folder}: another command is writing to this folder: wait for it, or choose another folder"
             ) from None
         try:
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
@@ -215,10 +217,11 @@ def _lock(descriptor: int) -> None:
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
+        # Unlike flock's, this lock does not pass to forked children, which may outlive a process that is killed.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise BlockingIOError from error
         progress(f"this folder cannot be locked ({error.strerror}): take care that nothing else writes to it")
 
 

@@ -17,6 +17,7 @@ from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.files import write_file
 
 Config = TypeVar("Config")
 
@@ -160,7 +161,7 @@ def write_config(config: Any, path: Path) -> None:
     """Write a configuration with all its keys as a TOML file that `read_toml` reads back."""
     lines: list[str] = []
     _write_table(asdict(config), "", lines)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def _write_table(table: dict[str, Any], name: str, lines: list[str]) -> None:

@@ -138,13 +138,15 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     model.set_attn_implementation("eager")  # on a CPU in bfloat16 1.6 x as fast as the fused kernel, which is float32
     tuned = optimisers(model, config)
     done = _load(last, model, tuned) if last else 0
-    folder.mkdir(parents=True, exist_ok=True)
-    write_config(config, folder / "config.toml")
-    batches = iter(DataLoader(ExampleBatches(config, done // POOL), batch_size=None, num_workers=1, prefetch_factor=32))
-    for _ in range(done % POOL):
-        next(batches)
-    with training.MetricsLog(folder, done) as log:
-        _run_steps(config, folder, model, tuned, batches, log, done)
+    cli.output_folder(str(folder), "--run")
+    with cli.sole_use(folder, "--run"):
+        write_config(config, folder / "config.toml")
+        loader = DataLoader(ExampleBatches(config, done // POOL), batch_size=None, num_workers=1, prefetch_factor=32)
+        batches = iter(loader)
+        for _ in range(done % POOL):
+            next(batches)
+        with training.MetricsLog(folder, done) as log:
+            _run_steps(config, folder, model, tuned, batches, log, done)
 
 
 def _run_steps(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,10 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
     if last:
         policy.load(last)
     progress = checkpoint.read_progress(last) if last else checkpoint.TrainingProgress()
-    cli.output_folder(str(folder))
+    cli.output_folder(str(folder), "--run")
     first = accelerator.process_index * workers
-    with open_environments(config, workers, ray, folder, first) as environments:
+    held = cli.sole_use(folder, "--run") if accelerator.is_main_process else nullcontext()
+    with held, open_environments(config, workers, ray, folder, first) as environments:
         trainer = Trainer(config, policy, environments, accelerator, progress.drawn)
         if last:
             checkpoint.load_optimiser(last, trainer)

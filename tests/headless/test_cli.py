@@ -117,6 +117,24 @@ def test_a_folder_of_results_is_held_by_one_process_until_that_ends(tmp_path):
     assert os.listdir(tmp_path) == ["other"]
 
 
+@pytest.mark.parametrize("command, config", [("pretrain", "pretrain_tiny"), ("train", "tiny")])
+def test_a_run_whose_folder_is_in_use_is_refused(tmp_path, command, config):
+    pytest.importorskip("torch")
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=CHECKOUT)
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        arguments = ["--config", f"headless/configs/{config}.toml", "--run", str(tmp_path)]
+        second = subprocess.run(
+            [sys.executable, f"headless/{command}.py", *arguments], capture_output=True, text=True, cwd=CHECKOUT
+        )
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert second.returncode == cli.USAGE and "Traceback" not in second.stderr
+    assert f"--run {tmp_path}: another command is writing to this folder" in second.stderr.splitlines()[-1]
+    assert os.listdir(tmp_path) == [cli.LOCK]
+
+
 def test_a_bug_is_a_traceback_and_exit_code_1(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.run(raising(ZeroDivisionError("oh")))

@@ -116,7 +116,7 @@ def show_group(episodes: Sequence[RecordedEpisode], folder: Path, engine: str) -
     ranked = best_and_worst_first(episodes)
     task = ranked[0].task
     lines = [json.dumps(line) + "\n" for episode in ranked for line in episode.lines]
-    (folder / "turns.jsonl").write_text("".join(lines), encoding="ascii")  # first: it says whose the other files are
+    write_file(folder / "turns.jsonl", "".join(lines).encode("ascii"))  # first: it says whose the other files are
     write_json(folder / "task.json", task_to_json(task))
     with Stage() as stage, Renderer(engine, SAMPLES) as renderer:
         stage.open(task)
