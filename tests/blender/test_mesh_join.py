@@ -53,7 +53,7 @@ def balls() -> list[bpy.types.Mesh]:
     return [
         ball(1, ["UVMap"], [("Colour", "CORNER", "BYTE_COLOR")], [a, b]),
         ball(2, ["UVMap", "Second"], (), [b, c], own_normals=True),
-        ball(3, (), [("Colour", "CORNER", "BYTE_COLOR"), ("Points", "POINT", "FLOAT_COLOR")]),
+        ball(3, (), [("Colour", "CORNER", "BYTE_COLOR"), ("Points", "POINT", "FLOAT_COLOR")], [None]),
         ball(4, ["UVMap"], (), [c, None, a]),
     ]
 
@@ -95,9 +95,20 @@ def test_attributes_materials_and_normals_are_as_blender_joins_them(order):
     assert held.keys() == expected.keys()
     for name, value in expected.items():
         if isinstance(value, np.ndarray):
-            assert np.allclose(held[name], value, atol=2e-4), name
+            # Blender keeps custom normals as two angles of 16 bits each, and up to 4.4 encodes them anew.
+            assert np.allclose(held[name], value, atol=5e-4), name
         else:
             assert held[name] == value, name
+
+
+def test_a_part_without_materials_takes_none_of_anothers():
+    """Blender's operator gives it one up to 4.2."""
+    material = bpy.data.materials.new("a")
+    bare, painted = ball(1), ball(2, materials=[material])
+    bare_faces = len(bare.polygons)
+    joined = join_parts([bare, painted], "joined")
+    worn = [joined.materials[face.material_index] for face in joined.polygons]
+    assert worn == [None] * bare_faces + [material] * (len(worn) - bare_faces)
 
 
 def test_one_part_is_itself_and_none_is_refused():

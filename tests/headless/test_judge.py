@@ -83,13 +83,20 @@ def test_a_judge_that_fails_leaves_no_score_and_never_a_low_one(start, pairs, tm
         (["--judge-url", "http://localhost:1/v1"], "--judge-url goes with --judge MODEL"),
         (["--judge-samples", "3"], "--judge-samples goes with --judge MODEL"),
         (["--judge", "m", "--judge-url", "ftp://x"], "must look like http://localhost:8000/v1"),
-        (["--judge", "/none/such"], "There is no folder /none/such"),
     ],
 )
 def test_wrong_options_are_one_line(pairs, argv, message):
     done = command("--pairs", pairs, *argv)
     (line,) = done.stderr.strip().splitlines()
     assert done.returncode == 2 and line.startswith("error: ") and message in line
+
+
+def test_a_judge_whose_folder_is_missing_is_one_line(pairs):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    done = command("--pairs", pairs, "--judge", "/none/such")
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and line.startswith("error: ") and "There is no folder /none/such" in line
 
 
 def test_settings_open_a_judge_for_training_too():
