@@ -42,6 +42,10 @@ class CompactNames(Protocol):
         """The name of a relation's object: an item, a wall or the room; None for an item that is left out."""
         ...
 
+    def knows_predicate(self, predicate: str) -> bool:
+        """Whether the vocabulary has a token for a relation."""
+        ...
+
     def amount(self, metres: float) -> str:
         """The end of a line that gives a size."""
         ...
@@ -330,7 +334,8 @@ class RelationScore(Fault):
 
     def compact_lines(self, names: CompactNames) -> list[str]:
         subject, target = names.item_name(self.subject), names.target_name(self.object)
-        return [f"{subject} not >{self.predicate} {target}\n"] if subject and target else []
+        stated = subject and target and names.knows_predicate(self.predicate)
+        return [f"{subject} not >{self.predicate} {target}\n"] if stated else []
 
     @classmethod
     def from_json(cls, entry: Any, source: Any = "evidence", path: str = "") -> Self:

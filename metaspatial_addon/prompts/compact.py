@@ -215,6 +215,9 @@ class CompactEncoding:
             return target
         return self._wall_words(int(target[5:])) if WALL.fullmatch(target) else self.names.get(target)
 
+    def knows_predicate(self, predicate: str) -> bool:
+        return predicate in v.KNOWN_PREDICATES
+
     def _item_line(self, item: Item) -> str:
         parts = [self.names[item.id]]
         width, depth, height = item.size
@@ -230,7 +233,8 @@ class CompactEncoding:
             width, depth = rotated_extents(item.size, item.pose.yaw)
             parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
         for relation in self.task.relations:
-            if relation.subject == item.id and (target := self.target_name(relation.object)):
+            target = self.target_name(relation.object)
+            if relation.subject == item.id and target and self.knows_predicate(relation.predicate):
                 parts.append(f" >{relation.predicate} {target}")
         parts.append(_plan_size(width / self.scale, depth / self.scale))
         parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from ..core.faults import COMPACT_TOKENS
 from ..core.furniture import FURNITURE, ROOM_TYPES
-from ..core.task import PREDICATES
 
 CATEGORIES = tuple(name for name, row in FURNITURE.categories.items() if row.known)
 """The categories that have a token, in placing order. UNKNOWN stands for all the others."""
@@ -175,6 +174,27 @@ PLACE_WORDS = (
 WORDS = FURNITURE_WORDS + PLACE_WORDS
 
 
+KNOWN_PREDICATES = (
+    "next_to",
+    "near",
+    "across",
+    "far",
+    "against",
+    "corner",
+    "facing",
+    "left_of",
+    "right_of",
+    "in_front_of",
+    "behind",
+    "on",
+    "under",
+    "inside",
+    "around",
+    "centred",
+)
+"""The relations that a prompt can state, in the order of their tokens; a later one goes to the end of all tokens."""
+
+
 def steps(least: float, most: float, step: float) -> list[str]:
     """The multiples of `step` from `least` to `most` with two decimals."""
     return [f"{k * step:.2f}" for k in range(round(least / step), round(most / step) + 1)]
@@ -191,7 +211,8 @@ def _tokens() -> list[str]:
     tokens += [f"{room_type}:" for room_type in (*ROOM_TYPES, "room")]
     tokens += [category_token(c) for c in CATEGORIES] + [f"_{k}" for k in range(1, MOST_OF_A_KIND + 1)]
     tokens += [" (surface)", " (wall)", " (ceiling)", " (covering)", " (fixed)"]
-    tokens += [f" >{p} " for p in PREDICATES] + ["wall", "room"] + [f"{side} wall" for side in SIDES]
+    tokens += [f" >{predicate} " for predicate in KNOWN_PREDICATES]
+    tokens += ["wall", "room", *(f"{side} wall" for side in SIDES)]
     tokens += COMPACT_TOKENS
     tokens += [f" m{v}\n" for v in steps(PLAN_STEP, FAULT_REACH, PLAN_STEP)]
     tokens += [f" {field}{v}" for field in "wd" for v in plan[1:]]

@@ -176,6 +176,19 @@ def crowded(locked: int) -> Task:
     return dataclasses.replace(task, items=(*task.items, rug, *boxes, shelf), relations=related)
 
 
+def test_a_relation_beyond_the_vocabulary_is_left_out_of_prompt_and_feedback(monkeypatch):
+    """A predicate that is added to the tasks later must not keep a taught model from its rooms."""
+    room = Room("bedroom", ((0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)), 2.5)
+    items = (Item("bed", "double bed", (1.6, 2.1, 0.5)), Item("desk", "desk", (1.2, 0.6, 0.74)))
+    relations = (Relation("desk", "far", "bed"), Relation("desk", "near", "bed"))
+    monkeypatch.setattr(v, "KNOWN_PREDICATES", tuple(p for p in v.KNOWN_PREDICATES if p != "far"))
+    encoding = CompactEncoding(Task("t", "", room, items, relations))
+    evidence = Evidence(relations=tuple(RelationScore(r.subject, r.predicate, r.object, 0.0) for r in relations))
+    for text in (encoding.prompt_text(), encoding.feedback_text(evidence.to_json())):
+        v.encode(text)
+        assert ">near double_bed_1" in text and ">far" not in text
+
+
 def test_of_many_locked_items_the_largest_and_those_that_a_relation_names_are_listed():
     compact = CompactEncoding(crowded(480))
     question = compact.prompt_text()
