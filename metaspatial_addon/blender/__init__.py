@@ -1,3 +1,3 @@
-"""Everything that touches Blender."""
+"""What needs Blender below `episode`: no other part there imports bpy."""
 
 import bpy  # noqa: F401  # outside Blender, mathutils and bmesh can be imported once bpy is loaded

@@ -1,4 +1,4 @@
-"""Oriented boxes: how deep two of them cross, how far surely_apart they stand, how much of one lies outside a room.
+"""Oriented boxes: how deep two of them cross, how far apart they stand, how much of one lies outside a room.
 
 The task generator, relations and access measure with boxes alone; the Blender scorer sorts out pairs with them
 before it looks at meshes. Plain scalar arithmetic: for four corners it is several times faster than numpy.

@@ -1,6 +1,7 @@
 """Poses, and the transform between the frame of a placed item and the room's.
 
-An item's frame has its origin in the middle of the underside, x to the item's right, y to its back, z up; metres.
+An item's frame has its origin in the middle of the underside, x to its right as seen by someone who looks
+at its front, y to its back, z up; metres.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ HANGING_M = 0.05
 def relation_scores(task: Task, layout: Layout) -> tuple[RelationScore, ...]:
     """One score for each relation of the task, in its order. An item that is not placed scores 0.
 
-    Numbers come from the boxes of the items' sizes. Raises nothing for a task that was read by `layout.task`.
+    Numbers come from the boxes of the items' sizes. Raises nothing for a task that was read by `core.task`.
     """
     poses = layout.everywhere(task)
     items = {item.id: item for item in task.items}

@@ -1,4 +1,4 @@
-"""RecordedEpisode rollouts again, without their model: one episode played and scored anew, or a whole group to look at.
+"""Recorded episodes played again without their model: one is scored anew, or a whole group is rendered.
 
 Called by `headless/generate.py --replay`. No torch in here.
 """

@@ -1,7 +1,7 @@
 """What furniture a prompt asks for: the catalogue's categories by their words, in any number, and how many of each.
 
 Reads English with hyphens, plurals, numbers and "no"; of other languages it knows what an asset is named. Used by
-`assets.py` on prompts and on the names of assets alike.
+`search.py` on prompts and on the names of assets alike.
 """
 
 from __future__ import annotations
