@@ -312,7 +312,7 @@ def _write_scene(
     import bpy
 
     from metaspatial_addon.blender.rendering.presentation import add_presentation
-    from metaspatial_addon.blender.rendering.view import open_room
+    from metaspatial_addon.blender.rendering.visibility import open_room
     from metaspatial_addon.blender.scene_io.blend_file import export_glb, save_blend
     from metaspatial_addon.blender.turns import turns
 

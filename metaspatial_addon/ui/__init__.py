@@ -6,6 +6,7 @@ import logging
 from types import ModuleType
 
 from .operators import check, library, openings, run, setup
+from .operators import items as item_operators
 from .operators import turns as turn_operators
 from .overlay import handler
 from .panels import items, main
@@ -29,6 +30,7 @@ MODULES = (
     setup,
     check,
     openings,
+    item_operators,
     library,
     run,
     turn_operators,

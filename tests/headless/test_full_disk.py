@@ -108,7 +108,7 @@ def test_blenders_writers_name_the_file_and_the_reason(disk):
     import bpy
 
     from metaspatial_addon.blender.scene_io import blend_file
-    from metaspatial_addon.blender.scene_io.items import has_usd
+    from metaspatial_addon.blender.scene_io.item_mesh import has_usd
     from metaspatial_addon.blender.turns import turns
 
     scene = bpy.data.scenes.new("full")

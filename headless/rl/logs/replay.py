@@ -174,7 +174,7 @@ def _write_scene(path: Path, stage: Stage, ranked: Sequence[RecordedEpisode]) ->
 
     from metaspatial_addon.blender.frames import pose_matrix
     from metaspatial_addon.blender.rendering.presentation import add_presentation
-    from metaspatial_addon.blender.rendering.view import open_room
+    from metaspatial_addon.blender.rendering.visibility import open_room
     from metaspatial_addon.blender.scene_io.blend_file import save_blend
     from metaspatial_addon.blender.turns import turns
 

@@ -15,9 +15,9 @@ import bpy
 from ...core.task import Item, Layout, Task
 from ..assets.library import AssetLibrary
 from ..meshes import remove_blocks
-from ..scene_io.items import load_item
+from ..scene_io.item_mesh import load_item
 from .body import Body, CollisionShape
-from .room import RoomObjects, build_room, make_materials
+from .room_meshes import RoomObjects, build_room, make_materials
 
 PREFIX = "MetaSpatial Stage: "
 """Opens the name of every data-block that a stage makes."""

@@ -15,7 +15,7 @@ from ...core.geometry import OrientedBox
 from ...core.task import Item, Layout, Opening, Pose, Room, Task
 from ...prompts.plan import drawing_order
 from ...prompts.prompt_items import prompt_items
-from ..physics.room import WALL_THICKNESS_M
+from ..physics.room_meshes import WALL_THICKNESS_M
 from .canvas import Canvas, Colour
 from .labels import Label, place_labels
 

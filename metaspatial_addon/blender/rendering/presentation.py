@@ -13,7 +13,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ...core.task import Room
-from ..physics.room import OUTWARD
+from ..physics.room_meshes import OUTWARD
 from .engines import eevee
 
 _TOWARDS_CAMERA = Vector((0.5, -0.75, 0.62)).normalized()

@@ -17,12 +17,12 @@ from ...core.evidence import ViewMeasure
 from ...core.furniture import FURNITURE
 from ...core.task import Layout, Room, Task
 from ...prompts.png import write_png
-from ..physics.room import WALL_THICKNESS_M
+from ..physics.room_meshes import WALL_THICKNESS_M
 from ..physics.stage import Stage
 from .annotate import PlanFrame, annotate
 from .engines import resolve
 from .render_scene import RenderScene
-from .view import floor_points, measure_view, open_room
+from .visibility import floor_points, measure_view, open_room
 
 ELEVATION = 40.0
 """Degrees above the horizon from which the room is seen."""

@@ -20,7 +20,7 @@ from ...core.files import written_beside
 from ...core.task import Layout, layout_to_json, write_json
 from ..meshes import scratch_scene
 from ..turns.turns import is_room, runs
-from .items import has_usd
+from .item_mesh import has_usd
 
 log = logging.getLogger(__name__)
 

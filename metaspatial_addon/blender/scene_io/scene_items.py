@@ -19,7 +19,7 @@ from ...core.polygon import contains
 from ...core.task import Item, Pose, Room, wrap_degrees
 from ..assets.library import AssetLibrary, name_words
 from ..frames import as_matrix, heading, rotation_z, transform_points, world_array
-from ..locks import rigid_body_ends, why_locked
+from ..immovable import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
 from .obstacles import NOTE, coarse_meshes, in_reach

@@ -18,7 +18,7 @@ import bpy
 from mathutils import Matrix
 
 from ..frames import is_same_transform, matrix_from_list, matrix_to_list, world_matrix
-from ..locks import rigid_body_ends, why_locked
+from ..immovable import rigid_body_ends, why_locked
 from . import turns
 from .turn_visibility import ORIGINAL, all_turns, show, shown
 

@@ -1,13 +1,12 @@
-"""Doors and windows, and which way an object's front faces."""
+"""Doors and windows."""
 
 from __future__ import annotations
 
 import bpy
-from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
 from ..state.identifiers import Operators
-from ..state.scene.openings import add_opening, rotate_front
+from ..state.scene.openings import add_opening
 
 
 class _AddOpening:
@@ -44,24 +43,4 @@ class METASPATIAL_OT_add_window(_AddOpening, Operator):
     kind = "WINDOW"
 
 
-class METASPATIAL_OT_rotate_front(Operator):
-    """Say that the object's front is the next side, counter-clockwise seen from above. The object does not move"""
-
-    bl_idname = Operators.ROTATE_FRONT
-    bl_label = "Turn Front"
-    bl_options = {"REGISTER", "UNDO"}
-
-    object_name: StringProperty(name="Object", description="Empty: the active object", options={"SKIP_SAVE"})
-
-    def execute(self, context: Context) -> set[str]:
-        obj = context.scene.objects.get(self.object_name) if self.object_name else context.object
-        if obj is None or not obj.is_editable:
-            self.report({"ERROR"}, "Select an object of this file whose front is to be turned")
-            return {"CANCELLED"}
-        rotate_front(obj)
-        return {"FINISHED"}
-
-
-register, unregister = bpy.utils.register_classes_factory(
-    (METASPATIAL_OT_add_door, METASPATIAL_OT_add_window, METASPATIAL_OT_rotate_front)
-)
+register, unregister = bpy.utils.register_classes_factory((METASPATIAL_OT_add_door, METASPATIAL_OT_add_window))

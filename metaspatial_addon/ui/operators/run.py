@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 from bpy_extras.io_utils import ExportHelper
 
 from ...blender.scene_io import blend_file
-from ...blender.scene_io.items import has_usd
+from ...blender.scene_io.item_mesh import has_usd
 from ...blender.turns import compare, turn_collections, turn_visibility
 from ...core.errors import InputError
 from ..screen import Notice

@@ -11,7 +11,7 @@ import pytest
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.blender.physics import body as body_module
 from metaspatial_addon.blender.physics import stage as stage_module
-from metaspatial_addon.blender.physics.room import OUTWARD, WALL_THICKNESS_M
+from metaspatial_addon.blender.physics.room_meshes import OUTWARD, WALL_THICKNESS_M
 from metaspatial_addon.blender.physics.stage import PREFIX, Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.polygon import contains, distance_to_edges, signed_area

@@ -19,7 +19,7 @@ from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.presentation import add_presentation
 from metaspatial_addon.blender.scene_io import blend_file
-from metaspatial_addon.blender.scene_io.items import load_item
+from metaspatial_addon.blender.scene_io.item_mesh import load_item
 from metaspatial_addon.blender.scene_io.scene_export import export_scene
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.core.errors import InputError

@@ -11,7 +11,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
 
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.physics.room import OUTWARD
+from metaspatial_addon.blender.physics.room_meshes import OUTWARD
 from metaspatial_addon.blender.rendering.presentation import add_presentation
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.core.errors import InputError

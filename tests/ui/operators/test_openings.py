@@ -1,4 +1,4 @@
-"""Door and window markers, and the front that an artist tells."""
+"""Door and window markers, and the rectangle of rooms of every source."""
 
 from __future__ import annotations
 
@@ -131,25 +131,6 @@ def test_a_switched_off_collection_does_not_matter(scene) -> None:
     bpy.context.view_layer.layer_collection.children["MetaSpatial Openings"].exclude = True
     assert bpy.ops.metaspatial.add_door() == {"FINISHED"}
     assert len(bpy.data.collections["MetaSpatial Openings"].objects) == 2
-
-
-def test_the_front_turns_counter_clockwise_and_the_object_stays(scene) -> None:
-    one, other = (bpy.data.objects.new(name, None) for name in ("One", "Other"))
-    for obj in (one, other):
-        scene.collection.objects.link(obj)
-    bpy.context.view_layer.objects.active = one
-    sides = []
-    for _ in range(4):
-        bpy.ops.metaspatial.rotate_front()
-        sides.append(one.metaspatial.front)
-    assert sides == ["+X", "+Y", "-X", "-Y"] and tuple(one.rotation_euler) == (0, 0, 0)
-    bpy.ops.metaspatial.rotate_front(object_name="Other")
-    assert (one.metaspatial.front, other.metaspatial.front) == ("-Y", "+X")
-
-
-def test_no_object_no_front(scene) -> None:
-    with pytest.raises(RuntimeError, match="Select an object"):
-        bpy.ops.metaspatial.rotate_front()
 
 
 def test_rooms_of_every_source_have_a_rectangle(scene) -> None:

@@ -1,4 +1,4 @@
-"""Doors and windows, marked by boxes that the artist moves and scales; and which way an object's front faces."""
+"""Doors and windows, marked by boxes that the artist moves and scales."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from bpy.types import Context, Object, ViewLayer
 
 from ....core.polygon import distance_to_wall, wall_segments
 from ...overlay.room_rectangle import room_rectangle, units_per_metre, world_corners
-from ..properties import FRONTS
 from .collections import own_collection
 
 COLLECTION = "MetaSpatial Openings"
@@ -45,13 +44,6 @@ def add_opening(context: Context, kind: str) -> Object:
     own_collection(scene, COLLECTION).objects.link(marker)
     _select_alone(context.view_layer, marker)
     return marker
-
-
-def rotate_front(obj: Object) -> None:
-    """Make the next side the object's front, counter-clockwise from above. The object does not move."""
-    sides = [name for name, *_ in FRONTS]
-    obj.metaspatial.front = sides[(sides.index(obj.metaspatial.front) + 1) % len(sides)]
-    obj.update_tag()  # the overlay draws it anew
 
 
 def _wanted_point(context: Context) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from headless.evaluation.baselines import random_layout
 from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
-from metaspatial_addon.blender.rendering.view import standing_places
+from metaspatial_addon.blender.rendering.visibility import standing_places
 from metaspatial_addon.core.polygon import contains
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 from metaspatial_addon.scoring.terms import view_term

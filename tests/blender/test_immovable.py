@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from metaspatial_addon.blender.locks import LOCKED
+from metaspatial_addon.blender.immovable import LOCKED
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from tests.blender.scenes import add, add_box
 

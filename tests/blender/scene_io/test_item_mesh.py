@@ -10,7 +10,7 @@ import pytest
 
 from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.meshes import data_blocks, mesh_points, remove_blocks
-from metaspatial_addon.blender.scene_io.items import load_item
+from metaspatial_addon.blender.scene_io.item_mesh import load_item
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Item
 
@@ -256,7 +256,7 @@ def test_library_without_its_meshes_is_refused(tmp_path, library, content, said)
 
 def test_usd_without_usd_says_so(tmp_path, library, monkeypatch):
     (tmp_path / "chair.usd").write_text("#usda 1.0")
-    monkeypatch.setattr("metaspatial_addon.blender.scene_io.items.has_usd", lambda: False)
+    monkeypatch.setattr("metaspatial_addon.blender.scene_io.item_mesh.has_usd", lambda: False)
     with pytest.raises(InputError, match="built without USD"):
         load_item(Item("c", "chair", (1, 1, 1), asset=str(tmp_path / "chair.usd")), library)
 

@@ -18,7 +18,7 @@ from ..physics.body import Body
 from .render_scene import RenderScene
 
 if TYPE_CHECKING:
-    from ..physics.room import RoomObjects
+    from ..physics.room_meshes import RoomObjects
     from ..physics.stage import Stage
 
 PIXELS = 96
