@@ -129,7 +129,13 @@ def optimisers(model: Any, config: PretrainConfig) -> list[torch.optim.Optimizer
 
 def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError."""
-    last = training.last_checkpoint(folder, STATE, resume)
+    cli.output_folder(str(folder), "--run")
+    with cli.sole_use(folder, "--run"):
+        _train(config, folder, training.last_checkpoint(folder, STATE, resume))
+
+
+def _train(config: PretrainConfig, folder: Path, last: Path | None) -> None:
+    """Train from the checkpoint `last`, or from the start, in a folder that no other command writes to."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = build(config.shape)
@@ -138,15 +144,13 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     model.set_attn_implementation("eager")  # on a CPU in bfloat16 1.6 x as fast as the fused kernel, which is float32
     tuned = optimisers(model, config)
     done = _load(last, model, tuned) if last else 0
-    cli.output_folder(str(folder), "--run")
-    with cli.sole_use(folder, "--run"):
-        write_config(config, folder / "config.toml")
-        loader = DataLoader(ExampleBatches(config, done // POOL), batch_size=None, num_workers=1, prefetch_factor=32)
-        batches = iter(loader)
-        for _ in range(done % POOL):
-            next(batches)
-        with training.MetricsLog(folder, done) as log:
-            _run_steps(config, folder, model, tuned, batches, log, done)
+    write_config(config, folder / "config.toml")
+    loader = DataLoader(ExampleBatches(config, done // POOL), batch_size=None, num_workers=1, prefetch_factor=32)
+    batches = iter(loader)
+    for _ in range(done % POOL):
+        next(batches)
+    with training.MetricsLog(folder, done) as log:
+        _run_steps(config, folder, model, tuned, batches, log, done)
 
 
 def _run_steps(

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from headless import cli
 from headless.config import write_config
-from headless.judge import JudgeSettings
+from headless.judge import JudgeSettings, open_judge
 from headless.training import MetricsLog, last_checkpoint
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -48,17 +48,23 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
     at `ray`. Of several processes that torchrun started each has its environments, and the first alone writes.
     """
     accelerator = open_accelerator(config)
-    last = last_checkpoint(folder, checkpoint.STATE, resume)
+    cli.output_folder(str(folder), "--run")
+    with cli.sole_use(folder, "--run") if accelerator.is_main_process else nullcontext():
+        _train(config, folder, accelerator, last_checkpoint(folder, checkpoint.STATE, resume), workers, ray)
+
+
+def _train(
+    config: TrainConfig, folder: Path, accelerator: Accelerator, last: Path | None, workers: int, ray: str
+) -> None:
+    """Train from the checkpoint `last`, or from the start, in a folder that no other command writes to."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # adapters begin with random numbers
     policy = open_policy(config)
     if last:
         policy.load(last)
     progress = checkpoint.read_progress(last) if last else checkpoint.TrainingProgress()
-    cli.output_folder(str(folder), "--run")
     first = accelerator.process_index * workers
-    held = cli.sole_use(folder, "--run") if accelerator.is_main_process else nullcontext()
-    with held, open_environments(config, workers, ray, folder, first) as environments:
+    with open_environments(config, workers, ray, folder, first) as environments:
         trainer = Trainer(config, policy, environments, accelerator, progress.drawn)
         if last:
             checkpoint.load_optimiser(last, trainer)
@@ -148,10 +154,12 @@ def open_environments(
     config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None, first: int = 0
 ) -> SyncEnvironments | Pool:
     """The environments of the run, a context manager. Worker processes write their logs to the folder `logs`, numbered
-    from `first`."""
+    from `first`. Raises PolicyError for a judge's address or key that cannot be used."""
     grader = config.reward.judge
     judge = JudgeSettings(grader.model, grader.url, grader.samples) if grader.model else None
     pixels = config.rollout.pixels if config.rendering == "full" or judge else 0
+    if workers and judge and judge.url:
+        open_judge(judge)  # an address or a key that cannot be used is refused here: in a worker it would be a bug
     if not workers:
         return SyncEnvironments(prompt_format_of(config), pixels, config.threads, judge)
     worker_config = WorkerConfig(config.rendering, pixels, judge=judge)

@@ -12,6 +12,7 @@ pytest.importorskip("tensorboard")
 
 from headless import train
 from headless.rl.logs.records import read_recorded
+from metaspatial_addon.policy.base import PolicyError
 from tests.headless.rl.test_train import arguments, rows
 from tests.policy.conftest import start  # noqa: F401 (a fixture)
 from tests.policy.servers import chat
@@ -44,3 +45,11 @@ def test_the_papers_formula_can_be_learnt_from(small_model, tmp_path):
     expected = 0.5 * format_ - 0.2 * (1 - collision) - 0.2 * (1 - relations)
     assert metrics["reward/turn_1"] == pytest.approx(expected, abs=1e-4)
     assert "terms/bounds/turn_1" not in metrics
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_judges_address_that_cannot_be_used_is_refused_before_a_worker_is_there(small_model, tmp_path, workers):
+    judge = "reward.judge={model='eye', url='localhost'}"
+    with pytest.raises(PolicyError, match="must look like http"):
+        train.main(arguments(small_model, tmp_path, "--set", judge, "--workers", workers))
+    assert not list(tmp_path.glob("worker_*.log"))
