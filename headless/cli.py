@@ -46,6 +46,9 @@ REMEDIES = {
 LOCK = ".lock"
 """Name of the file in a folder of results that a running command holds locked."""
 
+LOCK_TRIES = 100
+"""Times that the file is opened anew since it was replaced before it was locked: on some file systems it always is."""
+
 
 class CommandError(RuntimeError):
     """A command cannot do its work, for a reason that the message states in full."""
@@ -107,23 +110,32 @@ def json_lines(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]
     """Yield a function that writes a record as a line of JSON: to a file, or to stdout without a path.
 
     The file is written beside its place. At the end, also at one by an error, it is renamed: it then has the lines
-    until there, each of them whole. Raises CommandError for a file that cannot be written.
+    until there, each of them whole. A pipe or a device is written to directly. Raises CommandError for a file that
+    cannot be written.
 
     Blender, its importers and their children print to stdout as they please: it is kept from them as long as this is
     open, and what they print goes to stderr.
     """
-    if path is None:
+    special = path is not None and os.path.exists(path) and not os.path.isfile(path)
+    if path is None or special and os.path.samestat(os.stat(path), os.fstat(1)):
         with _own_stdout() as stdout:
             yield lambda record: print(json.dumps(record), file=stdout, flush=True)
         return
     target = Path(os.path.realpath(path))
     part = target.with_name(target.name + ".part")
-    if target.exists() and not target.is_file():
+    if target.is_dir():
         raise CommandError(f"--out {path}: this is no file: {_NAME}")
     try:
-        part.write_bytes(b"")
+        if special:
+            stream = open(path, "w", encoding="ascii")  # noqa: SIM115 (errors of opening alone are caught here)
+        else:
+            part.write_bytes(b"")
     except OSError as error:
         raise CommandError(f"--out {path}: the file cannot be written ({error.strerror})") from error
+    if special:
+        with stream:
+            yield lambda record: print(json.dumps(record), file=stream, flush=True)
+        return
 
     def write(record: Mapping[str, Any]) -> None:
         try:
@@ -177,7 +189,7 @@ def sole_use(folder: Path, option: str = "--out") -> Iterator[None]:
     system has no locks, nothing is held.
     """
     path = folder / LOCK
-    while True:
+    for _ in range(LOCK_TRIES):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _lock(descriptor)
@@ -192,6 +204,8 @@ def sole_use(folder: Path, option: str = "--out") -> Iterator[None]:
         except FileNotFoundError:  # its holder has removed it since it was opened here
             pass
         os.close(descriptor)
+    else:
+        raise CommandError(f"{option} {folder}: this folder cannot be locked: choose another folder")
     try:
         yield
     finally:

@@ -178,3 +178,52 @@ def test_lines_go_to_the_file_or_to_stdout(tmp_path, capfd):
     with pytest.raises(cli.CommandError, match="cannot be made"):
         cli.output_folder(str(tmp_path / "file" / "folder"))
     assert cli.output_folder(str(tmp_path / "a" / "b")).is_dir()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX alone has named pipes")
+def test_lines_go_straight_into_a_pipe_a_device_and_the_stdout_by_name(tmp_path, capfd):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with cli.json_lines(str(pipe)) as write:
+        write({"a": 1})
+        assert os.read(reader, 99) == b'{"a": 1}\n'
+    os.close(reader)
+    with cli.json_lines(os.devnull) as write:
+        write({"b": 2})
+    assert os.listdir(tmp_path) == ["pipe"]
+    code = (
+        "import os; from headless import cli\n"
+        "with cli.json_lines('/dev/stdout') as write: write({'c': 3}); os.write(1, b'from an importer')"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert (shown.stdout, shown.stderr) == ('{"c": 3}\n', "from an importer")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows no open file can be replaced")
+def test_a_folder_whose_lock_is_always_replaced_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "_lock", lambda descriptor: (tmp_path / cli.LOCK).unlink())
+    with pytest.raises(cli.CommandError, match="this folder cannot be locked"), cli.sole_use(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "command, config, state",
+    [("pretrain", "pretrain_tiny", "optimisers.pt"), ("train", "tiny", "training.json")],
+)
+def test_a_run_looks_for_its_checkpoint_once_it_has_the_folder(tmp_path, command, config, state):
+    """The checkpoint of a run that goes on is not the one to begin from."""
+    pytest.importorskip("torch")
+    (tmp_path / "checkpoint-000001").mkdir()
+    (tmp_path / "checkpoint-000001" / state).write_bytes(b"not written to its end")
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=CHECKOUT)
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        arguments = ["--config", f"headless/configs/{config}.toml", "--run", str(tmp_path), "--resume"]
+        second = subprocess.run(
+            [sys.executable, f"headless/{command}.py", *arguments], capture_output=True, text=True, cwd=CHECKOUT
+        )
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert second.returncode == cli.USAGE and "another command is writing to this folder" in second.stderr
