@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -13,6 +14,9 @@ from ..core.conversation import Conversation
 
 OnProgress = Callable[[], None]
 """Called while a policy works, see `Policy.answer`."""
+
+REQUEST_THREAD = "endpoint"
+"""Name of the threads that ask a server."""
 
 
 class PolicyError(RuntimeError):
@@ -33,6 +37,12 @@ class Reply:
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+
+
+def request_threads() -> list[threading.Thread]:
+    """Threads that still ask a server: after a request was broken off, those in a name look-up, a TCP connect or a TLS
+    handshake. No Blender operator may run beside them."""
+    return [thread for thread in threading.enumerate() if thread.name == REQUEST_THREAD]
 
 
 class Policy(Protocol):

@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 from ..core.conversation import Conversation, Message
-from .base import OnProgress, PolicyError, Reply
+from .base import REQUEST_THREAD, OnProgress, PolicyError, Reply
 from .connections import InFlight, Request, build_opener, retry_after_seconds
 
 T = TypeVar("T")
@@ -53,8 +53,9 @@ class EndpointPolicy:
     `url` is the server's base address ("http://localhost:8000/v1"); `key` defaults to the environment variable
     METASPATIAL_API_KEY and may be absent. `timeout` (seconds) holds for each request as a whole, `tries` counts the
     first one, and pauses between tries double from `BACK_OFF` seconds on. At most `parallel` requests run at a time,
-    each in a thread; all of them have ended when a method returns or raises. Raises PolicyError for an address or a
-    key that cannot be used.
+    each in a thread. All threads have ended when a method returns. When one raises, a thread in a name look-up, a TCP
+    connect or a TLS handshake may still run: see `base.request_threads`. Raises PolicyError for an address or a key
+    that cannot be used.
     """
 
     prompt_format: Literal["full", "compact"] = "full"
@@ -122,7 +123,7 @@ class EndpointPolicy:
     def _run(self, calls: Sequence[Callable[[InFlight], T]], on_progress: OnProgress | None = None) -> list[T]:
         """Results of the calls, in order. The first exception of one, or of `on_progress`, breaks off all others.
 
-        Threads are daemons: one that the system keeps in a name look-up does not keep the process.
+        Threads are daemons: one whose connection is not made yet cannot be woken, and does not keep the process.
         """
         in_flight, waiting = InFlight(), collections.deque(enumerate(calls))
         finished: queue.SimpleQueue[tuple[int, T | None, Exception | None]] = queue.SimpleQueue()
@@ -139,7 +140,7 @@ class EndpointPolicy:
                     finished.put((index, None, error))
 
         count = min(self.parallel, len(calls))
-        threads = [threading.Thread(target=work, name="endpoint", daemon=True) for _ in range(count)]
+        threads = [threading.Thread(target=work, name=REQUEST_THREAD, daemon=True) for _ in range(count)]
         results: dict[int, Any] = {}
         try:
             for thread in threads:

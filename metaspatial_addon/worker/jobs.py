@@ -170,14 +170,14 @@ class JobRunner:
         self._progress(request, 0, 0, "check")
         policy = request["policy"]
         checked: dict[str, Any] = {"type": "checked"}
+        if "engine" in request:  # first, since no thread that asks the server may run beside Blender's operators
+            checked["renderer"] = self._check_renderer(request["engine"])
         try:
             is_server = policy["kind"] == "server"
             works = models.check_server(policy) if is_server else models.check(self._open_policy(policy))
             checked |= {"ok": True, "message": works}
         except (PolicyError, InputError) as error:
             checked |= {"ok": False, "message": _sentence(error)}
-        if "engine" in request:
-            checked["renderer"] = self._check_renderer(request["engine"])
         return checked
 
     def _check_renderer(self, engine: str) -> dict[str, Any]:

@@ -33,11 +33,12 @@ LEFT_BEHIND = re.compile(r"scene\.blend.*|turn_\d+_\w+\.png")
 
 
 def main() -> None:
-    """Serve messages until one of the type `quit`."""
+    """Serve messages until one of the type `quit`, or until a message leaves a thread that asks a server behind."""
     log, temporary, service = sys.argv[sys.argv.index("--") + 1 :]
     stdout = _take_stdout(log)
     # The packages are found from the folder that holds them, and this folder's modules only through it.
     sys.path[:] = [str(HERE.parents[1]), *(path for path in sys.path if path != str(HERE))]
+    from metaspatial_addon.policy.base import request_threads
     from metaspatial_addon.worker import protocol
 
     def send(message: dict[str, Any]) -> None:
@@ -49,6 +50,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(messages, temporary), name="listener", daemon=True).start()
     while (message := messages.get()) is None or message["type"] != "quit":
         on_message(message)
+        if request_threads():  # they would run Python beside the next job's operators: a new process does that job
+            break
     shutil.rmtree(temporary, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,3 +63,23 @@ def chat(text: str, **choice: object) -> Step:
     return send(
         200, {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}]}
     )
+
+
+class HalfDeafTLSServer:
+    """Answers the first connection with something that is no TLS, and never answers a later one's handshake.
+
+    `over` hangs up on those.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+        self.over = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        first, second = (self._socket.accept()[0] for _ in range(2))
+        with first, second, self._socket:
+            first.recv(1)
+            first.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            self.over.wait(60)

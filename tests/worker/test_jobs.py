@@ -14,6 +14,7 @@ from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.worker import jobs, models
 from metaspatial_addon.worker.memory import resident_mb
+from tests.policy.servers import send
 from tests.worker.rooms import job_folder, layout_request
 
 
@@ -153,3 +154,17 @@ def test_a_worker_says_alive_while_a_model_answers_but_not_all_the_time(runner, 
     phases = [message.get("phase", message["type"]) for message in messages]
     alive = [k for k, phase in enumerate(phases) if phase == "alive"]
     assert phases.index("model") < alive[0] and alive[2] < phases.index("physics")
+
+
+def test_a_check_renders_before_it_asks_the_server(runner, messages, serve):
+    """A thread of a request may outlive it."""
+    rendered = []
+
+    def step(handler) -> None:
+        rendered.append(bool(runner._renderers))
+        send(404)(handler)
+
+    policy = {"kind": "server", "url": serve(step).url, "model": "m", "sees_images": False}
+    runner.run({"type": "check", "job": 1, "policy": policy, "engine": "cycles"})
+    assert messages[-1]["renderer"]["ok"] and not messages[-1]["ok"]
+    assert rendered and all(rendered)

@@ -17,7 +17,7 @@ import pytest
 from metaspatial_addon.core.task import task_from_json
 from metaspatial_addon.prompts.png import read_png
 from metaspatial_addon.worker.client import worker_command
-from tests.policy.servers import send
+from tests.policy.servers import HalfDeafTLSServer, send
 from tests.worker.conftest import KEY
 from tests.worker.rooms import FURNITURE, job_folder, layout_request
 from tests.worker.waiting import Ended, wait_for, wait_gone, wait_until
@@ -219,3 +219,15 @@ def test_nothing_of_a_job_stays_in_the_worker(busy_worker, tmp_path):
         busy_worker.send(layout_request(folder, job=job, turns=1, samples=1, pictures=32))
         memory.append(wait_for(busy_worker, "done", "error")[-1]["memory"])
     assert memory[-1] - memory[1] <= 5
+
+
+def test_a_worker_with_a_thread_that_cannot_be_broken_off_ends_with_its_job(worker, tmp_path):
+    server = HalfDeafTLSServer()
+    try:
+        policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False}
+        worker.send(layout_request(job_folder(tmp_path / "job"), policy=policy))
+        assert "does not speak HTTPS" in wait_for(worker, "done", "error")[-1]["failure"]
+        wait_gone(worker.pid)
+        wait_until(lambda: worker.returncode == 0)
+    finally:
+        server.over.set()

@@ -13,6 +13,7 @@ from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.scorer import InfraFault
 from metaspatial_addon.episode.turn import Candidate
+from metaspatial_addon.policy.base import request_threads
 from metaspatial_addon.prompts.full import IMAGES, PromptFormat
 
 from ..data import TokenBudget
@@ -109,6 +110,8 @@ class SyncEnvironments:
                 self._renderer.pixels = 0
             observation, *_ = env.commit(candidate)
         except InfraFault as error:
+            for thread in request_threads():  # of the judge: none may run Python beside Blender's operators
+                thread.join()
             return StepResult(done=True, fault=str(error))
         finally:
             self._renderer.pixels = self._pixels

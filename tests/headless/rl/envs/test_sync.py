@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
+from headless.judge import JudgeSettings
 from headless.rl.envs.base import EpisodeSettings, StepResult
 from headless.rl.envs.sync import SyncEnvironments
 from headless.taskgen.make import make_task
@@ -14,9 +17,11 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.core.task import Pose
 from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.policy.base import request_threads
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 from metaspatial_addon.prompts.full import FullFormat
 from tests.episode.scripted import CROSSED, PARTED, TASK
+from tests.policy.servers import HalfDeafTLSServer
 
 PAIRS = [make_task("train", 4, index) for index in range(2)]
 
@@ -145,3 +150,17 @@ def _fail(task, layout):
     from metaspatial_addon.episode.scorer import InfraFault
 
     raise InfraFault("physics failed 2 times")
+
+
+def test_no_thread_of_a_judges_request_is_left_when_an_episode_ended_by_its_fault():
+    server = HalfDeafTLSServer()
+    later = threading.Timer(2.0, server.over.set)
+    later.start()
+    with SyncEnvironments(CompactFormat(), 32, 1, JudgeSettings("eye", server.url, samples=2)) as environments:
+        environments.begin(0, PAIRS[0][0], EpisodeSettings(1))
+        environments.collect()
+        environments.answer(0, answers(0)[0])
+        [(_, result)] = environments.collect()
+    assert "does not speak HTTPS" in result.fault
+    assert request_threads() == []
+    later.join()
