@@ -21,7 +21,8 @@ from .pool_worker import EpisodeRequest, WorkerConfig
 
 SERVICE = "headless.rl.envs.pool_worker"
 
-_CHECK_EVERY = 0.1  # seconds between checks of the process and its memory
+_CHECK_EVERY = 0.1  # seconds between checks of the process
+_MEASURE_EVERY = 2.0 if sys.platform == "darwin" else 0.0  # seconds between two looks at memory: macOS starts `ps`
 
 
 def worker_command() -> list[str]:
@@ -41,6 +42,7 @@ class ProcessWorker(client.Worker):
         except OSError as error:
             raise WorkerLost(f"it cannot be started ({error})") from error
         self._config, self._log = config, log
+        self._measured = -_MEASURE_EVERY
 
     def open(self, seconds: float) -> None:
         """See `pool.EpisodeWorker`."""
@@ -57,12 +59,15 @@ class ProcessWorker(client.Worker):
         deadline = time.monotonic() + seconds
         while True:
             answer = self.wait(_CHECK_EVERY)
-            if resident_mb(self.pid) > self._config.memory_mb:
-                raise WorkerLost(f"it grew past {self._config.memory_mb} MB")
+            now = time.monotonic()
+            if now - self._measured >= _MEASURE_EVERY:
+                self._measured = now
+                if resident_mb(self.pid) > self._config.memory_mb:
+                    raise WorkerLost(f"it grew past {self._config.memory_mb} MB")
             if answer is None:
                 if not self.alive:
                     raise WorkerLost(f"it ended with code {self.returncode}, see {self._log}")
-                if time.monotonic() > deadline:
+                if now > deadline:
                     raise WorkerLost(f"it did not answer in {seconds:g} s")
                 continue
             if answer["type"] == "bug":
