@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import bpy
 
 KIND = "metaspatial_kind"
@@ -10,8 +12,13 @@ KIND = "metaspatial_kind"
 
 def own_collection(scene: bpy.types.Scene, kind: str) -> bpy.types.Collection:
     """The scene's own collection for `kind`, which is also its first name; a new one where the scene has none."""
-    for child in scene.collection.children_recursive:
-        if child.get(KIND) == kind and child.library is None:
+    local = [child for child in scene.collection.children_recursive if child.library is None]
+    for child in local:
+        if child.get(KIND) == kind:
+            return child
+    for child in local:  # of a file from before there were marks; an empty one may be anybody's
+        if KIND not in child and child.objects and re.fullmatch(rf"{re.escape(kind)}(\.\d{{3}})?", child.name):
+            child[KIND] = kind
             return child
     collection = bpy.data.collections.new(kind)
     collection[KIND] = kind

@@ -1,4 +1,4 @@
-"""The add-on's own collections are known by a mark, and not by their names."""
+"""The add-on's own collections are known by a mark, and not by their names, except those of old files."""
 
 from __future__ import annotations
 
@@ -37,3 +37,15 @@ def test_it_is_found_again_renamed_and_moved_into_another(scene: bpy.types.Scene
 def test_each_scene_has_its_own(scene: bpy.types.Scene) -> None:
     own = own_collection(scene, KIND)
     assert own_collection(bpy.data.scenes.new("Other"), KIND) != own
+
+
+@pytest.mark.parametrize("name, taken", [(KIND, True), (f"{KIND}.001", True), (f"{KIND} old", False)])
+def test_that_of_a_file_from_before_there_were_marks_is_known_by_its_name(
+    scene: bpy.types.Scene, name: str, taken: bool
+) -> None:
+    before = bpy.data.collections.new(name)
+    before.objects.link(bpy.data.objects.new("Door", None))
+    scene.collection.children.link(before)
+    assert (own_collection(scene, KIND) == before) == taken
+    before.name = "Doors"
+    assert (own_collection(scene, KIND) == before) == taken
