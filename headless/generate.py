@@ -136,7 +136,9 @@ def _earlier_files(args: argparse.Namespace) -> list[Path]:
     earlier = sorted(
         path
         for path in folder.glob("*")
-        if OURS.fullmatch(path.name) and not (given.exists() and path.exists() and path.samefile(given))
+        # A run that is killed leaves the file that it is writing under the name of `core.files.written_beside`.
+        if OURS.fullmatch(path.name.replace(".part.", "."))
+        and not (given.exists() and path.exists() and path.samefile(given))
     )
     if earlier and not _is_record(folder / RECORD):
         raise cli.CommandError(

@@ -8,7 +8,6 @@ examples of a run comes from such a file. Source: DAgger, Ross, Gordon and Bagne
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from headless import cli
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.files import written_beside
 from metaspatial_addon.core.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.policy.builtin.vision import extract_patches
@@ -90,14 +90,13 @@ def dagger_examples(policy: BuiltinPolicy, seed: int, start: int, count: int) ->
 
 def write_examples(path: Path, examples: list[TrainingExample]) -> None:
     """Write one .npz file: all ids and weights end to end, and where each example ends. Pictures are left out."""
-    beside = path.with_name(path.name + ".part.npz")
-    np.savez_compressed(
-        beside,
-        ids=np.concatenate([example.ids for example in examples]).astype(np.uint16),
-        weights=np.concatenate([example.weights for example in examples]).astype(np.float16),
-        ends=np.cumsum([len(example.ids) for example in examples]),
-    )
-    os.replace(beside, path)
+    with written_beside(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            ids=np.concatenate([example.ids for example in examples]).astype(np.uint16),
+            weights=np.concatenate([example.weights for example in examples]).astype(np.float16),
+            ends=np.cumsum([len(example.ids) for example in examples]),
+        )
 
 
 def read_examples(path: str) -> list[TrainingExample]:

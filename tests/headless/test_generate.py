@@ -313,6 +313,9 @@ def test_a_run_of_the_task_in_its_own_folder_and_again(server, task):
         done = command("--task", task, *server.options, "--no-pictures", "--turns", 1, "--out", task.parent)
         assert done.returncode == 0, done.stderr
         assert len((task.parent / "turns.jsonl").read_text().splitlines()) == 1, number
+        half_written = task.parent / "turn_01_top.part.png"
+        assert not half_written.exists()
+        half_written.touch()  # as a run leaves it that is killed while it writes
     assert read_task(task).id == "study-1"
 
 

@@ -44,7 +44,8 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
             bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
         except RuntimeError as error:
             raise OSError(str(error)) from error
-        content = _LONG_PATH.sub(lambda match: paths[match[0]].ljust(len(match[0]), b"\0"), part.read_bytes())
+        # A remnant of a buffer may be part of a path only: it is overwritten.
+        content = _LONG_PATH.sub(lambda match: paths.get(match[0], b"").ljust(len(match[0]), b"\0"), part.read_bytes())
         part.write_bytes(gzip.compress(content, 6))
 
 
