@@ -66,7 +66,7 @@ def join_parts(parts: Sequence[bpy.types.Mesh], name: str) -> bpy.types.Mesh:
         mesh.uv_layers[UV_NAME].active = mesh.uv_layers[UV_NAME].active_render = True
     mesh.attributes.default_color_name = parts[0].attributes.default_color_name
     mesh.update()
-    # Up to Blender 4.4 custom normals are no attribute.
+    # Up to Blender 4.4 custom normals are no attribute, and `_join_attributes` leaves out those of other forms.
     if any(part.has_custom_normals for part in parts) and "custom_normal" not in mesh.attributes:
         normals = [_numbers(part.corner_normals, "vector", np.float32, 3) for part in parts]
         mesh.normals_split_custom_set(np.concatenate(normals).tolist())
@@ -92,15 +92,20 @@ def _join_attributes(
     `sizes`, `starts`: by domain, how many elements each part has, and the number of its first in the joined mesh.
     `slots`: for each part, the joined mesh's material slots in place of its own.
     What a part lacks is zero on it, white where it is a colour; of attributes that share a name but not their type the
-    first part's counts.
+    first part's counts. Custom normals are left out unless zero on a part means none.
     """
     kinds: dict[str, tuple[str, str]] = {}
+    normal_forms: set[tuple[str, str]] = set()
     for part in parts:
         for attribute in part.attributes:
             # Other names with a dot in front are what is selected or hidden in Edit Mode.
             if not attribute.name.startswith(".") or attribute.name in _TOPOLOGY:
                 kinds.setdefault(attribute.name, (attribute.data_type, attribute.domain))
+                if attribute.name == "custom_normal":
+                    normal_forms.add((attribute.data_type, attribute.domain))
     kinds["material_index"] = ("INT", "FACE")
+    if normal_forms - {("INT16_2D", "CORNER")}:  # vectors: a part without them would have normals of zero
+        del kinds["custom_normal"]
     for name, (kind, domain) in kinds.items():
         if kind not in _FIELDS:
             continue

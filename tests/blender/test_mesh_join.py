@@ -123,3 +123,12 @@ def test_one_part_is_itself_and_none_is_refused():
     assert join_parts([part], "one") is part and part.name == "one"
     with pytest.raises(ValueError, match="no parts"):
         join_parts([], "none")
+
+
+def test_normals_kept_as_vectors_are_joined_with_parts_that_have_none_of_their_own():
+    free, plain = ball(1), ball(2)
+    attribute = free.attributes.new("custom_normal", "FLOAT_VECTOR", "CORNER")
+    attribute.data.foreach_set("vector", np.tile([0.0, 0.6, 0.8], len(free.loops)).astype(np.float32))
+    expected = [tuple(normal.vector) for part in (free, plain) for normal in part.corner_normals]
+    joined = join_parts([free, plain], "joined")
+    assert np.allclose([tuple(normal.vector) for normal in joined.corner_normals], expected, atol=2e-3)

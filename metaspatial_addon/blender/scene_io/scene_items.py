@@ -136,6 +136,8 @@ class ItemReader:
                 chosen = options.get(root.name, ItemOptions())
                 note = "marked as locked" if chosen.locked else why_locked(root, tree, held)
                 self._read(tree, join_parts(parts[root], root.name), chosen, note, whole)
+        # Of a tree with several parts the joined mesh holds all: memory would go on growing by the obstacles' meshes.
+        bpy.data.batch_remove([part for joined in parts.values() if len(joined) > 1 for part in joined])
 
     def read_obstacles(self, objects: Sequence[bpy.types.Object]) -> None:
         """Read objects that stay where they are, each on its own, without those outside and parts of the building."""
