@@ -117,11 +117,11 @@ class Worker:
 
         Returns at once: a thread does it.
         """
-        self._to_send.put(None)
-        threading.Thread(target=self._end, name="MetaSpatial worker end").start()
+        threading.Thread(target=self.end, name="MetaSpatial worker end").start()
 
-    def _end(self) -> None:
-        """Thread: wait for the process to end, since its stdin is closed, or kill it."""
+    def end(self) -> None:
+        """As `stop`, in this thread, within a second: while Python ends, it starts no more threads."""
+        self._to_send.put(None)  # closes stdin
         try:
             self._process.wait(_TO_END)
         except subprocess.TimeoutExpired:

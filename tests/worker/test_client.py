@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ import pytest
 from metaspatial_addon.worker.client import LARGEST_LOG, Worker, worker_command
 from tests.worker.waiting import Ended, our_threads, wait_for, wait_gone, wait_until
 
+CHECKOUT = Path(__file__).parents[2]
 HELLO = 'import json, os, sys, time; say = lambda **m: print(json.dumps(m), flush=True); say(type="hello");'
 ECHO = HELLO + "[say(type='echo', of=len(line)) for line in sys.stdin]"
 
@@ -153,3 +155,28 @@ def test_the_environment_is_added_to_ours(start):
         METASPATIAL_API_KEY="sk-1",
     )
     assert wait_for(worker, "env")[-1] == {"type": "env", "key": "sk-1", "path": os.environ["PATH"]}
+
+
+AT_EXIT = """
+import atexit, sys, threading
+from pathlib import Path
+from metaspatial_addon.worker.client import Worker
+worker = Worker([sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), {})
+assert worker.wait(30)["type"] == "hello"
+atexit.register(worker.end)
+print(worker.pid, worker.temporary, flush=True)
+def refuse(*_):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+threading.Thread.start = refuse
+"""
+
+
+def test_a_stubborn_worker_is_ended_where_python_ends_and_starts_no_threads(tmp_path):
+    code = HELLO + "time.sleep(60)"
+    ended = subprocess.run(
+        [sys.executable, "-c", AT_EXIT, code, str(tmp_path / "log")], capture_output=True, text=True, cwd=CHECKOUT
+    )
+    assert ended.returncode == 0 and ended.stderr == ""
+    pid, temporary = ended.stdout.split()
+    wait_gone(int(pid))
+    assert not Path(temporary).exists()

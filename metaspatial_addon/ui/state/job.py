@@ -396,5 +396,7 @@ def unregister() -> None:
 
 
 def _stop_at_exit() -> None:
-    """When Python ends there may be no file any more: the process alone is ended."""
-    current.stop_worker()
+    """When Python ends there may be no file any more: the process alone is ended, without a thread."""
+    worker, current.worker = current.worker, None
+    if worker is not None:
+        worker.end()

@@ -36,7 +36,7 @@ class TurnPlacement:
         except StopIteration:
             return True
         except ReferenceError:
-            if self._restarts == MAX_RESTARTS:
+            if self._restarts >= MAX_RESTARTS:
                 raise
             self.restart()
         return False
