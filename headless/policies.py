@@ -8,13 +8,18 @@ from metaspatial_addon.policy.base import Policy
 
 from .cli import CommandError, positive
 
-DEFAULT_SAMPLES = {"builtin": 8, "local": 1, "endpoint": 1}
+DEFAULT_SAMPLES = {"builtin": 8, "planner": 1, "local": 1, "endpoint": 1}
 """Answers a turn by kind of policy, where --samples is not given: the embedded model is cheap."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --policy, --model, --adapter and --url, and --turns, --samples and --temperature."""
-    parser.add_argument("--policy", choices=tuple(DEFAULT_SAMPLES), default="builtin", help="who answers")
+    parser.add_argument(
+        "--policy",
+        choices=tuple(DEFAULT_SAMPLES),
+        default="builtin",
+        help="who answers: the embedded model, rules without a model, or a model of yours",
+    )
     parser.add_argument(
         "--model",
         help="builtin: a model folder instead of the embedded one; local: a folder or hub id; endpoint: a name",
@@ -35,6 +40,12 @@ def open_policy(args: argparse.Namespace) -> Policy:
         from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 
         return BuiltinPolicy(args.model) if args.model else BuiltinPolicy()
+    if args.policy == "planner":
+        if args.model is not None:
+            raise CommandError("--policy planner has no model: leave out --model")
+        from metaspatial_addon.policy.planner.policy import PlannerPolicy
+
+        return PlannerPolicy()
     if args.model is None:
         raise CommandError(f"--policy {args.policy} needs --model")
     if args.policy == "local":

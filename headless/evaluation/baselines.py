@@ -1,21 +1,24 @@
-"""Layouts that need no policy, to measure one beside: random, packed, and the task generator's own."""
+"""Layouts that need no model, to measure one beside: random, packed, planned, and the task generator's own."""
 
 from __future__ import annotations
 
 from random import Random
 
 from metaspatial_addon.core.task import Layout, Pose, Task
+from metaspatial_addon.policy.planner.plan import plan
 
 from .packer import packed_layout
 
-RANDOM, PACKER, GENERATOR = "random placement", "wall-and-grid packer", "the generator's layouts"
-BASELINES = (RANDOM, PACKER, GENERATOR)
+RANDOM, PACKER, PLANNER = "random placement", "wall-and-grid packer", "planner"
+GENERATOR = "the generator's layouts"
+BASELINES = (RANDOM, PACKER, PLANNER, GENERATOR)
 
 
 def baseline_layouts(task: Task, known: Layout, seeds: tuple[int, ...]) -> list[tuple[str, int, Layout]]:
     """Every baseline's layouts of a task, with their seeds; those that draw nothing have one, of the first seed."""
     drawn = [(RANDOM, seed, random_layout(task, seed)) for seed in seeds]
-    return [*drawn, (PACKER, seeds[0], packed_layout(task)), (GENERATOR, seeds[0], known)]
+    still = ((PACKER, packed_layout(task)), (PLANNER, plan(task).layout), (GENERATOR, known))
+    return [*drawn, *((name, seeds[0], layout) for name, layout in still)]
 
 
 def random_layout(task: Task, seed: int) -> Layout:

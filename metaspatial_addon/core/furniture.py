@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 import tomllib
 import typing
 from dataclasses import dataclass, replace
@@ -20,6 +21,14 @@ from .errors import InputError
 
 UNKNOWN = "thing"
 """The category that stands for whatever the table does not describe."""
+
+Way = Literal[
+    "wall", "corner", "middle", "beside", "around", "tuck", "before", "opposite", "foot", "run", "rows", "loose"
+]
+"""How a piece of furniture stands on the floor."""
+
+Need = tuple[Literal["front", "back", "left", "right", "beside"], float, float]
+"""A side of an item, the metres before it that its use wants free, and how much that matters, from 0 to 1."""
 
 Range = tuple[float, float]
 """Least and greatest value, metres."""
@@ -108,6 +117,12 @@ class Category:
     anywhere: bool = False
     placement: tuple[PlacementRule, ...] = ()
     hang_at: float | None = None
+    way: Way = "wall"
+    hosts: tuple[str, ...] = ()
+    guests: int = 1
+    rank: int = 0
+    from_door: float = 0.0
+    needs: tuple[Need, ...] = ()
 
     @property
     def usual_size(self) -> tuple[float, float, float]:
@@ -133,6 +148,20 @@ class Furniture:
         if row is not None:
             return row.class_name
         return next((c.name for c in self.classes.values() if not set(words).isdisjoint(c.words)), "other")
+
+    def row_of(self, category: str) -> Category | None:
+        """The row that a category names, or whose name or other word it contains, the longest; None without one."""
+        text = " ".join(re.findall(r"[a-z']+", category.lower()))
+        if text in self.by_word:
+            return self.by_word[text]
+        contained = [word for word in self.by_word if re.search(rf"\b{re.escape(word)}\b", text)]
+        return self.by_word[max(contained, key=len)] if contained else None
+
+    @cached_property
+    def by_word(self) -> dict[str, Category]:
+        """Rows by their names and other words. A name counts before a word, an earlier row before a later one."""
+        words = {word: row for row in reversed(self.categories.values()) for word in row.words}
+        return {**words, **self.categories}
 
     def used_in(self, room_type: str) -> list[tuple[Category, RoomUse]]:
         """What the task generator furnishes such a room with, by rank."""
@@ -200,7 +229,9 @@ def _checked(
         if rule.method == "hang" and row.hang_at is None:
             raise InputError(path, f"{field}.hang_at", "the height in metres at which it hangs")
         rules.append(rule)
-    return replace(row, placement=tuple(rules))
+    hosts = tuple(name for word in row.hosts for name in groups.get(word, (word,)))
+    _among(path, f"{field}.hosts", hosts, categories)
+    return replace(row, placement=tuple(rules), hosts=hosts)
 
 
 def _among(path: str | Path, field: str, names: typing.Iterable[str], known: typing.Container[str]) -> None:
@@ -243,8 +274,8 @@ def _converted(path: str | Path, value: Any, kind: Any, field: str) -> Any:
         return tuple(_converted(path, v, k, f"{field}[{n}]") for n, (v, k) in enumerate(zip(value, kinds, strict=True)))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is not kind or kind is float and not 0 <= value < 1000:
-        words = {str: "a text", bool: "true or false", int: "a whole number", float: "a number from 0 to 1000"}
+    if type(value) is not kind or kind is float and not -1000 < value < 1000:
+        words = {str: "a text", bool: "true or false", int: "a whole number", float: "a number below 1000"}
         raise InputError(path, field, words[kind], value)
     return value
 

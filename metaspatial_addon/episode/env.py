@@ -149,7 +149,8 @@ class LayoutEnv:
                 images = self._prompt_images(opening, None)
         for kind, image in zip(("top", "view"), images, strict=False):
             self.image_names[image] = f"room_{kind}.png"
-        self.conversation = self.prompt_format.first(self.prompted_task, images)
+        first = self.prompt_format.first(self.prompted_task, images)
+        self.conversation = tuple(replace(message, task=self.prompted_task) for message in first)
         if start is None:
             return self.conversation, {}
         feedback = self._feedback("start", start, USABLE, self.scorer.score(task, USABLE, evidence))
@@ -197,7 +198,8 @@ class LayoutEnv:
         conversation = (*self.conversation, Message("assistant", candidate.text))
         images: dict[str, bytes] = {}
         if answer.layout is None:
-            message = self.prompt_format.correction(self.prompted_task, answer.problems)
+            correction = self.prompt_format.correction(self.prompted_task, answer.problems)
+            message = replace(correction, task=self.prompted_task, layout=self.layout)
         else:
             feedback = self._feedback(f"turn_{number:02d}", answer.layout, answer.grade, score)
             score, images, message = feedback.score, feedback.images, feedback.message
@@ -249,7 +251,7 @@ class LayoutEnv:
             if image not in images.values():
                 images[f"{name}_shown_{k}.png"] = image
         message = self.prompt_format.feedback(self.prompted_task, layout, score.to_json(), prompt_images)
-        return _Feedback(score, renders, images, message)
+        return _Feedback(score, renders, images, replace(message, task=self.prompted_task, layout=layout))
 
     def _add_image_names(self, images: dict[str, bytes]) -> None:
         """Remember the file name of each image, the first of equal images."""

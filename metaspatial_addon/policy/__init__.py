@@ -1,1 +1,1 @@
-"""Who answers a conversation: the embedded model, a server, a local checkpoint."""
+"""Who answers a conversation: the embedded model, the planner, a server, a local checkpoint."""

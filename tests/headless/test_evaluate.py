@@ -42,8 +42,8 @@ def test_the_command_measures_the_policy_between_its_baselines(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads((out / "metrics.json").read_text())
     rows = {row: {name: value["value"] for name, value in measures.items()} for row, measures in result["rows"].items()}
-    assert list(rows)[:3] == ["random placement", "wall-and-grid packer", "the generator's layouts"]
-    assert list(rows)[3:6] == ["default, turn 1", "default, turn 2", "default, best of 2"]
+    assert list(rows)[:4] == ["random placement", "wall-and-grid packer", "planner", "the generator's layouts"]
+    assert list(rows)[4:7] == ["default, turn 1", "default, turn 2", "default, best of 2"]
     assert rows["the generator's layouts"]["clean"] == rows["the generator's layouts"]["reward"] == 1.0
     assert rows["default, turn 1"]["usable"] == rows["one greedy answer, turn 2"]["usable"] == 1.0
     assert rows["default, best of 2"]["reward"] >= rows["default, turn 1"]["reward"] > 0

@@ -10,6 +10,7 @@ import base64
 import dataclasses
 import functools
 import types
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ def _read(hint: Any, data: Any) -> Any:
     if origin is tuple:
         hints = inner[:1] * len(data) if inner[-1] is Ellipsis else inner
         return tuple(_read(member, entry) for member, entry in zip(hints, data, strict=True))
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {key: _read(inner[1], entry) for key, entry in data.items()}
     if hint is bytes:
         return base64.b64decode(data)
