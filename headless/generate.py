@@ -174,7 +174,7 @@ class Source:
     """What is laid out: a task, and the scene that it was read from, if it was read from one."""
 
     task: Task
-    snapshot: SceneTask | None = None
+    scene: SceneTask | None = None
 
 
 def _from_blend(args: argparse.Namespace) -> Source:
@@ -208,10 +208,10 @@ def _from_blend(args: argparse.Namespace) -> Source:
         prompt=args.prompt,
         room_type=args.room_type,
     )
-    snapshot = scene_to_task(scene, options)
-    for item_id, note in snapshot.notes.items():
+    scene_task = scene_to_task(scene, options)
+    for item_id, note in scene_task.notes.items():
         cli.progress(f"{item_id} stays where it is: {note}")
-    return Source(snapshot.task, snapshot)
+    return Source(scene_task.task, scene_task)
 
 
 def _called_floor(path: Path, scene: bpy.types.Scene) -> bpy.types.Object:
@@ -243,8 +243,8 @@ def _lay_out(
         from metaspatial_addon.blender.physics.stage import Stage
         from metaspatial_addon.blender.scene_io.blend_file import export_layout
 
-        if source.snapshot is not None:
-            stack.callback(source.snapshot.free)  # after the stage, whose objects use its meshes
+        if source.scene is not None:
+            stack.callback(source.scene.free)  # after the stage, whose objects use its meshes
         stage = stack.enter_context(Stage())
         renderer = None
         if not args.no_pictures:
@@ -286,13 +286,13 @@ def _play(
     env: LayoutEnv, policy: Policy, source: Source, args: argparse.Namespace, folder: Path, settings: dict[str, Any]
 ) -> tuple[Outcome, list[dict[str, Any]]]:
     """Play the episode, writing records and pictures as they come."""
-    meshes = None if source.snapshot is None else source.snapshot.meshes
+    meshes = None if source.scene is None else source.scene.meshes
     records: list[dict[str, Any]] = []
     for event in play(env, policy, source.task, args.seed, args.samples, args.temperature, meshes):
         if isinstance(event, PhaseStarted):
             cli.progress(f"turn {event.turn} of at most {event.max_turns}: {event.phase}")
         elif isinstance(event, Turn):
-            record = turn_record(env, event, settings)
+            record = turn_record(event, env.task, env.seed, env.image_names, settings)
             record["images"] = [name for name, image in event.images.items() if image]
             records.append(record)
             append_line(folder / RECORD, record)  # before all others: it says that they are of this command
@@ -318,31 +318,31 @@ def _write_scene(
     from metaspatial_addon.blender.scene_io.blend_file import export_glb, save_blend
     from metaspatial_addon.blender.turns import turns
 
-    task, snapshot = source.task, source.snapshot
-    scene = bpy.data.scenes.new("MetaSpatial") if snapshot is None else bpy.context.scene
+    task, scene_task = source.task, source.scene
+    scene = bpy.data.scenes.new("MetaSpatial") if scene_task is None else bpy.context.scene
     run = turns.new_run(scene, task.id)
-    if snapshot is None:
+    if scene_task is None:
         add_presentation(scene, task.room, turns.add_room(run, open_room(stage).all).objects)
     else:
-        add_presentation(scene, task.room, frame=snapshot.frame)
+        add_presentation(scene, task.room, frame=scene_task.frame)
     bodies = {item_id: body.object for item_id, body in stage.bodies.items()}
     standing = Layout(task.id)
     for turn, record in zip(outcome.turns, records, strict=True):
         if turn.status == "infra_fault":
             continue
         standing = turn.layout or standing  # an answer that could not be used moved nothing
-        if snapshot is None:
+        if scene_task is None:
             placed = turns.from_stage(run, bodies, standing.everywhere(task))
         else:
-            placed = snapshot.placed(standing)
+            placed = scene_task.placed(standing)
         kept = {key: value for key, value in record.items() if key not in ("conversation", "samples")}
         collection = turns.add_turn(run, placed, kept)
         if turn is outcome.best:
             best = collection
     turns.show_turn(run, best)
-    if snapshot is not None:
+    if scene_task is not None:
         for item in task.movable:  # the turns show them
-            for obj in snapshot.items[item.id].objects:
+            for obj in scene_task.items[item.id].objects:
                 obj.hide_viewport = obj.hide_render = True
     save_blend(folder / "scene.blend", scene)
     if export == "glb":

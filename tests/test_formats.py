@@ -104,7 +104,7 @@ def test_every_field_of_a_record_is_explained(page: str, checkout: Path, tmp_pat
         task = read_task(checkout / "assets" / "tasks" / "demo.json")
         env.reset(task)
         env.step("no answer")
-        record = turn_record(env, env.turns[0], {})
+        record = turn_record(env.turns[0], env.task, env.seed, env.image_names, {})
     section = documented(page, "turns.jsonl") + documented(page, "Score")
     for name in record:
         assert f"`{name}`" in section or f'"{name}"' in section, name

@@ -193,10 +193,8 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
         batch = EpisodeBatch.of(scored, rollout.turns)
         returns = discounted_returns(batch.rewards, config.credit.discount)
         without_variance = zero_variance_groups(returns, batch.played, batch.groups)
-        played_groups, groups_without_variance = (
-            played_groups + missing,
-            groups_without_variance + len(without_variance),
-        )
+        played_groups += missing
+        groups_without_variance += len(without_variance)
         last = attempt == rollout.max_resamples
         kept += [episode for episode in scored if last or episode.group not in without_variance]
     if len(kept) < trainer.ranks:

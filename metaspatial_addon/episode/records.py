@@ -9,7 +9,7 @@ import errno
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from ..core.evidence import Evidence
 from ..core.files import named
@@ -17,23 +17,19 @@ from ..core.task import Task, layout_to_json
 from .turn import Turn
 
 
-class RecordSource(Protocol):
-    """What a record needs to know of an episode. `LayoutEnv` has it."""
+def turn_record(
+    turn: Turn, task: Task, seed: Any, image_names: Mapping[bytes, str], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The line of `turns.jsonl` for a turn of an episode with this task and seed.
 
-    task: Task
-    seed: Any
-    image_names: dict[bytes, str]
-    """File names by the PNG that the conversation shows."""
-
-
-def turn_record(env: RecordSource, turn: Turn, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The line of `turns.jsonl` for a turn of an episode. `settings` are the run's, for replay."""
+    `image_names` has file names by the PNG that the conversation shows; `settings` are the run's, for replay.
+    """
     answer = None if turn.candidate is None else turn.candidate.answer
     return {
         **turn.score.to_json(),
-        "task": env.task.id,
+        "task": task.id,
         "turn": turn.number,
-        "seed": env.seed,
+        "seed": seed,
         "failure": turn.failure,
         "answer": None if turn.candidate is None else turn.candidate.text,
         "think": "" if answer is None else answer.think,
@@ -54,7 +50,7 @@ def turn_record(env: RecordSource, turn: Turn, settings: Mapping[str, Any]) -> d
             {
                 "role": message.role,
                 "text": message.text,
-                "images": [env.image_names[image] for image in message.images],
+                "images": [image_names[image] for image in message.images],
             }
             for message in turn.conversation
         ],

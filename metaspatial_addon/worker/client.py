@@ -82,15 +82,8 @@ class Worker:
         """Send a message. One to a worker that has ended is lost; check `alive`."""
         self._to_send.put(protocol.encode(message))
 
-    def receive(self) -> dict[str, Any] | None:
-        """The next message, the `hello` first; None when there is none at the moment."""
-        try:
-            return self._received.get_nowait()
-        except queue.Empty:
-            return None
-
-    def wait(self, seconds: float) -> dict[str, Any] | None:
-        """The next message, waiting for it; None when there is none after so many seconds."""
+    def receive(self, seconds: float = 0.0) -> dict[str, Any] | None:
+        """The next message, the `hello` first, waiting so many seconds for it; None when none has come until then."""
         try:
             return self._received.get(timeout=seconds)
         except queue.Empty:

@@ -151,7 +151,8 @@ class JobRunner:
                     outcome = event
                 elif event.status != "infra_fault":
                     standing = event.layout or standing  # an answer that could not be used moved nothing
-                    message = _turn_message(event, turn_record(env, event, settings), scene_task, standing, folder)
+                    record = turn_record(event, env.task, env.seed, env.image_names, settings)
+                    message = _turn_message(event, record, scene_task, standing, folder)
                     self._send({**message, "job": request["job"]})
         best = None if outcome.best is None else outcome.best.number
         failure = _sentence(outcome.failure)

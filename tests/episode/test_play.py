@@ -132,7 +132,7 @@ def test_the_same_seed_plays_the_same_episode(stage):
     def play_once():
         env = LayoutEnv(stage, Painter())
         outcome = run(env, Scripted([CROSSED, WORSE], [PARTED, SAME], [LIFTED, SAME]), seed=9, samples=2)
-        records = [turn_record(env, turn, {}) for turn in outcome.turns]
+        records = [turn_record(turn, env.task, env.seed, env.image_names, {}) for turn in outcome.turns]
         return [{key: value for key, value in record.items() if key != "timings"} for record in records]
 
     assert play_once() == play_once()
@@ -152,7 +152,7 @@ def test_the_record_of_a_turn_is_enough_to_replay_it(stage, tmp_path):
     env = LayoutEnv(stage, Painter())
     outcome = run(env, Scripted([CROSSED, NONSENSE], [PARTED, SAME], [NONSENSE, NONSENSE]), seed=6, samples=2)
     for turn in outcome.turns:
-        append_line(tmp_path / "turns.jsonl", turn_record(env, turn, {"samples": 2}))
+        append_line(tmp_path / "turns.jsonl", turn_record(turn, env.task, env.seed, env.image_names, {"samples": 2}))
     lines = [json.loads(line) for line in (tmp_path / "turns.jsonl").read_text().splitlines()]
     assert [(r["task"], r["turn"], r["seed"], r["status"]) for r in lines] == [
         ("study-1", 1, 6, "ok"),
@@ -180,7 +180,7 @@ def test_records_hold_any_text(stage, tmp_path):
     env = LayoutEnv(stage, max_turns=1)
     text = "\ud800 \x00 \u2028 ä " + answer(**{"\udfff": (1, 1, 1, 1)})
     outcome = run(env, Scripted(text))
-    append_line(tmp_path / "turns.jsonl", turn_record(env, outcome.turns[0], {}))
+    append_line(tmp_path / "turns.jsonl", turn_record(outcome.turns[0], env.task, env.seed, env.image_names, {}))
     (line,) = (tmp_path / "turns.jsonl").read_text().splitlines()
     assert json.loads(line)["answer"] == text
 
@@ -188,7 +188,7 @@ def test_records_hold_any_text(stage, tmp_path):
 def test_the_record_of_a_failure_says_what_failed(stage):
     env = LayoutEnv(stage)
     outcome = run(env, Scripted(PolicyError("The server is gone.")))
-    record = turn_record(env, outcome.turns[0], {})
+    record = turn_record(outcome.turns[0], env.task, env.seed, env.image_names, {})
     assert (record["status"], record["reward"], record["failure"]) == ("infra_fault", None, "The server is gone.")
     assert record["answer"] is None and record["conversation"][0]["role"] == "system"
 

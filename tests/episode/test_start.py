@@ -115,7 +115,7 @@ def test_minimal_repair_asks_only_for_items_with_a_fault_and_records_the_whole_l
     question, statement = policy.asked[0][0][0][1].text, policy.asked[0][0][0][2].text
     assert "Locked items" in question and "desk_1" not in statement and "bed_1" in statement
     assert outcome.best.layout == AT_REST and outcome.best.candidate.answer.changed == ("bed_1",)
-    record = turn_record(env, outcome.best, {})
+    record = turn_record(outcome.best, env.task, env.seed, env.image_names, {})
     assert [p["id"] for p in record["layout"]["placements"]] == ["bed_1", "desk_1", "lamp_1"]
     assert record["counts"]["items"] == 3
 

@@ -162,7 +162,7 @@ import atexit, sys, threading
 from pathlib import Path
 from metaspatial_addon.worker.client import Worker
 worker = Worker([sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), {})
-assert worker.wait(30)["type"] == "hello"
+assert worker.receive(30)["type"] == "hello"
 atexit.register(worker.end)
 print(worker.pid, worker.temporary, flush=True)
 def refuse(*_):

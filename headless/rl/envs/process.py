@@ -58,7 +58,7 @@ class ProcessWorker(client.Worker):
         self.send(message)
         deadline = time.monotonic() + seconds
         while True:
-            answer = self.wait(_CHECK_EVERY)
+            answer = self.receive(_CHECK_EVERY)
             now = time.monotonic()
             if now - self._measured >= _MEASURE_EVERY:
                 self._measured = now

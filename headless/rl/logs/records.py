@@ -84,21 +84,12 @@ def _end_of_step(path: Path, done: int) -> int:
     return end
 
 
-@dataclass
-class _EpisodeInfo:
-    """What `turn_record` needs of an episode."""
-
-    task: Task
-    seed: tuple[int, ...]
-    image_names: dict[bytes, str]
-
-
 def _records(
     episode: Episode, step: int, prompt_format: PromptFormat, settings: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    info = _EpisodeInfo(episode.task, episode.seed, _image_names(episode, drawn=not settings["pixels"]))
+    image_names = _image_names(episode, drawn=not settings["pixels"])
     for turn in _turns(episode, prompt_format):
-        record = turn_record(info, turn, settings)
+        record = turn_record(turn, episode.task, episode.seed, image_names, settings)
         if turn.status == "ok":
             record["images"] = [f"turn_{turn.number:02d}_top.png", f"turn_{turn.number:02d}_view.png"]
         head = {"episode": f"{step}-{episode.group}-{episode.seed[-1]}", "truncated": episode.truncated}

@@ -1,7 +1,7 @@
 """Crisp lines, shapes and text on the pixels of an image, by numpy: no engine, no OpenGL, no font package.
 
 Text takes its outlines from Blender's own fonts (which cover every script that Blender shows) and is
-filled here, so labels look the same with every render engine. Used by `annotate.py` and `sheet.py`.
+filled here, so labels look the same with every render engine. Used by `annotate.py` and `contact_sheet.py`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _TEXT = 17.0
 def contact_sheet(rows: Sequence[Sequence[bytes]], path: str | os.PathLike[str], captions: Sequence[str] = ()) -> None:
     """Write a PNG with the images (PNG bytes) of each row side by side under its caption.
 
-    Raises InputError for a image that cannot be read, ValueError where rows and captions differ in number.
+    Raises InputError for an image that cannot be read, ValueError where rows and captions differ in number.
     """
     if captions and len(captions) != len(rows):
         raise ValueError(f"captions: expected one for each of {len(rows)} rows, got {len(captions)}")

@@ -1,6 +1,6 @@
 """Images of a layout: the annotated top view and the perspective view, with any of Blender's engines.
 
-Both are framed to the room at its true size, so they look the same from rotation to rotation whatever the items do.
+Both are framed to the room at its true size, so they look the same from turn to turn whatever the items do.
 The stage must have the task open. Returned PNG bytes hold pixels and nothing else.
 """
 

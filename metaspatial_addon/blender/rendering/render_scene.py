@@ -105,7 +105,7 @@ class RenderScene:
         is none. A view is a place (3,) and a rotation (3, 3) as `aim` takes them.
 
         All are rendered in one go, as the views of a scene in stereo are: to begin a render takes Cycles longer than
-        to take so small a image.
+        to take so small an image.
         """
         self.scene.world = None
         view = self.scene.view_settings

@@ -30,9 +30,9 @@ HALF_FIELD = 1.0
 LOOK_DOWN = math.radians(12)
 """Radians by which the camera looks below the horizon."""
 PLACES = 3
+"""Places to look from, at most."""
 MAX_CORNERS = 64
 """Corners of a floor that are tried as places; of a floor with more, every second, third and so on."""
-"""Places to look from, at most."""
 _RAYS = 500
 """Most rays for an item and image; an item that would need more is sampled on a coarser grid."""
 
