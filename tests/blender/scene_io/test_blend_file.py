@@ -251,10 +251,3 @@ def test_exported_glb_is_an_item_again(made, tmp_path, library):
     mesh = load_item(Item("room", "room", (4.4, 3.8, 2.7), asset=str(tmp_path / "scene.glb")), library)
     points = np.array([v.co for v in mesh.vertices])
     assert np.allclose(points.max(axis=0) - points.min(axis=0), (4.4, 3.8, 2.7), atol=0.01)
-
-
-def test_a_remnant_of_the_fillers_that_is_no_path_of_this_file_is_overwritten(tmp_path):
-    scene = bpy.data.scenes.new("Scene")
-    scene["note"] = "//image 99 " + "x" * 950
-    blend_file.save_blend(tmp_path / "scene.blend", scene)
-    assert b"//image 99" not in gzip.decompress((tmp_path / "scene.blend").read_bytes())
