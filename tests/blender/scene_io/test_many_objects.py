@@ -5,7 +5,6 @@ CPU time of this thread is measured, which other processes on a busy machine cha
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 
@@ -36,13 +35,13 @@ def rows(count: int, parts: int = 1) -> list[bpy.types.Object]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The median of five."""
+    """The least of seven: whatever else the process does at times, such as collecting garbage, only adds to it."""
     times = []
-    for _ in range(5):
+    for _ in range(7):
         start = time.thread_time()
         work()
         times.append(time.thread_time() - start)
-    return statistics.median(times)
+    return min(times)
 
 
 def read(roots: list[bpy.types.Object], obstacles: bool) -> None:
@@ -66,7 +65,7 @@ def test_trees_are_found_in_one_look_at_the_file():
         roots = rows(count)
         return seconds(lambda: item_trees(roots, ()))
 
-    assert measure(1600) < 8 * measure(400)
+    assert measure(3200) < 8 * measure(800)
 
 
 def test_carriers_of_stacked_items_are_found_among_many():
