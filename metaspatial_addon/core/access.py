@@ -109,7 +109,7 @@ def measure_access(task: Task, layout: Layout) -> Access:
     return Access(
         blocked=tuple(_blocked(task, obstacles)),
         unreachable=tuple(unreachable),
-        walkable=np.count_nonzero(reached) / total if total else 0.0,
+        walkable=float(np.count_nonzero(reached) / total) if total else 0.0,
     )
 
 
