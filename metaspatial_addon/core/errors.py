@@ -1,6 +1,9 @@
-"""The error that invalid input raises: files, options and answers from outside the program."""
+"""What invalid input raises (files, options and answers from outside the program), and which errors are bugs."""
 
 from __future__ import annotations
+
+BUGS = (RecursionError, NotImplementedError)
+"""RuntimeErrors that are bugs: what catches RuntimeError as a failure of Blender or of a server lets them through."""
 
 
 class InputError(ValueError):

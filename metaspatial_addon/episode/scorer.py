@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from ..core.errors import BUGS
 from ..core.evidence import Evidence, ViewMeasure
 from ..core.task import Layout, Task
 from ..scoring.judge import Judge, JudgeFault
@@ -24,7 +25,6 @@ ATTEMPTS = 2
 
 # What Blender, its files and its memory raise when they fail. Any other exception is a bug, and is not caught.
 _FAILURES = (RuntimeError, ReferenceError, OSError, MemoryError)
-_BUGS = (RecursionError, NotImplementedError)  # both are RuntimeErrors
 
 
 class InfraFault(RuntimeError):
@@ -36,7 +36,7 @@ def attempt(what: str, call: Callable[[], Result]) -> Result:
     for number in range(1, ATTEMPTS + 1):
         try:
             return call()
-        except _BUGS:
+        except BUGS:
             raise
         except _FAILURES as error:
             if number == ATTEMPTS:

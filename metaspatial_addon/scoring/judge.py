@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..core.conversation import Conversation, Message
+from ..core.errors import BUGS
 from ..core.polygon import signed_area
 from ..core.task import Task
 
@@ -126,7 +127,7 @@ class Judge:
     def _ask(self, pending: dict[int, Conversation], seed: int) -> list[str]:
         try:
             replies = self.policy.answer(list(pending.values()), [seed + k for k in pending], temperature=0.0)
-        except (RecursionError, NotImplementedError):  # RuntimeErrors, but bugs
+        except BUGS:
             raise
         except RuntimeError as error:
             raise JudgeFault(f"The judge could not be asked: {error}") from error

@@ -162,7 +162,10 @@ def test_other_changes_compute_nothing(scene: bpy.types.Scene, monkeypatch: pyte
     bpy.context.view_layer.update()
     shapes_kept(), listed_items(bpy.context)
 
-    def fail(*_: object) -> None:
+    computed: list[object] = []  # not only raised: Blender prints what a handler raises, and goes on
+
+    def fail(*given: object) -> None:
+        computed.append(given)
         raise AssertionError("computed again")
 
     monkeypatch.setattr(handler, "read_shapes", fail)
@@ -178,6 +181,7 @@ def test_other_changes_compute_nothing(scene: bpy.types.Scene, monkeypatch: pyte
         change()
         bpy.context.view_layer.update()
         shapes_kept(), listed_items(bpy.context)
+    assert computed == []
 
 
 def fill(scene: bpy.types.Scene, count: int) -> list[bpy.types.Object]:
