@@ -12,7 +12,7 @@ pip_install = -m pip install --disable-pip-version-check $(if $(CI),--quiet --pr
 	test-trl test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
 
 help:
-	@echo "make demo       lay out the demo room in three turns: out/demo/"
+	@echo "make demo       lay out the demo room: out/demo/"
 	@echo "make test       the everyday tests"
 	@echo "make test-all   the slow tests, other versions of bpy, and two real Blenders (as root, on Linux)"
 	@echo "make test-gui   the add-on in the windows of two real Blenders, clicked as a person does (as root, on Linux)"

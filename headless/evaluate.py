@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, policies
 from headless.evaluation.metrics import MEASURES
+from headless.evaluation.public import public_tasks
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
 from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
 from metaspatial_addon.core.errors import InputError
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
     if earlier is not None:
         check_comparable(earlier, [task for task, _ in pairs], args.pictures)
     policy = policies.open_policy(args)
-    plans = plans_for(args.samples, args.temperature, args.seeds)
+    plans = plans_for(args.samples, args.temperature, args.seeds, args.free_places == "on", args.tidy == "on")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own
     folder = cli.output_folder(args.out)
     with ExitStack() as stack:
@@ -72,7 +73,12 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = cli.parser("evaluate.py", "Measure a policy on a set of tasks, beside baselines")
-    parser.add_argument("--tasks", required=True, metavar="F.jsonl", help="lines that tasks.py wrote")
+    parser.add_argument(
+        "--tasks",
+        required=True,
+        metavar="F.jsonl",
+        help="lines that tasks.py wrote; or a file of LayoutGPT, R3L or SceneEval",
+    )
     policies.add_arguments(parser)
     parser.add_argument("--seeds", type=_seeds, default="0", help="of sampling, separated by commas")
     parser.add_argument(
@@ -97,7 +103,12 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def read_pairs(path: str) -> list[tuple[Task, Layout]]:
-    """Read the tasks of a file with their known layouts. Raises InputError that names the line."""
+    """Read the tasks of a file with their known layouts, those of a public file with empty ones.
+
+    Raises InputError that names the line.
+    """
+    if Path(path).suffix in (".json", ".csv"):
+        return [(task, Layout(task.id)) for task in public_tasks(Path(path))]
     try:
         lines = Path(path).read_bytes().splitlines()
     except OSError as error:
@@ -157,6 +168,8 @@ def _report(
             "samples": args.samples,
             "temperature": args.temperature,
             "turns": args.turns,
+            "free places": args.free_places,
+            "tidy": args.tidy,
             "pictures": "yes" if args.pictures else "no",
             "against": args.against,
             "interrupted": "yes" if measured.interrupted else None,
@@ -184,6 +197,8 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
         "samples": args.samples,
         "temperature": args.temperature,
         "turns": args.turns,
+        "free_places": args.free_places == "on",
+        "tidy": args.tidy == "on",
         "pictures": args.pictures,
         "interrupted": measured.interrupted,
         "rows": {row: _json(intervals) for row, intervals in report.rows.items()},

@@ -164,6 +164,7 @@ def _as_recorded(args: argparse.Namespace, recorded: RecordedEpisode) -> tuple[P
         raise cli.CommandError(f"--episode {args.episode}: it has no answer: {recorded.lines[0]['failure']}")
     args.turns, args.samples = len(recorded.answers), 1
     args.seed, args.temperature = recorded.lines[0]["seed"], recorded.settings["temperature"]
+    args.tidy = "off"  # training tidies nothing
     if not recorded.settings["render"]:
         cli.progress("the run measured no view: its scores have none")
     return replay.RecordedPolicy(recorded), Source(recorded.task)
@@ -256,6 +257,8 @@ def _lay_out(
             "turns": args.turns,
             "samples": args.samples,
             "temperature": args.temperature,
+            "free_places": args.free_places == "on",
+            "tidy": args.tidy == "on",
             "engine": None if renderer is None else renderer.engine,
         }
         scoring_renderer, weights = renderer, DEFAULT
@@ -288,7 +291,8 @@ def _play(
     """Play the episode, writing records and pictures as they come."""
     meshes = None if source.scene is None else source.scene.meshes
     records: list[dict[str, Any]] = []
-    for event in play(env, policy, source.task, args.seed, args.samples, args.temperature, meshes):
+    tidy = args.tidy == "on"
+    for event in play(env, policy, source.task, args.seed, args.samples, args.temperature, meshes, tidy=tidy):
         if isinstance(event, PhaseStarted):
             cli.progress(f"turn {event.turn} of at most {event.max_turns}: {event.phase}")
         elif isinstance(event, Turn):

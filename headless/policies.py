@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 
 from metaspatial_addon.policy.base import Policy
 
@@ -29,6 +30,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=positive, default=3, help="turns at most")
     parser.add_argument("--samples", type=positive, help="answers a turn; else 8 for builtin, 1 for others")
     parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
+    parser.add_argument(
+        "--free-places",
+        choices=("on", "off"),
+        default="on",
+        help="builtin: offer only places inside the room, clear and carried (default), or any",
+    )
+    parser.add_argument(
+        "--tidy",
+        choices=("on", "off"),
+        default="on",
+        help="repair measured faults after each turn by moves of at most 15 cm (default), or leave them",
+    )
+
+
+def without_free_places(policy: Policy) -> Policy:
+    """The policy without the places that geometry finds for it; one that is offered none is returned itself."""
+    from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
+
+    if not isinstance(policy, BuiltinPolicy):
+        return policy
+    alone = copy.copy(policy)
+    alone.free_places = False
+    return alone
 
 
 def open_policy(args: argparse.Namespace) -> Policy:
@@ -37,9 +61,9 @@ def open_policy(args: argparse.Namespace) -> Policy:
         if getattr(args, name) is not None and args.policy not in kinds:
             raise CommandError(f"--{name} goes with --policy {kinds[0]}")
     if args.policy == "builtin":
-        from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
+        from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy
 
-        return BuiltinPolicy(args.model) if args.model else BuiltinPolicy()
+        return BuiltinPolicy(args.model or DEFAULT_MODEL, args.free_places == "on")
     if args.policy == "planner":
         if args.model is not None:
             raise CommandError("--policy planner has no model: leave out --model")

@@ -15,7 +15,9 @@ from headless import cli
 
 
 def main(arguments: list[str]) -> None:
-    parser = cli.parser("pretrain.py", "Pretrain the embedded model on rooms drawn at random")
+    parser = cli.parser(
+        "pretrain.py", "Teach the embedded model to place and to repair, from layouts that are made ahead"
+    )
     parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
     parser.add_argument(
         "--set", action="append", default=[], type=cli.text, metavar="KEY=VALUE", help="change a key of the file"

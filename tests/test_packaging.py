@@ -76,7 +76,6 @@ def test_the_zip_holds_nothing_that_belongs_to_development(archive: zipfile.ZipF
         "assets",
     }
     assert not [name for name in archive.namelist() if name.startswith("assets/") and name.endswith(".py")]
-    assert not [name for name in archive.namelist() if name.startswith("assets/models/taught/")]
 
 
 def test_a_missing_system_library_is_named_with_its_package() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headless.evaluation.public.r3l import r3l_layout, r3l_task
 from metaspatial_addon.core.faults import RelationScore
 from metaspatial_addon.core.geometry import OrientedBox
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import task_from_json, task_to_json
 from metaspatial_addon.episode.env import LayoutEnv, play, prompt_format_of
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
-from tests.r3l import r3l_layout, r3l_task
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "r3l"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="R3L's problems are not beside this checkout")

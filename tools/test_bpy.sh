@@ -19,4 +19,4 @@ if [ ! -e "$venv/.test" ] || [ pyproject.toml -nt "$venv/.test" ]; then
     touch "$venv/.test"
 fi
 "$venv/bin/python" tools/check_bpy.py
-"$venv/bin/python" -m pytest -n auto --dist loadfile -m "not slow" --ignore tests/core --ignore tests/prompts --ignore tests/scoring --ignore tests/policy
+"$venv/bin/python" -m pytest -n auto --dist loadfile -m "not slow" --ignore tests/prompts --ignore tests/scoring --ignore tests/policy

@@ -18,7 +18,7 @@ def baseline_layouts(task: Task, known: Layout, seeds: tuple[int, ...]) -> list[
     """Every baseline's layouts of a task, with their seeds; those that draw nothing have one, of the first seed."""
     drawn = [(RANDOM, seed, random_layout(task, seed)) for seed in seeds]
     still = ((PACKER, packed_layout(task)), (PLANNER, plan(task).layout), (GENERATOR, known))
-    return [*drawn, *((name, seeds[0], layout) for name, layout in still)]
+    return [*drawn, *((name, seeds[0], layout) for name, layout in still if layout.poses)]  # public lists have none
 
 
 def random_layout(task: Task, seed: int) -> Layout:

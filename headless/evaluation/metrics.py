@@ -13,9 +13,11 @@ import numpy as np
 
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.faults import Blocked, hard_counts
-from metaspatial_addon.core.task import Task
+from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.scoring.paper import colliding_share, violating_share
 from metaspatial_addon.scoring.score import Score
+
+from .natural import natural_relations
 
 COLLIDING = "colliding"
 """The hard count of a score that is split by depth."""
@@ -35,6 +37,8 @@ COUNTS = (
     "blocked",
     "relations",
     "satisfied",
+    "belonging",
+    "natural",
     "viewed",
     "view",
     "reward",
@@ -88,6 +92,7 @@ FAULT_MEASURES = (
 )
 WORTH_MEASURES = (
     Measure("relations", "relations satisfied", "satisfied", "relations", "more"),
+    Measure("natural", "natural relations", "natural", "belonging", "more"),
     Measure("view", "view", "view", "viewed", "more", percent=False),
     Measure("reward", "reward", "reward", "tasks", "more", percent=False),
     Measure("format", "paper's Format", "format", "tasks", "more", percent=False),
@@ -100,8 +105,8 @@ CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked
 """Names of the measures that a report draws by turn."""
 
 
-def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> np.ndarray:
-    """The counts of one layout, an array (COUNTS,).
+def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = (), layout: Layout | None = None) -> np.ndarray:
+    """The counts of one layout, an array (COUNTS,); those of natural relations where the layout itself is given.
 
     An unusable answer has no items, openings, relations and view; it counts as a task that is neither usable nor clean,
     with its reward and the paper's Coll = Cons = 1. `turn_seconds`: the durations of the turns that led to the layout.
@@ -118,6 +123,8 @@ def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = ()) -> n
         values |= {"relations": len(evidence.relations)}
         values |= {"satisfied": len(evidence.relations) - len(evidence.unsatisfied)}
         values |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
+        if layout is not None:
+            values["natural"], values["belonging"] = natural_relations(task, layout)
         if "view" in score.terms:
             values |= {"viewed": 1, "view": score.terms["view"]}
     return np.array([values[name] for name in COUNTS], dtype=float)

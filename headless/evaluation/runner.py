@@ -7,37 +7,50 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from headless import cli
+from headless.policies import without_free_places
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.episode.env import LayoutEnv, Outcome, Turn, play
 from metaspatial_addon.episode.scorer import InfraFault, Scorer
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.score import Score
 
-from .baselines import BASELINES, baseline_layouts
+from .baselines import BASELINES, GENERATOR, baseline_layouts
 from .metrics import counts_of
 from .results import Results
 
 PROGRESS_EVERY = 5.0
-DEFAULT, GREEDY = "default", "one greedy answer"
+DEFAULT, GREEDY, ALONE = "default", "one greedy answer", ", model alone"
 
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """How the policy is sampled: answers a turn, temperature (None: the policy's own), seeds."""
+    """How the policy is sampled: answers a turn, temperature (None: the policy's own), seeds.
+
+    `free_places` and `tidy` are whether geometry helps: by what it offers, and by small moves afterwards.
+    """
 
     name: str
     samples: int
     temperature: float | None
     seeds: tuple[int, ...]
+    free_places: bool = True
+    tidy: bool = True
 
 
-def plans_for(samples: int, temperature: float | None, seeds: tuple[int, ...]) -> tuple[SamplingPlan, ...]:
-    """The plan that was requested and, where that takes the best of several answers, one greedy answer beside it.
+def plans_for(
+    samples: int, temperature: float | None, seeds: tuple[int, ...], free_places: bool = True, tidy: bool = True
+) -> tuple[SamplingPlan, ...]:
+    """The plan that was requested; where it takes the best of several answers, one greedy answer beside it; and of each
+    the same without the help of geometry, where that was on.
 
     A greedy answer depends on no seed, so that plan has one.
     """
-    requested = SamplingPlan(DEFAULT, samples, temperature, seeds)
-    return (requested, SamplingPlan(GREEDY, 1, 0.0, seeds[:1])) if samples > 1 else (requested,)
+    plans = [SamplingPlan(DEFAULT, samples, temperature, seeds, free_places, tidy)]
+    if samples > 1:
+        plans.append(SamplingPlan(GREEDY, 1, 0.0, seeds[:1], free_places, tidy))
+    if free_places or tidy:
+        plans += [replace(plan, name=f"{plan.name}{ALONE}", free_places=False, tidy=False) for plan in plans]
+    return tuple(plans)
 
 
 @dataclass(frozen=True)
@@ -107,8 +120,9 @@ def measure_all(
     except KeyboardInterrupt:
         interrupted = True
         cli.progress(f"interrupted after {len(parts)} of {len(pairs)} tasks, which are kept")
-    sources = (*BASELINES, *(plan.name for plan in plans))
-    rows = (*BASELINES, *(row for plan in plans for row in rows_of(plan.name, env.max_turns)))
+    baselines = [name for name in BASELINES if name != GENERATOR or any(known.poses for _, known in pairs)]
+    sources = (*baselines, *(plan.name for plan in plans))
+    rows = (*baselines, *(row for plan in plans for row in rows_of(plan.name, env.max_turns)))
     return Measured(
         Results(
             {task_id: mark for part in parts for task_id, mark in part.counts.tasks.items()},
@@ -130,11 +144,12 @@ def _measure_baselines(part: Measured, scorer: Scorer, task: Task, known: Layout
         except InfraFault as error:
             part.add_failure(name, task, seed, str(error))
             continue
-        part.counts.add(name, task, seed, counts_of(task, scorer.score(task, 1.0, evidence)))
+        part.counts.add(name, task, seed, counts_of(task, scorer.score(task, 1.0, evidence), (), layout))
 
 
 def _measure_episode(part: Measured, env: LayoutEnv, policy: Policy, plan: SamplingPlan, task: Task, seed: int) -> None:
-    *_, outcome = play(env, policy, task, seed, plan.samples, plan.temperature)
+    player = policy if plan.free_places else without_free_places(policy)
+    *_, outcome = play(env, player, task, seed, plan.samples, plan.temperature, tidy=plan.tidy)
     assert isinstance(outcome, Outcome)
     if outcome.failure:
         part.add_failure(plan.name, task, seed, outcome.failure)
@@ -150,11 +165,11 @@ def add_turns(results: Results, plan: str, task: Task, seed: int, outcome: Outco
     An episode that ended early counts on with its last turn, and its best; seconds are of turns that were played.
     """
     seconds = [sum(turn.timings.values()) for turn in outcome.turns]
-    best: Score | None = None
+    best: Turn | None = None
     for k in range(1, turns + 1):
-        score = outcome.turns[min(k, len(seconds)) - 1].score
-        results.add(turn_row(plan, k), task, seed, counts_of(task, score, seconds[k - 1 : k]))
-        if best is None or (score.status == "ok", score.reward or 0.0) > (best.status == "ok", best.reward or 0.0):
-            best = score
+        turn = outcome.turns[min(k, len(seconds)) - 1]
+        results.add(turn_row(plan, k), task, seed, counts_of(task, turn.score, seconds[k - 1 : k], turn.layout))
+        if best is None or (turn.status == "ok", turn.reward or 0.0) > (best.status == "ok", best.reward or 0.0):
+            best = turn
         if k > 1:
-            results.add(best_row(plan, k), task, seed, counts_of(task, best, seconds[:k]))
+            results.add(best_row(plan, k), task, seed, counts_of(task, best.score, seconds[:k], best.layout))

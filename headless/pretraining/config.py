@@ -5,6 +5,7 @@ docs/training.md describes every key with its unit and where it comes from.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ LARGEST_SEED = 2**31 - 1
 class PretrainConfig:
     """`shape` is the model's; the rest is the run's.
 
+    `layouts`: the files of layouts to learn from, a pattern such as out/layouts/*.jsonl; `workers`: processes that make
+    examples of them; `batch_tokens`: the most tokens of a batch, padding included;
     `start`: a model folder to go on from, "" for fresh weights; `pictures`: train with the small top views;
     `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
     examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out.
@@ -30,7 +33,8 @@ class PretrainConfig:
     steps: int = bounded(10_000, at_least=1)
     warmup_steps: int = 100
     decay_steps: int = 3_000
-    batch: int = bounded(16, at_least=1)
+    layouts: str = ""
+    batch_tokens: int = bounded(4096, at_least=2048)
     learning_rate: float = bounded(2e-3, above=0)
     repair_fraction: float = bounded(0.35, at_most=1)
     dagger_file: str = ""
@@ -39,6 +43,7 @@ class PretrainConfig:
     start: str = ""
     bf16: bool = True
     threads: int = bounded(1, at_least=1)
+    workers: int = bounded(1, at_least=1)
     log_every: int = bounded(50, at_least=1)
     save_every: int = bounded(500, at_least=1)
     shape: ModelShape = field(default_factory=ModelShape)
@@ -75,6 +80,8 @@ CHECKS = (
 def read_config(path: str, changes: Sequence[str] = ()) -> PretrainConfig:
     """The configuration of a TOML file with `key=value` changes on top. Raises InputError that names the key."""
     config = read_toml(PretrainConfig, path, changes, RENAMED, CHECKS)
+    if not glob.glob(config.layouts):
+        raise InputError(path, "layouts", "files that headless/tasks.py wrote, a pattern", config.layouts)
     if config.start and not (Path(config.start) / "config.json").is_file():
         raise InputError(path, "start", "a model's folder, with its config.json", config.start)
     return config

@@ -1,6 +1,7 @@
 """Training examples from the model's own mistakes: its answer, the faults of it, and the poses that repair it.
 
-    python -m headless.pretraining.dagger --model runs/tiny/checkpoint-001700 --count 5000 --seed 2 --out own.npz
+    python -m headless.pretraining.dagger --layouts 'out/layouts/*.jsonl' --model out/tiny/checkpoint-001700 \
+        --count 5000 --seed 2 --out out/own.npz
 
 Perturbed layouts look otherwise than what a half-trained model gets wrong; the fraction `dagger_fraction` of the repair
 examples of a run comes from such a file. Source: DAgger, Ross, Gordon and Bagnell 2011.
@@ -11,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
 from headless import cli
-from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.files import written_beside
@@ -25,6 +26,7 @@ from metaspatial_addon.policy.builtin.vision import extract_patches
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 from .examples import TrainingExample, encode_turns
+from .layouts import LayoutBank
 from .perturb import box_evidence
 
 REPAIR_TURNS = 2
@@ -46,21 +48,25 @@ class _Episode:
 
 def teacher_repair(task: Task, teacher: Layout, layout: Layout) -> dict[str, Pose]:
     """The teacher's poses for the faulty items of a layout, and for those that get in their way, until no fault is
-    left; nothing for a faultless layout. It ends, since the teacher's layout is faultless."""
+    left but those of the teacher's own layout."""
     repair: dict[str, Pose] = {}
     while faulty := box_evidence(task, Layout(task.id, {**layout.poses, **repair})).faulty_items():
         misplaced = {i: pose for i, pose in teacher.poses.items() if repair.get(i, layout.poses[i]) != pose}
-        # Items at the teacher's poses are only ever faulty through others that are not.
+        if not misplaced:
+            break
+        # Items at the teacher's poses are faulty through others that are not, or in the teacher's layout as well.
         repair |= {i: pose for i, pose in misplaced.items() if i in faulty} or misplaced
     return repair
 
 
-def dagger_examples(policy: BuiltinPolicy, seed: int, start: int, count: int) -> Iterator[TrainingExample]:
+def dagger_examples(
+    policy: BuiltinPolicy, bank: LayoutBank, seed: int, start: int, count: int
+) -> Iterator[TrainingExample]:
     """The examples of tasks `start` to `start + count`: at most `REPAIR_TURNS` each, none for a faultless answer."""
     prompt_format = CompactFormat()
     episodes = []
     for index in range(start, start + count):
-        task, teacher = make_task("train", seed, index)
+        task, teacher = bank.draw(Random(f"dagger/{seed}/{index}"))
         episodes.append(_Episode(task, teacher, prompt_format.first(task)))
     for turn in range(REPAIR_TURNS):
         seeds = [seed * 1_000_003 + start * REPAIR_TURNS + k * REPAIR_TURNS + turn for k in range(len(episodes))]
@@ -113,15 +119,16 @@ def read_examples(path: str) -> list[TrainingExample]:
 
 def main(arguments: list[str]) -> None:
     parser = cli.parser("dagger.py", "Collect training examples from a model's own mistakes")
+    parser.add_argument("--layouts", required=True, metavar="PATTERN", help="files of tasks.py, as pretrain.py reads")
     parser.add_argument("--model", required=True, metavar="DIR", help="a checkpoint of pretrain.py")
     parser.add_argument("--count", type=cli.positive, default=5000, help="tasks to let it answer")
     parser.add_argument("--seed", type=int, default=2, help="of tasks and of sampling")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the examples go")
     options = parser.parse_args(arguments)
-    policy = BuiltinPolicy(options.model)
+    policy, bank = BuiltinPolicy(options.model), LayoutBank(options.layouts)
     examples: list[TrainingExample] = []
     for start in range(0, options.count, BATCH):
-        examples += dagger_examples(policy, options.seed, start, min(BATCH, options.count - start))
+        examples += dagger_examples(policy, bank, options.seed, start, min(BATCH, options.count - start))
         cli.progress(f"{min(start + BATCH, options.count)}/{options.count} tasks, {len(examples)} examples")
     if not examples:
         raise cli.CommandError("the model made no mistake: there is nothing to learn from")

@@ -8,21 +8,34 @@ from random import Random
 
 import numpy as np
 
-from headless.taskgen.make import make_task
-from metaspatial_addon.core.task import Layout
+from metaspatial_addon.core.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin.vision import IMAGE_IDS, extract_patches
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 from metaspatial_addon.prompts.plan import compact_top_view
 
+from .layouts import LayoutBank
 from .perturb import box_evidence, perturb
 
-FORCED_WEIGHT = 0.1
-"""Loss weight of tokens that the grammar forces when the model is used: names, separators, extents."""
+TWO_STEPS, REJECTED = 0.2, 0.15
+"""Shares of repairs that take two turns, and that follow an answer which was rejected because it was worse."""
+MOST_TOKENS = 1600
+"""Longer examples are left out: they are rare, and a batch costs what its longest example costs."""
 _USER, _ASSISTANT = v.TOKEN_IDS["<|user|>"], v.TOKEN_IDS["<|assistant|>"]
 _CHOICES = (v.EMPTY_ANSWER, v.OPEN_ANSWER, v.NEXT_ITEM, v.CLOSE_ANSWER)
-FREE = np.array([t.startswith(('","yaw":', ',"x":', ',"y":', ',"z":')) or t in _CHOICES for t in v.TOKENS])
-NAMES = np.array([t in {v.category_token(c) for c in v.CATEGORIES} or t[0] == "_" for t in v.TOKENS])
+_YAW = '","yaw":'
+_PLACE = {axis: tuple(f',"{key}":' for key in keys) for axis, keys in v.PLACE_KEYS.items()}
+_IS_CHOICE, _IS_YAW, _IS_Z, _IS_X, _IS_Y, _IS_NAME = (
+    np.array([test(token) for token in v.TOKENS])
+    for test in (
+        lambda t: t in _CHOICES,
+        lambda t: t.startswith(_YAW),
+        lambda t: t.startswith(',"z":'),
+        lambda t: t.startswith(_PLACE["x"]),
+        lambda t: t.startswith(_PLACE["y"]),
+        lambda t: t in {v.category_token(c) for c in v.CATEGORIES} or t[0] == "_",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -37,55 +50,81 @@ class TrainingExample:
     patches: np.ndarray
 
 
-def placement_example(seed: int, index: int, pictures: bool = False) -> TrainingExample:
-    """The prompt of a generated task, and the teacher's layout as the answer."""
-    task, layout = make_task("train", seed, index)
+def free_tokens(completion: np.ndarray, names: bool) -> np.ndarray:
+    """Which tokens (T,) of an answer are chosen, not forced by the grammar: the yaw, the first key of each axis, the
+    height; with `names` also which item comes next, or that none does."""
+    free = _IS_YAW[completion] | _IS_Z[completion]
+    for family in (_IS_X[completion], _IS_Y[completion]):
+        free |= family & ~np.append(False, family[:-1])
+    if names:
+        free |= _IS_CHOICE[completion] | _IS_NAME[completion]
+    return free
+
+
+def placement_example(task: Task, layout: Layout, pictures: bool = False) -> TrainingExample:
+    """The prompt of a task, and a layout as the answer."""
     compact = CompactEncoding(task)
     images = [compact_top_view(task, Layout(task.id))] if pictures else []
     turns = [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)]
     return encode_turns(turns, images, chosen_names=False)
 
 
-def repair_example(seed: int, index: int, pictures: bool = False) -> TrainingExample | None:
+def repair_example(task: Task, layout: Layout, rng: Random, pictures: bool = False) -> TrainingExample | None:
     """A perturbed layout, the feedback about its faults, and the poses that repair it; None where perturbing made no
-    fault."""
-    task, layout = make_task("train", seed, index)
-    perturbed, moved = perturb(task, layout, Random(f"perturb/{seed}/{index}"))
-    evidence = box_evidence(task, perturbed)
-    faulty = evidence.faulty_items()
+    fault. Some repairs take two turns, some follow an answer that made things worse and was rejected."""
+    perturbed, moved = perturb(task, layout, rng)
+    faulty = box_evidence(task, perturbed).faulty_items()
     repair = {item_id: layout.poses[item_id] for item_id in moved if item_id in faulty}
     if not repair:
         return None
     compact = CompactEncoding(task)
-    images = [compact_top_view(task, seen) for seen in (Layout(task.id), perturbed)] if pictures else []
-    turns = [
-        (compact.prompt_text(), compact.answer_text(dict(perturbed.poses)), False),
-        (compact.feedback_text(evidence.to_json()), compact.answer_text(repair), True),
-    ]
+    turns = [(compact.prompt_text(), compact.answer_text(dict(perturbed.poses)), False)]
+    shown = [Layout(task.id), perturbed]
+    feedback = compact.feedback_text(box_evidence(task, perturbed).to_json())
+    kind, standing = rng.random(), perturbed
+    if kind < REJECTED:
+        worse, misplaced = perturb(task, perturbed, rng)
+        turns.append((feedback, _edit(compact, perturbed, {i: worse.poses[i] for i in misplaced}), False))
+        feedback = v.WORSE + feedback
+        shown.append(perturbed)
+    elif kind < REJECTED + TWO_STEPS and len(repair) > 1:
+        first = dict([repair.popitem()])
+        turns.append((feedback, _edit(compact, perturbed, first), True))
+        standing = Layout(task.id, {**perturbed.poses, **first})
+        evidence = box_evidence(task, standing)
+        repair = {item_id: pose for item_id, pose in repair.items() if item_id in evidence.faulty_items()}
+        feedback = compact.feedback_text(evidence.to_json())
+        shown.append(standing)
+    turns.append((feedback, _edit(compact, standing, repair), True))
+    images = [compact_top_view(task, seen) for seen in shown] if pictures else []
     return encode_turns(turns, images, chosen_names=True)
+
+
+def _edit(compact: CompactEncoding, standing: Layout, poses: dict[str, Pose]) -> str:
+    return compact.answer_text(poses, dict(standing.poses))
 
 
 def encode_turns(
     turns: Sequence[tuple[str, str, bool]], images: Sequence[bytes], *, chosen_names: bool
 ) -> TrainingExample:
     """The example of a conversation. `turns`: prompt, answer, and whether to learn that answer; `images`: one PNG a
-    turn, or none at all; `chosen_names`: the model chooses the items of its answer, so that their names count in full.
+    turn, or none at all; `chosen_names`: the model chooses the items of its answer.
+
+    Only tokens that the model chooses are learnt: the grammar forces the others.
     """
     ids: list[int] = []
     weights: list[np.ndarray] = []
     for prompt, answer, learnt in turns:
         prompt_ids = [_USER, *(IMAGE_IDS if images else ()), *v.encode(prompt), _ASSISTANT]
         completion = np.array([*v.encode(answer), v.END])
-        weight = np.zeros(len(completion), np.float32)
-        if learnt:
-            free = FREE[completion] | NAMES[completion] if chosen_names else FREE[completion]
-            weight = np.where(free, 1.0, FORCED_WEIGHT).astype(np.float32)
+        weight = free_tokens(completion, chosen_names) if learnt else np.zeros(len(completion), bool)
         ids += prompt_ids + completion.tolist()
-        weights += [np.zeros(len(prompt_ids), np.float32), weight]
+        weights += [np.zeros(len(prompt_ids), np.float32), weight.astype(np.float32)]
     return TrainingExample(np.array(ids), np.concatenate(weights), extract_patches(images))
 
 
 def training_examples(
+    bank: LayoutBank,
     seed: int,
     start: int,
     repair_fraction: float,
@@ -97,12 +136,16 @@ def training_examples(
     fraction `dagger_fraction` is drawn from `dagger`."""
     index = start
     while True:
-        rng = Random(f"kind/{seed}/{index}")
-        example = None
-        if rng.random() < repair_fraction:
-            if dagger and rng.random() < dagger_fraction:
-                example = dagger[rng.randrange(len(dagger))]
-            else:
-                example = repair_example(seed, index, pictures)
-        yield example or placement_example(seed, index, pictures)
+        rng = Random(f"example/{seed}/{index}")
         index += 1
+        example = None
+        repairs = rng.random() < repair_fraction
+        if repairs and dagger and rng.random() < dagger_fraction:
+            example = dagger[rng.randrange(len(dagger))]
+        else:
+            task, layout = bank.draw(rng)
+            if repairs:
+                example = repair_example(task, layout, rng, pictures)
+            example = example or placement_example(task, layout, pictures)
+        if len(example.ids) <= MOST_TOKENS:
+            yield example

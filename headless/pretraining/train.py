@@ -5,6 +5,7 @@ A checkpoint is a plain transformers folder with the optimisers' state beside it
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset
 
 from headless import cli, training
 from headless.config import write_config
@@ -26,13 +27,17 @@ from metaspatial_addon.policy.builtin.vision import (
 )
 from metaspatial_addon.prompts import vocabulary as v
 
+from . import attention
 from .config import PretrainConfig
 from .dagger import read_examples
 from .examples import TrainingExample, training_examples
 from .export import write_model
+from .layouts import LayoutBank
 from .model import build
+from .number_rows import NumberRows
 
-POOL = 16  # batches that are sorted by length together, so that little is padding
+POOL = 512
+"""Examples that are sorted by length together, so that little is padding."""
 KEEP = 3  # checkpoints
 STATE = "optimisers.pt"
 
@@ -45,26 +50,43 @@ class Batch(NamedTuple):
     patches: torch.Tensor
 
 
-class ExampleBatches(IterableDataset):
-    """Batches of examples from pool `start` on."""
+class Pools(Dataset):
+    """Pool k: the examples from number `POOL` * k on, in batches of like length, each of at most `batch_tokens`."""
 
-    def __init__(self, config: PretrainConfig, start: int):
-        self.config, self.start = config, start
+    def __init__(self, config: PretrainConfig):
+        self.config = config
+        self.bank = LayoutBank(config.layouts)
+        self.dagger = read_examples(config.dagger_file) if config.dagger_file else []
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __getitem__(self, pool: int) -> list[Batch]:
         config = self.config
-        size = config.batch * POOL
-        dagger = read_examples(config.dagger_file) if config.dagger_file else []
         stream = training_examples(
-            config.seed, self.start * size, config.repair_fraction, config.pictures, dagger, config.dagger_fraction
+            self.bank,
+            config.seed,
+            pool * POOL,
+            config.repair_fraction,
+            config.pictures,
+            self.dagger,
+            config.dagger_fraction,
         )
-        pool = self.start
-        while True:
-            drawn = sorted((next(stream) for _ in range(size)), key=lambda example: len(example.ids))
-            order = np.random.default_rng((config.seed, pool)).permutation(POOL)
-            for k in order:
-                yield collate(drawn[k * config.batch : (k + 1) * config.batch])
-            pool += 1
+        drawn = sorted(itertools.islice(stream, POOL), key=lambda example: len(example.ids))
+        groups: list[list[TrainingExample]] = [[]]
+        for example in drawn:
+            if groups[-1] and (len(groups[-1]) + 1) * len(example.ids) > config.batch_tokens:
+                groups.append([])
+            groups[-1].append(example)
+        order = np.random.default_rng((config.seed, pool)).permutation(len(groups))
+        return [collate(groups[k]) for k in order]
+
+
+def batches(config: PretrainConfig, pool: int, done: int) -> Iterator[tuple[int, int, Batch]]:
+    """All batches after the first `done` of a pool, each with its pool and its number in it, counted from 1."""
+    sampler = range(pool, 10**9)
+    loader = DataLoader(Pools(config), None, sampler=sampler, num_workers=config.workers, prefetch_factor=2)
+    for number, of_pool in zip(sampler, loader, strict=False):
+        for k, batch in enumerate(of_pool[done:], done + 1):
+            yield number, k, batch
+        done = 0
 
 
 def collate(examples: list[TrainingExample]) -> Batch:
@@ -78,9 +100,13 @@ def collate(examples: list[TrainingExample]) -> Batch:
     return Batch(ids, weights, torch.from_numpy(np.concatenate([example.patches for example in examples])))
 
 
-def embedded(model: Any, batch: Batch) -> torch.Tensor:
-    """The decoder's inputs, (B, T, H): the tokens' embeddings, and those of the images at their placeholders."""
-    embeddings = model.get_input_embeddings()(batch.ids)
+def embedded(model: Any, batch: Batch, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """The decoder's inputs, (B, T, H): the tokens' embeddings, and those of the images at their placeholders.
+
+    `rows` (V, H) are used in place of the model's own embedding.
+    """
+    rows = model.get_input_embeddings().weight if rows is None else rows
+    embeddings = torch.nn.functional.embedding(batch.ids, rows)
     if not len(batch.patches):
         return embeddings
     # A still image is the same frame twice.
@@ -94,24 +120,24 @@ def embedded(model: Any, batch: Batch) -> torch.Tensor:
     return embeddings.index_put(places, features)
 
 
-def weighted_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, float]:
-    """Weighted cross-entropy over the tokens with a weight, and the accuracy of the most likely token where it is 1."""
+def weighted_loss(model: Any, numbers: NumberRows, batch: Batch) -> tuple[torch.Tensor, float]:
+    """Weighted cross-entropy over the tokens with a weight, and the accuracy of the most likely token."""
     ids, weights = batch.ids, batch.weights
+    rows = numbers(model.get_input_embeddings().weight)
     hidden = model.model.language_model(
-        inputs_embeds=embedded(model, batch),
-        position_ids=torch.from_numpy(mrope_positions(ids.numpy())),
+        inputs_embeds=embedded(model, batch, rows),
+        position_ids=torch.from_numpy(mrope_positions(ids.cpu().numpy())).to(ids.device),
         use_cache=False,
     ).last_hidden_state
     weighted = weights[:, 1:] > 0  # (B, T - 1)
-    logits = model.lm_head(hidden[:, :-1][weighted]).float()  # (N, V)
+    logits = (hidden[:, :-1][weighted] @ rows.T).float()  # (N, V): the embedding is tied
     targets, weight = ids[:, 1:][weighted], weights[:, 1:][weighted]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    free = weight == 1.0
-    accuracy = (logits[free].argmax(dim=-1) == targets[free]).float().mean().item()
+    accuracy = (logits.argmax(dim=-1) == targets).float().mean().item()
     return (losses * weight).sum() / weight.sum(), accuracy
 
 
-def optimisers(model: Any, config: PretrainConfig) -> list[torch.optim.Optimizer]:
+def optimisers(model: Any, numbers: NumberRows, config: PretrainConfig) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the hidden matrices, AdamW for embeddings and norms.
 
     The vision tower is left out of a run without images.
@@ -120,7 +146,7 @@ def optimisers(model: Any, config: PretrainConfig) -> list[torch.optim.Optimizer
     vision = list(tower.parameters()) if config.pictures else []
     matrices = [p for p in (*decoder.layers.parameters(), *vision) if p.ndim == 2]
     in_matrices = {id(p) for p in matrices}
-    others = [p for p in (*decoder.parameters(), *vision) if id(p) not in in_matrices]
+    others = [p for p in (*decoder.parameters(), *vision, *numbers.parameters()) if id(p) not in in_matrices]
     return [
         torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
@@ -131,76 +157,132 @@ def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError."""
     cli.output_folder(str(folder), "--run")
     with cli.sole_use(folder, "--run"):
-        _train(config, folder, training.last_checkpoint(folder, STATE, resume))
+        _Run(config, folder).train(training.last_checkpoint(folder, STATE, resume))
 
 
-def _train(config: PretrainConfig, folder: Path, last: Path | None) -> None:
-    """Train from the checkpoint `last`, or from the start, in a folder that no other command writes to."""
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    model = build(config.shape)
-    if config.start:
-        model = type(model).from_pretrained(config.start, dtype=torch.float32)
-    model.set_attn_implementation("eager")  # on a CPU in bfloat16 1.6 x as fast as the fused kernel, which is float32
-    tuned = optimisers(model, config)
-    done = _load(last, model, tuned) if last else 0
-    write_config(config, folder / "config.toml")
-    loader = DataLoader(ExampleBatches(config, done // POOL), batch_size=None, num_workers=1, prefetch_factor=32)
-    batches = iter(loader)
-    for _ in range(done % POOL):
-        next(batches)
-    with training.MetricsLog(folder, done) as log:
-        _run_steps(config, folder, model, tuned, batches, log, done)
+class _Run:
+    """A run in a folder that no other command writes to: the model, what updates it, and how far it is."""
 
+    def __init__(self, config: PretrainConfig, folder: Path):
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.config, self.folder = config, folder
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = build(config.shape)
+        if config.start:
+            model = type(model).from_pretrained(config.start, dtype=torch.float32)
+        if self.device.type == "cpu":
+            model.set_attn_implementation(attention.register())
+        self.model = model.to(self.device)
+        self.numbers = NumberRows(config.shape.hidden).to(self.device)
+        if config.start:  # its rows hold the waves already
+            torch.nn.init.zeros_(self.numbers.projection)
+        self.optimisers = optimisers(self.model, self.numbers, config)
+        self.step = self.pool = self.batch = 0
 
-def _run_steps(
-    config: PretrainConfig,
-    folder: Path,
-    model: Any,
-    tuned: list[torch.optim.Optimizer],
-    batches: Iterator[Batch],
-    log: training.MetricsLog,
-    done: int,
-) -> None:
-    """The steps after `done`. Metrics are means over the last `log_every` steps."""
-    began, tokens, window = time.monotonic(), 0, []
-    for step in range(done + 1, config.steps + 1):
-        batch = next(batches)
-        factor = training.learning_rate_factor(step - 1, config.steps, config.warmup_steps, config.decay_steps)
-        for optimiser in tuned:
+    def train(self, last: Path | None) -> None:
+        """Train to the last step, from the checkpoint `last` if there is one."""
+        config = self.config
+        if last is not None:
+            self._load(last)
+        write_config(config, self.folder / "config.toml")
+        stream = batches(config, self.pool, self.batch)
+        with training.MetricsLog(self.folder, self.step) as log:
+            clock = _Clock()
+            while self.step < config.steps:
+                self.pool, self.batch, batch = next(stream)
+                clock.add(batch, *self._update(batch))
+                self.step += 1
+                if self.step % config.log_every == 0:
+                    metrics = clock.metrics()
+                    log.write(self.step, metrics)
+                    left = metrics["seconds_per_step"] * (config.steps - self.step) / 60
+                    cli.progress(
+                        f"step {self.step}/{config.steps}  loss {metrics['loss']:.3f}  "
+                        f"right {metrics['accuracy']:.1%}  {metrics['examples_per_second']:.0f} examples/s  "
+                        f"{left:.0f} min left"
+                    )
+                if self.step % config.save_every == 0 or self.step == config.steps:
+                    self._save()
+
+    def _update(self, batch: Batch) -> tuple[float, float, float]:
+        """One step: loss, accuracy and norm of the gradient."""
+        config = self.config
+        factor = training.learning_rate_factor(self.step, config.steps, config.warmup_steps, config.decay_steps)
+        for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * factor
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
-            loss, accuracy = weighted_loss(model, batch)
+        batch = Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+            loss, accuracy = weighted_loss(self.model, self.numbers, batch)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item()
-        for optimiser in tuned:
+        norm = torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.numbers.parameters()], 1.0).item()
+        for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        tokens += batch.ids.numel()
-        window.append((loss.item(), accuracy, norm))
-        if step % config.log_every == 0:
-            seconds = time.monotonic() - began
-            means = dict(zip(("loss", "accuracy", "gradient_norm"), np.mean(window, axis=0).tolist(), strict=True))
-            log.write(step, {**means, "tokens_per_second": tokens / seconds, "minutes": seconds / 60})
-            left = seconds / (step - done) * (config.steps - step) / 60
-            cli.progress(
-                f"step {step}/{config.steps}  loss {means['loss']:.3f}  right {means['accuracy']:.1%}  "
-                f"{tokens / seconds:.0f} tokens/s  {left:.0f} min left"
-            )
-            window = []
-        if step % config.save_every == 0 or step == config.steps:
-            with training.new_checkpoint(folder, step) as part:
-                write_model(model, part, config.pictures)
-                torch.save({"step": step, "optimisers": [o.state_dict() for o in tuned]}, part / STATE)
-            training.remove_old(training.checkpoints(folder, STATE), KEEP)
+        return loss.item(), accuracy, norm
+
+    def _save(self) -> None:
+        """Write a checkpoint: a model folder whose rows hold the waves, and the state beside it."""
+        weight = self.model.get_input_embeddings().weight
+        free = weight.detach().clone()
+        with training.new_checkpoint(self.folder, self.step) as part:
+            with torch.no_grad():
+                weight.copy_(self.numbers(free))
+            write_model(self.model, part, self.config.pictures)
+            with torch.no_grad():
+                weight.copy_(free)
+            state = {
+                "step": self.step,
+                "pool": self.pool,
+                "batch": self.batch,
+                "rows": free,
+                "numbers": self.numbers.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            }
+            torch.save(state, part / STATE)
+        training.remove_old(training.checkpoints(self.folder, STATE), KEEP)
+
+    def _load(self, checkpoint: Path) -> None:
+        """Restore weights, optimisers and the place in the stream of examples."""
+        loaded = type(self.model).from_pretrained(checkpoint, dtype=torch.float32)
+        self.model.load_state_dict(loaded.state_dict())
+        state = torch.load(checkpoint / STATE, weights_only=True, map_location=self.device)
+        with torch.no_grad():
+            self.model.get_input_embeddings().weight.copy_(state["rows"])
+        self.numbers.load_state_dict(state["numbers"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.pool, self.batch = state["step"], state["pool"], state["batch"]
 
 
-def _load(checkpoint: Path, model: Any, tuned: list[torch.optim.Optimizer]) -> int:
-    """Restore weights and optimisers; returns the checkpoint's step."""
-    loaded = type(model).from_pretrained(checkpoint, dtype=torch.float32)
-    model.load_state_dict(loaded.state_dict())
-    state = torch.load(checkpoint / STATE, weights_only=True)
-    for optimiser, saved in zip(tuned, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
-    return state["step"]
+class _Clock:
+    """Means over the steps since the last report."""
+
+    def __init__(self) -> None:
+        self.began = self.reported = time.monotonic()
+        self.updates: list[tuple[float, float, float]] = []
+        self.examples = self.tokens = 0
+
+    def add(self, batch: Batch, loss: float, accuracy: float, norm: float) -> None:
+        """A step that has just ended."""
+        self.updates.append((loss, accuracy, norm))
+        self.examples += len(batch.ids)
+        self.tokens += batch.ids.numel()
+
+    def metrics(self) -> dict[str, float]:
+        """The means, and a fresh start."""
+        now = time.monotonic()
+        seconds = now - self.reported
+        loss, accuracy, norm = np.mean(self.updates, axis=0).tolist()
+        found = {
+            "loss": loss,
+            "accuracy": accuracy,
+            "gradient_norm": norm,
+            "seconds_per_step": seconds / len(self.updates),
+            "examples_per_second": self.examples / seconds,
+            "tokens_per_second": self.tokens / seconds,
+            "minutes": (now - self.began) / 60,
+        }
+        self.updates, self.examples, self.tokens, self.reported = [], 0, 0, now
+        return found

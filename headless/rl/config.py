@@ -31,7 +31,8 @@ LARGEST_SEED = 2**31 - 1
 class RolloutConfig:
     """A step plays `tasks_per_step` x `num_generations` episodes of up to `turns` turns, at `temperature`.
 
-    `pictures` shows the model images, renders of `pixels` where its rendering draws none. An answer has at most
+    `pictures` shows the model images, renders of `pixels` where its rendering draws none; with `free_places` the
+    embedded model chooses among free places alone, and learns log-probabilities over them. An answer has at most
     `max_completion_tokens`, an episode `max_sequence_tokens`. Groups from which nothing can be learnt are played again
     with other tasks up to `max_resamples` times (DAPO's dynamic sampling).
     """
@@ -42,6 +43,7 @@ class RolloutConfig:
     temperature: float = bounded(1.0, above=0)
     pictures: bool = True
     pixels: int = bounded(384, at_least=28)
+    free_places: bool = False
     max_completion_tokens: int = bounded(256, at_least=2)
     max_sequence_tokens: int = 2048
     max_resamples: int = 0
@@ -140,7 +142,7 @@ class TrainConfig:
     .blend; 0 for never.
     """
 
-    model: str = "assets/models/taught"
+    model: str = "assets/models/tiny"
     rendering: Literal["compact", "full"] = "compact"
     seed: int = bounded(1, at_most=LARGEST_SEED)
     steps: int = bounded(150, at_least=1)

@@ -127,7 +127,7 @@ def open_policy(config: TrainConfig) -> TrainablePolicy:
     """The model that the run begins with."""
     tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
     if config.rendering == "compact":
-        return CompactPolicy(config.model)
+        return CompactPolicy(config.model, config.rollout.free_places)
     from .policies.chat import ChatPolicy  # needs peft and pillow
 
     return ChatPolicy(config.model, config.lora)

@@ -81,10 +81,11 @@ def _baseline_key(key: _Key) -> _Key:
 
 
 def _change(episode: Episode, key: _Key) -> float:
-    """What the turn changed in the penalty of the item, from the last usable answer before it."""
+    """What the turn changed in the penalty of the item, from the layout that it edits: the best before it."""
     _, turn, item = key
     usable = [score for score in episode.scores[:turn] if score.status == "ok"]
-    return _penalty(episode.scores[turn], item) - (_penalty(usable[-1], item) if usable else 0.0)
+    standing = max(usable, key=lambda score: score.reward or 0.0, default=None)
+    return _penalty(episode.scores[turn], item) - (_penalty(standing, item) if standing is not None else 0.0)
 
 
 def _penalty(score: Score, item: str) -> float:

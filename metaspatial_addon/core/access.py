@@ -88,7 +88,7 @@ def measure_access(task: Task, layout: Layout) -> Access:
     poses = layout.everywhere(task)
     items = {item.id: item for item in task.items}
     boxes = {i: OrientedBox.of(items[i], pose) for i, pose in poses.items()}
-    obstacles = {i: box for i, box in boxes.items() if _stands_in_the_way(items[i], box)}
+    obstacles = {i: box for i, box in boxes.items() if stands_in_the_way(items[i], box)}
     grid = _empty_room(task.room.floor)
     locked = {item.id for item in task.locked}
     free = _free_around(task.room.floor, tuple(box for i, box in obstacles.items() if i in locked)).copy()
@@ -113,7 +113,7 @@ def measure_access(task: Task, layout: Layout) -> Access:
     )
 
 
-def _stands_in_the_way(item: Item, box: OrientedBox) -> bool:
+def stands_in_the_way(item: Item, box: OrientedBox) -> bool:
     if item.covering or item.mount == "ceiling":
         return False
     return box.z < (ON_FLOOR_M if item.mount == "surface" else HEADROOM_M)

@@ -40,6 +40,8 @@ class Evidence:
     """Every relation of the task, satisfied or not."""
     walkable: float = 1.0
     """Share of the free floor that is reached from the door; without a door, the share of its largest area."""
+    function: float = 1.0
+    """Weighted share of what items need to be used that they have; 1 where none needs anything."""
     view: ViewMeasure | None = None
 
     @property

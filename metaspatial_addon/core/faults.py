@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Protocol, Self
 
 from .errors import InputError
@@ -21,7 +21,7 @@ ROOM = "room"
 
 COMPACT_TOKENS = (
     *(" outside", " floats", " falls\n", " blocks door\n", " blocks window\n", " unreachable\n"),
-    *(" overlaps ", " not"),
+    *(" overlaps ", " not", " cramped"),
 )
 """Tokens of the embedded model's vocabulary that only `Fault.compact_lines` uses, in the order of their ids. The ids of
 a trained model are fixed: a later kind appends its tokens to the end of the whole vocabulary, not here."""
@@ -50,11 +50,16 @@ class CompactNames(Protocol):
         """The end of a line that gives a size."""
         ...
 
+    @property
+    def avoid(self) -> str:
+        """What stands before a relation that must not hold."""
+        ...
+
 
 @dataclass(frozen=True)
 class Fault(ABC):
     """One thing that is wrong with a layout. The fields of a subclass are those of its JSON object, and each is a
-    `str`, a `float` or a `tuple[str, ...]`."""
+    `str`, a `float`, a `bool` or a `tuple[str, ...]`; one with a default is left out where it has that."""
 
     key: ClassVar[str]
     """Name of the list of this kind in the `evidence` object of a score."""
@@ -102,7 +107,8 @@ class Fault(ABC):
     def to_json(self) -> dict[str, Any]:
         """The object in the list `key` of a score's evidence."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        given = {field.name: values[field.name] != field.default for field in fields(self)}
+        return {n: list(value) if isinstance(value, tuple) else value for n, value in values.items() if given[n]}
 
     @classmethod
     def from_json(cls, entry: Any, source: object = "evidence", path: str = "") -> Self:
@@ -113,6 +119,8 @@ class Fault(ABC):
         values = {}
         for field in fields(cls):
             expected, read = _READERS[str(field.type)]
+            if field.name not in entry and field.default is not MISSING:
+                continue
             value = entry.get(field.name)
             values[field.name] = read(value)
             if values[field.name] is None:
@@ -136,6 +144,7 @@ def _texts(value: Any) -> tuple[str, ...] | None:
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "str": ("a text", _text),
     "float": ("a number", _number),
+    "bool": ("true or false", lambda value: value if isinstance(value, bool) else None),
     "tuple[str, ...]": ("a list of texts", _texts),
 }
 """By annotation of a field: what is expected of a JSON value, and the value that is stored; None for a wrong one."""
@@ -294,7 +303,8 @@ class Blocked(Fault):
 class Unreachable(_ItemFault):
     """An item whose front cannot be walked up to."""
 
-    key = "unreachable"
+    key = count = "unreachable"
+    count_label = "items unreachable"
 
     def sentence(self) -> str:
         return f"{self.id} cannot be reached on foot"
@@ -302,6 +312,30 @@ class Unreachable(_ItemFault):
     def compact_lines(self, names: CompactNames) -> list[str]:
         name = names.item_name(self.id)
         return [f"{name} unreachable\n"] if name else []
+
+
+@dataclass(frozen=True)
+class Cramped(_ItemFault):
+    """An item that lacks free floor to be used: what it is needed for, the metres `wanted`, and those that it `has`."""
+
+    key = count = "cramped"
+    count_label = "items cramped"
+    physical = False
+
+    need: str
+    wanted: float
+    has: float
+
+    @property
+    def metres(self) -> float:
+        return self.wanted - self.has
+
+    def sentence(self) -> str:
+        return f"{self.id} has {self.has:.2f} m of free floor to {self.need} and needs {self.wanted:.2f} m"
+
+    def compact_lines(self, names: CompactNames) -> list[str]:
+        name = names.item_name(self.id)
+        return [f"{name} cramped{names.amount(self.metres)}"] if name else []
 
 
 @dataclass(frozen=True)
@@ -316,6 +350,7 @@ class RelationScore(Fault):
     predicate: str
     object: str
     score: float
+    negated: bool = False
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -327,15 +362,15 @@ class RelationScore(Fault):
 
     @property
     def name(self) -> str:
-        return f"{self.subject} not {self.predicate} {self.object}"
+        return f"{self.subject} {'' if self.negated else 'not '}{self.predicate} {self.object}"
 
     def sentence(self) -> str:
-        return f"not met: {relation_sentence(Relation(self.subject, self.predicate, self.object))}"
+        return f"not met: {relation_sentence(Relation(self.subject, self.predicate, self.object, self.negated))}"
 
     def compact_lines(self, names: CompactNames) -> list[str]:
         subject, target = names.item_name(self.subject), names.target_name(self.object)
         stated = subject and target and names.knows_predicate(self.predicate)
-        return [f"{subject} not >{self.predicate} {target}\n"] if stated else []
+        return [f"{subject} not{names.avoid if self.negated else ''} >{self.predicate} {target}\n"] if stated else []
 
     @classmethod
     def from_json(cls, entry: Any, source: Any = "evidence", path: str = "") -> Self:
@@ -347,7 +382,7 @@ class RelationScore(Fault):
 
 
 KINDS: dict[str, type[Fault]] = {
-    kind.key: kind for kind in (Overlap, Outside, Unsupported, Unstable, Blocked, Unreachable, RelationScore)
+    kind.key: kind for kind in (Overlap, Outside, Unsupported, Unstable, Blocked, Unreachable, Cramped, RelationScore)
 }
 """Every kind by its key, in the order in which evidence, feedback and reports list them."""
 

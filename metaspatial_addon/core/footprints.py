@@ -29,6 +29,12 @@ def axes(footprints: np.ndarray) -> np.ndarray:
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
 
+def half_extents(footprints: np.ndarray) -> np.ndarray:
+    """Half the extents (N, 2) of footprints (N, 5) along x and y."""
+    right = np.abs(axes(footprints))
+    return (footprints[:, 2, None] * right + footprints[:, 3, None] * right[:, ::-1]) / 2
+
+
 def overlaps(a: np.ndarray, b: np.ndarray, margin: float = 0.0) -> np.ndarray:
     """Whether each of the footprints (N, 5) overlaps each of (M, 5), or is nearer to it than `margin`: (N, M) bool.
 

@@ -12,6 +12,7 @@ import math
 import re
 import tomllib
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -156,6 +157,45 @@ class Furniture:
             return self.by_word[text]
         contained = [word for word in self.by_word if re.search(rf"\b{re.escape(word)}\b", text)]
         return self.by_word[max(contained, key=len)] if contained else None
+
+    def kind_of(self, category: str, size: Sequence[float]) -> Category:
+        """The row that describes an item best; that of UNKNOWN where none does.
+
+        By its words: the row of that name, the longest name that the words contain, the row with the last word that is
+        a headword (of rows with a limit those that the item's shorter side allows), the longest other word.
+        """
+        key = category, min(size[:2])
+        if key not in self._kinds:
+            self._kinds[key] = self._find_kind(*key)
+        return self._kinds[key]
+
+    @cached_property
+    def _kinds(self) -> dict[tuple[str, float], Category]:
+        """What `kind_of` has found so far."""
+        return {}
+
+    def _find_kind(self, category: str, shorter_side: float) -> Category:
+        words = re.findall(r"[a-z]+", category.lower())
+        text = " ".join(words)
+        if text in self.categories:
+            return self.categories[text]
+        contained = [name for name in self.categories if re.search(rf"\b{re.escape(name)}\b", text)]
+        if contained:
+            return self.categories[max(contained, key=len)]
+        for word in reversed(words):
+            for row in self.by_headword.get(word, ()):
+                if shorter_side < row.narrower_than:
+                    return row
+        return self.row_of(category) or self.categories[UNKNOWN]
+
+    @cached_property
+    def by_headword(self) -> dict[str, list[Category]]:
+        """The rows that have a headword, those for narrow items first."""
+        rows: dict[str, list[Category]] = {}
+        for row in sorted(self.categories.values(), key=lambda row: row.narrower_than):
+            for word in row.headwords:
+                rows.setdefault(word, []).append(row)
+        return rows
 
     @cached_property
     def by_word(self) -> dict[str, Category]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .task import Relation
 
 _SENTENCES = {
@@ -26,6 +28,8 @@ _SENTENCES = {
 
 def relation_sentence(relation: Relation) -> str:
     """The sentence of a relation, without a full stop: "lamp_1 rests on top of desk_1"."""
+    if relation.negated:
+        return f"it is not so that {relation_sentence(replace(relation, negated=False))}"
     other = {"wall": "a wall", "room": "the room"}.get(relation.object, relation.object)
     if relation.predicate == "centred" and other != "the room":
         return f"{relation.subject} is centred along {other}"

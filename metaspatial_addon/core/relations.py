@@ -75,9 +75,18 @@ def relation_scores(task: Task, layout: Layout) -> tuple[RelationScore, ...]:
     coverings = {item.id for item in task.items if item.covering}
     spread = _spread_around(task.relations, boxes)
     return tuple(
-        RelationScore(r.subject, r.predicate, r.object, _score(task, r, boxes, coverings, spread))
+        RelationScore(
+            r.subject, r.predicate, r.object, _signed(r, _score(task, r, boxes, coverings, spread)), r.negated
+        )
         for r in task.relations
     )
+
+
+def _signed(relation: Relation, score: float) -> float:
+    """The score of a relation from that of its predicate. A negated one is met below 0.5, and in full from 0.4 down."""
+    if not relation.negated:
+        return score
+    return 1.0 - score if score >= 0.5 else min(0.5 + 5.0 * (0.5 - score), 1.0)
 
 
 def _score(

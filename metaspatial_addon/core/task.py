@@ -92,11 +92,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Relation:
-    """`subject` stands in `predicate` to `object`: another item, `room`, `wall` or `wall_<k>`."""
+    """`subject` stands in `predicate` to `object`: another item, `room`, `wall` or `wall_<k>`.
+
+    If `negated`, it must not. `source` is "prompt" where the relation was read from the prompt's words.
+    """
 
     subject: str
     predicate: str
     object: str
+    negated: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -265,11 +270,13 @@ def _read_relation(
     read: _FieldReader, data: Any, path: str, ids: Collection[str], in_room: Mapping[str, Collection[str]]
 ) -> Relation:
     """`in_room` holds the objects that a predicate takes where it relates an item to the room, not to an item."""
-    raw = read.object(data, path, ("subject", "predicate", "object"))
+    raw = read.object(data, path, ("subject", "predicate", "object"), ("negated", "source"))
     relation = Relation(
         read.text(raw["subject"], f"{path}.subject"),
         read.choice(raw["predicate"], f"{path}.predicate", PREDICATES),
         read.text(raw["object"], f"{path}.object"),
+        read.flag(raw.get("negated", False), f"{path}.negated"),
+        read.choice(raw["source"], f"{path}.source", ("prompt",)) if "source" in raw else "",
     )
     if relation.subject not in ids:
         raise read.fail(f"{path}.subject", "the id of an item", relation.subject)
@@ -345,7 +352,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
             }
             for item in task.items
         ],
-        "relations": [dict(vars(relation)) for relation in task.relations],
+        "relations": [{name: value for name, value in vars(r).items() if value} for r in task.relations],
     }
 
 

@@ -26,6 +26,7 @@ from ..scoring.score import Score
 from ..scoring.weights import DEFAULT, Weights
 from .repair import effort, lock_faultless_items, merge_unmoved
 from .scorer import InfraFault, LayoutRenderer, Renders, Scorer, attempt
+from .tidy import Move, applied, small_moves
 from .turn import Candidate, Outcome, Turn
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
     from ..blender.physics.stage import Stage
 
+PATIENCE = 2
+"""Turns in a row that are no better than what stands before an episode ends."""
+MOST_SINGLE_MOVES = 4
+"""Moves of tidying that are tried one by one where all of them together do not help."""
 REWARD_TOLERANCE = 1e-6
 """Rewards that differ by no more are equal: they come from floating-point renders."""
 
@@ -47,12 +52,13 @@ class LayoutEnv:
     With `show_images` False the conversation has no images, even where there is a renderer; otherwise it has the
     plans that the prompt format draws itself, or else renders.
 
-    An episode terminates when a usable turn has no fault left, is no better than the best before it, or is the empty
-    list; it is truncated after `max_turns` turns.
+    Each turn edits the best layout so far: after a turn that is no better, the conversation says so, and goes on from
+    the layout that stands. An episode terminates when a usable turn has no fault left or is the empty list, and when
+    `PATIENCE` turns in a row are no better; it is truncated after `max_turns` turns.
 
     An episode may begin from an existing layout (`start`). The conversation then holds it as the assistant's first
     answer, with the feedback that a turn would have got, so that the first turn is asked to repair it. The start is no
-    turn, but turns are compared with it: one that is no better ends the episode, and is never the best.
+    turn, but turns are compared with it: one that is no better is never the best.
     """
 
     def __init__(
@@ -89,7 +95,7 @@ class LayoutEnv:
     @property
     def best(self) -> Turn | None:
         """The usable turn of the highest reward, the earliest of equals; none that is no better than the start."""
-        usable = [turn for turn in self.turns if turn.status == "ok" and not _no_better(turn, self.start_score)]
+        usable = [turn for turn in self.turns if turn.status == "ok" and not no_better(turn.score, self.start_score)]
         return max(usable, key=lambda turn: turn.score.reward or 0.0, default=None)
 
     def reset(
@@ -127,11 +133,13 @@ class LayoutEnv:
         self.prompted_task = task
         """The task as the policy is given it: with `minimal`, items without a fault are locked."""
         self.layout: Layout | None = None
+        """The layout that stands: the best so far, which the next answer edits."""
+        self._standing: _Feedback | None = None
+        self._stalled = 0
         self.start_score, self.start_images = None, {}
         self.turns, self.conversation, self.image_names = [], (), {}
         self.terminated = self.truncated = False
         self._measured: dict[tuple[tuple[str, Pose], ...], Evidence] = {}
-        self._renders: Renders | None = None
         self.timings = _no_timings()
         self.scorer.open(task, meshes)
         opening, evidence = Layout(task.id), Evidence()
@@ -158,7 +166,7 @@ class LayoutEnv:
         self._add_image_names(feedback.images)
         answer = Message("assistant", self.prompt_format.answer_text(self.prompted_task, start))
         self.conversation = (*self.conversation, answer, feedback.message)
-        self.layout, self._renders = start, feedback.renders
+        self.layout, self._standing = start, feedback
         self.terminated = not self.prompted_task.movable
         return self.conversation, {"score": feedback.score.to_json()}
 
@@ -180,7 +188,7 @@ class LayoutEnv:
         Returns:
             observation: the messages that answer back; they are made even where the episode is over.
             reward: of this turn.
-            terminated: no fault is left, the turn is no better than the best before it, or it is the empty list.
+            terminated: no fault is left, the turn is the empty list, or no better as those before it.
             truncated: `max_turns` ended the episode, which would have gone on.
             info: "status", "score" (as JSON) and "turn" (the `Turn`).
 
@@ -194,16 +202,22 @@ class LayoutEnv:
         """Make an evaluated answer the turn's, as `step` does. `samples` are all candidates, for the record."""
         self._check_running()
         number, answer, score = len(self.turns) + 1, candidate.answer, candidate.score
-        before = self.best.score if self.best is not None else self.start_score
-        conversation = (*self.conversation, Message("assistant", candidate.text))
+        conversation = (*self.conversation, Message("assistant", self._as_kept(candidate)))
         images: dict[str, bytes] = {}
+        rejected = False
         if answer.layout is None:
             correction = self.prompt_format.correction(self.prompted_task, answer.problems)
             message = replace(correction, task=self.prompted_task, layout=self.layout)
         else:
             feedback = self._feedback(f"turn_{number:02d}", answer.layout, answer.grade, score)
             score, images, message = feedback.score, feedback.images, feedback.message
-            self.layout, self._renders = answer.layout, feedback.renders
+            standing, layout = self._standing, self.layout
+            if standing is not None and layout is not None and no_better(score, standing.score):
+                rejected = True
+                message = self._message(layout, standing.score, standing.shown, tried=score)
+            else:
+                self.layout, self._standing = answer.layout, feedback
+            self._stalled = self._stalled + 1 if rejected else 0
         turn = Turn(
             number,
             score.status,
@@ -211,6 +225,7 @@ class LayoutEnv:
             conversation,
             replace(candidate, score=score),
             samples or (candidate,),
+            rejected,
             images,
             self.timings,
         )
@@ -219,7 +234,7 @@ class LayoutEnv:
         self.conversation = (*conversation, message)
         self.timings = _no_timings()
         if turn.status == "ok":  # a completion that could not be used is asked for again
-            self.terminated = answer.done or score.evidence.clean or _no_better(turn, before)
+            self.terminated = answer.done or score.evidence.clean or self._stalled >= PATIENCE
         self.truncated = number >= self.max_turns and not self.terminated
         info = {"status": turn.status, "score": score.to_json(), "turn": turn}
         return (message,), score.reward or 0.0, self.terminated, self.truncated, info
@@ -250,8 +265,48 @@ class LayoutEnv:
         for k, image in enumerate(prompt_images, 1):
             if image not in images.values():
                 images[f"{name}_shown_{k}.png"] = image
-        message = self.prompt_format.feedback(self.prompted_task, layout, score.to_json(), prompt_images)
-        return _Feedback(score, renders, images, replace(message, task=self.prompted_task, layout=layout))
+        return _Feedback(score, renders, images, prompt_images, self._message(layout, score, prompt_images))
+
+    def _message(self, layout: Layout, score: Score, images: tuple[bytes, ...], tried: Score | None = None) -> Message:
+        """The message about the layout that stands; `tried` is the score of an answer that was rejected for it."""
+        rejected = None if tried is None else tried.to_json()
+        message = self.prompt_format.feedback(self.prompted_task, layout, score.to_json(), images, rejected)
+        return replace(message, task=self.prompted_task, layout=layout)
+
+    def _as_kept(self, candidate: Candidate) -> str:
+        """The text of an answer; where it was tidied, as the prompt format states its layout."""
+        layout, changed = candidate.answer.layout, set(candidate.answer.changed)
+        if layout is None or not candidate.tidied:
+            return candidate.text
+        changed |= {move.item for move in candidate.tidied}
+        shown = Layout(layout.task, {i.id: layout.poses[i.id] for i in self.prompted_task.movable if i.id in changed})
+        return self.prompt_format.tidied_text(candidate.text, self.prompted_task, shown)
+
+    def tidy(self, candidate: Candidate) -> Candidate:
+        """The candidate after small moves that repair its measured faults, all together or else one by one, each kept
+        only where the reward by physics rises; the candidate itself where none does. Raises InfraFault."""
+        if candidate.answer.layout is None:
+            return candidate
+        moves = small_moves(self.task, candidate.answer.layout, candidate.score.evidence)
+        if not moves:
+            return candidate
+        together = self._moved(candidate, moves)
+        if together is not candidate or len(moves) == 1:
+            return together
+        for move in moves[:MOST_SINGLE_MOVES]:
+            candidate = self._moved(candidate, (move,))
+        return candidate
+
+    def _moved(self, candidate: Candidate, moves: tuple[Move, ...]) -> Candidate:
+        """The candidate after the moves where they raise the reward, else the candidate itself."""
+        assert candidate.answer.layout is not None
+        layout = applied(candidate.answer.layout, moves)
+        with self.timed("physics"):
+            score = self.scorer.score(self.task, candidate.answer.grade, self._evidence(layout))
+        if (score.reward or 0.0) <= (candidate.score.reward or 0.0) + REWARD_TOLERANCE:
+            return candidate
+        answer = replace(candidate.answer, layout=layout)
+        return replace(candidate, answer=answer, score=score, tidied=(*candidate.tidied, *moves))
 
     def _add_image_names(self, images: dict[str, bytes]) -> None:
         """Remember the file name of each image, the first of equal images."""
@@ -266,9 +321,9 @@ class LayoutEnv:
         return self._measured[key]
 
     def _render(self, layout: Layout) -> Renders:
-        """Renders of a layout; those of the current layout are not made again."""
-        if self._renders is not None and layout == self.layout:
-            return self._renders
+        """Renders of a layout; those of the layout that stands are not made again."""
+        if self._standing is not None and self._standing.renders is not None and layout == self.layout:
+            return self._standing.renders
         self.scorer.open(self.task, self._meshes)
         return self.scorer.render(self.task, layout, self.seed)
 
@@ -292,16 +347,19 @@ class LayoutEnv:
 
 @dataclass(frozen=True)
 class _Feedback:
-    """What a layout gets: its score with the view term, its renders, its images by file name, and the message."""
+    """What a layout gets: its score with the view term, its renders, its images by file name, those that the policy is
+    shown, and the message."""
 
     score: Score
     renders: Renders | None
     images: dict[str, bytes]
+    shown: tuple[bytes, ...]
     message: Message
 
 
-def _no_better(turn: Turn, before: Score | None) -> bool:
-    return before is not None and (turn.reward or 0.0) <= (before.reward or 0.0) + REWARD_TOLERANCE
+def no_better(score: Score, before: Score | None) -> bool:
+    """Whether a turn's reward is not above that of the layout that stood; it is where none stood."""
+    return before is not None and (score.reward or 0.0) <= (before.reward or 0.0) + REWARD_TOLERANCE
 
 
 def _no_timings() -> dict[str, float]:
@@ -328,6 +386,7 @@ def play(
     start: Layout | None = None,
     minimal: bool = False,
     on_progress: OnProgress | None = None,
+    tidy: bool = True,
 ) -> Iterator[PhaseStarted | Turn | Outcome]:
     """Play an episode: yield `PhaseStarted` before each phase, a `Turn` after each turn, the `Outcome` at the end.
 
@@ -336,7 +395,7 @@ def play(
     close the iterator. Raises InputError as `LayoutEnv.reset` does.
 
     With `start` the policy repairs an existing layout; with `minimal` it moves only items that have a fault there,
-    and of nearly equal answers the one that moves least is taken.
+    and of nearly equal answers the one that moves least is taken. With `tidy` the answer that is taken is tidied.
 
     `on_progress` is handed to the policy, and called after each answer that physics has scored.
     """
@@ -368,6 +427,8 @@ def play(
                 if on_progress is not None:
                     on_progress()
             best = max(candidates, key=rank)
+            if tidy:
+                best = env.tidy(best)
             if env.scorer.renderer is not None and best.answer.layout is not None:
                 yield PhaseStarted(number, env.max_turns, "render")
             env.commit(best, tuple(candidates))

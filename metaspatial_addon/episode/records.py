@@ -35,6 +35,8 @@ def turn_record(
         "think": "" if answer is None else answer.think,
         "problems": [] if answer is None else list(answer.problems),
         "changed": [] if answer is None else list(answer.changed),
+        "tidied": [] if turn.candidate is None else [move.sentence() for move in turn.candidate.tidied],
+        "rejected": turn.rejected,
         "layout": None if turn.layout is None else layout_to_json(turn.layout),
         "images": list(turn.images),
         "samples": [

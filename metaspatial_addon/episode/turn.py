@@ -12,6 +12,7 @@ from ..core.conversation import Conversation
 from ..core.task import Layout
 from ..prompts.answer import Answer
 from ..scoring.score import Score
+from .tidy import Move
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Candidate:
     score: Score
     seed: int | None = None
     """The seed that the policy sampled it with, where known."""
+    tidied: tuple[Move, ...] = ()
+    """The small moves that were made after the answer; `answer.layout` is the layout after them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Turn:
     conversation: Conversation
     candidate: Candidate | None = None
     samples: tuple[Candidate, ...] = ()
+    rejected: bool = False
+    """Whether it was no better than the layout that stood, so that the conversation goes on from that one."""
     images: dict[str, bytes] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds by phase: model, physics (of all samples), render (the judge included)."""

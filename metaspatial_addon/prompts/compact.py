@@ -1,14 +1,18 @@
 """The compact format of a conversation, for the embedded model: no system text, one short line for each item.
 
-Every number is one token of `vocabulary`: lengths in plan are multiples of 5 cm (sizes are rounded up), heights of
-1 cm. A room longer than 8 m is scaled down to 8 m, and the poses of answers are scaled back. Items are named by their
-categories and listed in placing order; reading an answer puts the task's ids back. Answers have the form that all
-models use, with the item's extents along x and y at its yaw (`ex`, `ey`) before its position, which the parser ignores.
+Every number is one token of `vocabulary`: sizes in plan are multiples of 5 cm (those of items are rounded up), edges
+and centres of 2.5 cm (the room is rounded down, what must stay free up), heights of 1 cm. A room longer than 12.8 m is
+scaled down to it, and the poses of answers are scaled back. Items are named by their categories and listed in placing
+order; reading an answer puts the task's ids back.
+
+Answers have the form that all models use, with more keys before x and y, which the parser ignores: the item's extents
+at its yaw (`ex`, `ey`), and along each axis its edges (`x0`, `x1`). The first key of an axis is what the model chooses:
+the edge that touches or follows something, or the centre of what is centred. The other two follow from it, so that no
+model has to compute them.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,95 +23,38 @@ import numpy as np
 from ..core.access import WINDOW_STRIP_M
 from ..core.conversation import Message
 from ..core.faults import faults_from_json
-from ..core.furniture import FURNITURE, ROOM_TYPES, UNKNOWN, Category
+from ..core.furniture import ROOM_TYPES, UNKNOWN
+from ..core.geometry import OrientedBox
 from ..core.polygon import contains
 from ..core.task import Item, Layout, Opening, Pose, Room, Task
 from . import vocabulary as v
 from .answer import Answer, read_answer
+from .model_frame import ModelFrame, height_number, place_number, plan_size, rounded, rounded_up
+from .placing_order import placing_order
 from .plan import compact_top_view
 from .prompt_items import prompt_items
 
-SWING_MARGIN = 0.05
-"""Metres added around a door's swing."""
-MAX_WORDS = 12
+MAX_WORDS = 24
 """Words of the task's prompt."""
-MAX_NOTCHES = 6
-MAX_FAULTS = 12
+MAX_FAULTS = 16
 """Lines of a feedback."""
 WALL = re.compile(r"wall_\d+")
 
-HEADWORDS: dict[str, list[Category]] = {}
-"""The rows that have a headword, those for narrow items first."""
-for _row in sorted((FURNITURE.categories[name] for name in v.CATEGORIES), key=lambda row: row.narrower_than):
-    for _word in _row.headwords:
-        HEADWORDS.setdefault(_word, []).append(_row)
 
-
-def known_category(item: Item) -> str:
-    """The category of the vocabulary that is nearest to the item's own by its words; UNKNOWN where none is.
-
-    That is a category whose name the item's category contains (the longest counts), else the one that has the last of
-    its words that is a headword.
-    """
-    words = re.findall(r"[a-z]+", item.category.lower())
-    text = " ".join(words)
-    if text in v.CATEGORIES:
-        return text
-    contained = [c for c in v.CATEGORIES if re.search(rf"\b{c}\b", text)]
-    if contained:
-        return max(contained, key=len)
-    shorter_side = min(item.size[:2])
-    for word in reversed(words):
-        for row in HEADWORDS.get(word, ()):
-            if shorter_side < row.narrower_than:
-                return row.name
-    return UNKNOWN
-
-
-def rotated_extents(size: Sequence[float], yaw: float) -> tuple[float, float]:
-    """Extents along x and y of a box of width `size[0]` and depth `size[1]` at `yaw` degrees."""
-    angle = math.radians(yaw)
-    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
-    return size[0] * cos + size[1] * sin, size[0] * sin + size[1] * cos
-
-
-def rounded_up(value: float, step: float, most: float) -> str:
-    """A length rounded up to a multiple of `step`, between one step and `most`, with two decimals."""
-    return f"{min(max(math.ceil(value / step - 1e-6), 1) * step, most):.2f}"
-
-
-def _rounded(value: float, step: float, least: float, most: float) -> str:
-    return f"{min(max(round(value / step) * step, least), most) + 0.0:.2f}"  # + 0.0: no minus sign before zero
-
-
-def _plan(value: float) -> str:
-    return _rounded(value, v.PLAN_STEP, 0.0, v.PLAN_REACH)
-
-
-def _height(value: float) -> str:
-    return _rounded(value, v.HEIGHT_STEP, 0.0, v.HEIGHT_REACH)
-
-
-def _plan_size(width: float, depth: float) -> str:
-    return f" w{rounded_up(width, v.PLAN_STEP, v.PLAN_REACH)} d{rounded_up(depth, v.PLAN_STEP, v.PLAN_REACH)}"
+def is_rectilinear(floor: Sequence[Sequence[float]]) -> bool:
+    """Whether all walls are parallel to an axis."""
+    corners = np.asarray(floor, float)
+    return all(np.any(np.isclose(a, b)) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True))
 
 
 def notches(floor: Sequence[Sequence[float]]) -> list[tuple[float, float, float, float]]:
-    """Rectangles (x0, x1, y0, y1) of the floor's bounding rectangle outside the floor, the largest first.
-
-    Exact where all walls are axis-parallel; slanted walls are approximated in cells of 0.25 m.
-    """
+    """Rectangles (x0, x1, y0, y1) of a rectilinear floor's bounding rectangle outside the floor, the largest first."""
     corners = np.asarray(floor, float)
-    straight = all(np.any(np.isclose(a, b)) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True))
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    xs, ys = (
-        np.unique(corners[:, k].round(6)) if straight else np.append(np.arange(low[k], high[k], 0.25), high[k])
-        for k in (0, 1)
-    )
+    xs, ys = (np.unique(corners[:, k].round(6)) for k in (0, 1))
     middles = np.stack(np.meshgrid((xs[:-1] + xs[1:]) / 2, (ys[:-1] + ys[1:]) / 2, indexing="ij"), axis=-1)
     missing = ~contains(middles.reshape(-1, 2), corners).reshape(middles.shape[:2])
     rectangles: list[tuple[float, float, float, float]] = []
-    while missing.any() and len(rectangles) < MAX_NOTCHES:
+    while missing.any():
         best, cells = 0.0, (0, 0, 0, 0)
         for i, j in np.argwhere(missing):
             reach = missing.shape[1]
@@ -132,15 +79,8 @@ class CompactEncoding:
     task: Task
 
     @cached_property
-    def origin(self) -> tuple[float, float]:
-        """The task's coordinates of the model's origin: the lowest x and y of the floor."""
-        x, y = np.asarray(self.task.room.floor, float).min(axis=0)
-        return float(x), float(y)
-
-    @cached_property
-    def scale(self) -> float:
-        """Metres of the task in one metre of the model's frame, at least 1."""
-        return max(1.0, float(np.ptp(np.asarray(self.task.room.floor, float), axis=0).max()) / v.PLAN_REACH)
+    def frame(self) -> ModelFrame:
+        return ModelFrame(self.task.room)
 
     @cached_property
     def items(self) -> dict[str, Item]:
@@ -150,16 +90,14 @@ class CompactEncoding:
     @cached_property
     def names(self) -> dict[str, str]:
         """The model's name of each listed item by its id, in placing order."""
-        rank = {category: k for k, category in enumerate(v.CATEGORIES)}
-        kinds = {item.id: known_category(item) for item in self.items.values()}
         counts: dict[str, int] = {}
         names = {}
-        for item_id in sorted(kinds, key=lambda item_id: rank[kinds[item_id]]):
-            kind = kinds[item_id]
+        for item, row in placing_order(tuple(self.items.values())):
+            kind = row.name
             if counts.get(kind, 0) == v.MOST_OF_A_KIND:
                 kind = next(c for c in (UNKNOWN, *v.CATEGORIES) if counts.get(c, 0) < v.MOST_OF_A_KIND)
             counts[kind] = counts.get(kind, 0) + 1
-            names[item_id] = f"{v.category_token(kind)}_{counts[kind]}"
+            names[item.id] = f"{v.category_token(kind)}_{counts[kind]}"
         return names
 
     @cached_property
@@ -168,46 +106,34 @@ class CompactEncoding:
         items = tuple(replace(self.items[item_id], id=name) for item_id, name in self.names.items())
         return Task(self.task.id, "", self.task.room, items)
 
-    def _lowered(self, item: Item) -> float:
-        """Metres by which a ceiling item is lower in the model's frame, which ends at 3 m."""
-        return max(0.0, self.task.room.height - v.HEIGHT_REACH) if item.mount == "ceiling" else 0.0
-
-    def to_model(self, item: Item, pose: Pose) -> Pose:
-        """A pose of the task's frame in the model's frame."""
-        x, y = ((value - o) / self.scale for value, o in zip((pose.x, pose.y), self.origin, strict=True))
-        return Pose(x, y, pose.z - self._lowered(item), pose.yaw)
-
-    def to_task(self, item: Item, pose: Pose) -> Pose:
-        """A pose of the model's frame in the task's frame."""
-        x, y = (value * self.scale + o for value, o in zip((pose.x, pose.y), self.origin, strict=True))
-        return Pose(x, y, pose.z + self._lowered(item), pose.yaw)
-
     # The text ---------------------------------------------------------------------------------------------
 
-    def _rectangle(self, rectangle: Sequence[float]) -> str:
-        """A rectangle (x0, x1, y0, y1) of the task in the model's frame."""
-        x0, x1, y0, y1 = rectangle
-        (ox, oy), s = self.origin, self.scale
-        return f" x{_plan((x0 - ox) / s)} x{_plan((x1 - ox) / s)} y{_plan((y0 - oy) / s)} y{_plan((y1 - oy) / s)}"
+    def _floor_lines(self) -> list[str]:
+        """What a floor lacks of its bounding rectangle; where walls are slanted the corners of the floor."""
+        floor = self.task.room.floor
+        if is_rectilinear(floor):
+            return [f"notch{self.frame.rectangle(np.array([(n[0], n[2]), (n[1], n[3])]))}\n" for n in notches(floor)]
+        corners = (np.asarray(floor, float) - self.frame.origin) / self.frame.scale
+        return ["floor" + "".join(f" x{place_number(x)} y{place_number(y)}" for x, y in corners.tolist()) + "\n"]
 
     def _opening_line(self, opening: Opening) -> str:
         """The rectangle that an opening needs free: the swing of a door, or the strip before a window and its sill."""
         side = self.task.room.walls[opening.wall]
         door = opening.kind == "door"
-        margin, depth = (SWING_MARGIN, opening.width + SWING_MARGIN) if door else (0.0, WINDOW_STRIP_M)
-        ends = np.array([side.at(opening.offset - margin), side.at(opening.offset + opening.width + margin)])
+        depth = opening.width if door else WINDOW_STRIP_M
+        ends = np.array([side.at(opening.offset), side.at(opening.offset + opening.width)])
         points = np.concatenate([ends, ends + depth * np.array(side.inward)])
-        (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-        sill = "" if door else f" z{_height(opening.sill)}"
-        return f"{opening.kind}{self._rectangle((x0, x1, y0, y1))}{sill}\n"
+        sill = "" if door else f" z{height_number(opening.sill)}"
+        return f"{opening.kind}{self.frame.rectangle(points)}{sill}\n"
 
     def _wall_words(self, wall: int) -> str:
-        """A wall by its side of the room and its coordinate: `south wall y0.00`."""
+        """A wall by its side of the room and its coordinate: `south wall y0.000`."""
         side = self.task.room.walls[wall]
-        (ox, oy), middle, inward = self.origin, side.at(side.length / 2), side.inward
-        if abs(inward[0]) >= abs(inward[1]):
-            return f"{'east' if inward[0] < 0 else 'west'} wall x{_plan((middle[0] - ox) / self.scale)}"
-        return f"{'north' if inward[1] < 0 else 'south'} wall y{_plan((middle[1] - oy) / self.scale)}"
+        middle, inward = side.at(side.length / 2), side.inward
+        axis = 0 if abs(inward[0]) >= abs(inward[1]) else 1
+        name = (("east", "west"), ("north", "south"))[axis][inward[axis] > 0]
+        coordinate = (middle[axis] - self.frame.origin[axis]) / self.frame.scale
+        return f"{name} wall {'xy'[axis]}{place_number(coordinate, 1 if inward[axis] > 0 else -1)}"
 
     def target_name(self, target: str) -> str | None:
         """The words for the object of a relation: a wall, the room or an item; None for an item without a name."""
@@ -224,19 +150,20 @@ class CompactEncoding:
         if item.mount != "floor":
             parts.append(f" ({item.mount})")
         if item.mount == "ceiling":
-            underside = self.task.room.height - height - self._lowered(item)
-            parts.append(f" z{_height(underside)}")
+            underside = self.task.room.height - height - self.frame.lowered(item)
+            parts.append(f" z{height_number(underside)}")
         if item.covering:
             parts.append(" (covering)")
         if item.locked and item.pose is not None:
-            pose = self.to_model(item, item.pose)
-            width, depth = rotated_extents(item.size, item.pose.yaw)
-            parts.append(f" (fixed) x{_plan(pose.x)} y{_plan(pose.y)} z{_height(pose.z)}")
+            corners = OrientedBox.of(item, item.pose).corners
+            yaw = round(item.pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
+            z = height_number(item.pose.z - self.frame.lowered(item))
+            parts.append(f" (fixed) yaw{yaw}{self.frame.rectangle(corners)} z{z}")
         for relation in self.task.relations:
             target = self.target_name(relation.object)
             if relation.subject == item.id and target and self.knows_predicate(relation.predicate):
-                parts.append(f" >{relation.predicate} {target}")
-        parts.append(_plan_size(width / self.scale, depth / self.scale))
+                parts.append(f"{v.AVOID if relation.negated else ''} >{relation.predicate} {target}")
+        parts.append(plan_size(width / self.frame.scale, depth / self.frame.scale))
         parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
         return "".join(parts)
 
@@ -249,9 +176,9 @@ class CompactEncoding:
         """The text of the first message."""
         room: Room = self.task.room
         kind = room.type if room.type in ROOM_TYPES else "room"
-        size = np.ptp(np.asarray(room.floor, float), axis=0) / self.scale
-        lines = [f"{kind}:{_plan_size(size[0], size[1])} h{_height(room.height)}\n"]
-        lines += [f"notch{self._rectangle(n)}\n" for n in notches(room.floor)]
+        width, depth = np.ptp(np.asarray(room.floor, float), axis=0) / self.frame.scale
+        height = rounded_up(room.height, v.HEIGHT_STEP, v.HEIGHT_REACH)
+        lines = [f"{kind}: x{place_number(width, -1)} y{place_number(depth, -1)} h{height}\n", *self._floor_lines()]
         lines += [self._opening_line(o) for o in room.openings]
         words = self.words()
         if words:
@@ -259,21 +186,29 @@ class CompactEncoding:
         lines += [self._item_line(self.items[item_id]) for item_id in self.names]
         return "".join(lines)
 
-    def answer_text(self, poses: dict[str, Pose]) -> str:
-        """The answer that gives these poses of the task by item id, in placing order; the model is trained on it."""
+    def answer_text(self, poses: dict[str, Pose], standing: dict[str, Pose] | None = None) -> str:
+        """The answer that gives these poses of the task by item id, in placing order; the model is trained on it.
+
+        `standing` are poses of other items that stand already, beside the locked ones.
+        """
+        written = {
+            item.id: self.frame.footprint(item, pose)
+            for item in self.items.values()
+            if (pose := item.pose if item.locked else (standing or {}).get(item.id)) and item.id not in poses
+        }
         entries = []
         for item_id, name in self.names.items():
             if item_id not in poses:
                 continue
-            item = self.items[item_id]
-            pose = self.to_model(item, poses[item_id])
+            item, pose = self.items[item_id], poses[item_id]
             yaw = round(pose.yaw / v.YAW_STEP) * v.YAW_STEP % 360
-            ex, ey = (
-                rounded_up(extent / self.scale, v.PLAN_STEP, v.EXTENT_REACH)
-                for extent in rotated_extents(item.size, yaw)
-            )
+            footprint = self.frame.footprint(item, replace(pose, yaw=float(yaw)))
+            nearest = self.frame.nearest(footprint, written.values())
+            written[item_id] = footprint
             entries.append(
-                f'{name}","yaw":{yaw},"ex":{ex},"ey":{ey},"x":{_plan(pose.x)},"y":{_plan(pose.y)},"z":{_height(pose.z)}}}'
+                f'{name}","yaw":{yaw},"ex":{footprint.extents[0]:.2f},"ey":{footprint.extents[1]:.2f}'
+                + "".join(self.frame.place_keys(axis, footprint, nearest) for axis in (0, 1))
+                + f',"z":{height_number(pose.z - self.frame.lowered(item))}}}'
             )
         if not entries:
             return v.EMPTY_ANSWER
@@ -290,8 +225,12 @@ class CompactEncoding:
     def opening_kind(self, opening_id: str) -> str:
         return {opening.id: opening.kind for opening in self.task.room.openings}[opening_id]
 
+    @property
+    def avoid(self) -> str:
+        return v.AVOID
+
     def amount(self, metres: float) -> str:
-        return f" m{_rounded(max(metres, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
+        return f" m{rounded(max(metres, v.PLAN_STEP), v.PLAN_STEP, v.PLAN_STEP, v.FAULT_REACH)}\n"
 
 
 class CompactFormat:
@@ -311,8 +250,15 @@ class CompactFormat:
         """One small top view, drawn from boxes without a renderer."""
         return (compact_top_view(task, layout),)
 
-    def feedback(self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = ()) -> Message:
-        return Message("user", CompactEncoding(task).feedback_text(score["evidence"]), tuple(images))
+    def feedback(
+        self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = (), rejected: dict | None = None
+    ) -> Message:
+        text = CompactEncoding(task).feedback_text(score["evidence"])
+        return Message("user", text if rejected is None else v.WORSE + text, tuple(images))
+
+    def tidied_text(self, text: str, task: Task, changed: Layout) -> str:
+        """The answer with the poses after tidying: the model reads nowhere else where things stand."""
+        return CompactEncoding(task).answer_text(dict(changed.poses))
 
     def correction(self, task: Task, problems: Sequence[str]) -> Message:
         """The first message again: the model's grammar rules out problems of form, so it has no words for them."""
@@ -323,7 +269,9 @@ class CompactFormat:
         compact = CompactEncoding(task)
         before = None
         if previous is not None:
-            poses = {compact.names[item.id]: compact.to_model(item, previous.poses[item.id]) for item in task.movable}
+            poses = {
+                compact.names[item.id]: compact.frame.to_model(item, previous.poses[item.id]) for item in task.movable
+            }
             before = Layout(task.id, poses)
         answer = read_answer(text, compact.model_task, before)
         if answer.layout is None:
@@ -333,7 +281,7 @@ class CompactFormat:
         poses = {}
         for item in task.movable:
             if item.id in changed or previous is None:
-                poses[item.id] = compact.to_task(item, answer.layout.poses[compact.names[item.id]])
+                poses[item.id] = compact.frame.to_task(item, answer.layout.poses[compact.names[item.id]])
             else:
                 poses[item.id] = previous.poses[item.id]
         in_order = tuple(item.id for item in task.movable if item.id in changed)

@@ -67,8 +67,22 @@ class PromptFormat(Protocol):
         """The messages that open a conversation about a task."""
         ...
 
-    def feedback(self, task: Task, layout: Layout, score: dict[str, Any], images: Sequence[bytes] = ()) -> Message:
-        """The message after a usable answer. `score` is the JSON of a `Score`."""
+    def feedback(
+        self,
+        task: Task,
+        layout: Layout,
+        score: dict[str, Any],
+        images: Sequence[bytes] = (),
+        rejected: dict[str, Any] | None = None,
+    ) -> Message:
+        """The message about the layout that stands after a usable answer. `score` is the JSON of its `Score`.
+
+        `rejected` is that of the answer, where it was no better than the layout that stood and still stands.
+        """
+        ...
+
+    def tidied_text(self, text: str, task: Task, changed: Layout) -> str:
+        """What the conversation shows as an answer after which the poses `changed` were tidied."""
         ...
 
     def correction(self, task: Task, problems: Sequence[str]) -> Message:
@@ -118,9 +132,21 @@ class FullFormat:
         lines += _image_lines(images, "the room as it is now")
         return Message("system", SYSTEM), Message("user", "\n".join(lines), tuple(images))
 
-    def feedback(self, task: Task, layout: Layout, score: dict[str, Any], images: Sequence[bytes] = ()) -> Message:
+    def feedback(
+        self,
+        task: Task,
+        layout: Layout,
+        score: dict[str, Any],
+        images: Sequence[bytes] = (),
+        rejected: dict[str, Any] | None = None,
+    ) -> Message:
         """Layout, score and one line for each fault; without faults it says that [] ends the episode."""
         lines: list[str] = []
+        if rejected is not None:
+            lines += ["That was no improvement and was not kept: the layout before it still stands."]
+            if self._text:
+                faults = [fault.sentence() for fault in faults_from_json(rejected["evidence"])]
+                lines += [f"What you tried scored {rejected['reward']:.2f}.", *(f"- {line}" for line in faults)]
         if self._text:
             terms = ", ".join(f"{name} {value:.2f}" for name, value in score["terms"].items() if value is not None)
             faults = [fault.sentence() for fault in faults_from_json(score["evidence"])]
@@ -136,6 +162,10 @@ class FullFormat:
     def correction(self, task: Task, problems: Sequence[str]) -> Message:
         lines = ["Your answer could not be used, and nothing was moved:", *(f"- {problem}" for problem in problems)]
         return Message("user", "\n".join((*lines, "Answer again, in the form that was described.")))
+
+    def tidied_text(self, text: str, task: Task, changed: Layout) -> str:
+        """The text as the model wrote it: the feedback lists the layout that stands."""
+        return text
 
     def answer_text(self, task: Task, layout: Layout) -> str:
         return f"<answer>{_placements(task, layout)}</answer>"

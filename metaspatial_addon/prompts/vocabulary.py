@@ -3,6 +3,9 @@
 A coordinate together with its field is one token, since each token costs time. Joining the texts of tokens gives the
 conversation, and matching the longest token first gives the tokens back. The order of the list is the numbering of
 trained models: append, never reorder.
+
+Numbers come in families: the same field with each of its values. `NUMBER_VALUES` gives the metres of every number's
+token, so that a model can be taught with rows that grow with the value instead of rows that know nothing of it.
 """
 
 from __future__ import annotations
@@ -10,15 +13,16 @@ from __future__ import annotations
 from ..core.faults import COMPACT_TOKENS
 from ..core.furniture import FURNITURE, ROOM_TYPES
 
-CATEGORIES = tuple(name for name, row in FURNITURE.categories.items() if row.known)
-"""The categories that have a token, in placing order. UNKNOWN stands for all the others."""
+CATEGORIES = tuple(FURNITURE.categories)
+"""The categories, each with a token. UNKNOWN stands for whatever has no row."""
 
 SIDES = ("south", "east", "north", "west")
-MOST_OF_A_KIND = 24
+MOST_OF_A_KIND = 60
 
-# Lengths in metres: 5 cm in plan, 1 cm in height.
-PLAN_STEP, HEIGHT_STEP = 0.05, 0.01
-PLAN_REACH, EXTENT_REACH, HEIGHT_REACH, FAULT_REACH = 8.0, 4.0, 3.0, 2.0
+# Lengths in metres. Sizes and extents in plan are multiples of PLAN_STEP; edges and centres of POSE_STEP, so that the
+# centre of an item with edges on the grid of sizes is on it as well.
+PLAN_STEP, POSE_STEP, HEIGHT_STEP = 0.05, 0.025, 0.01
+PLAN_REACH, HEIGHT_REACH, FAULT_REACH = 12.8, 4.0, 2.0
 YAW_STEP = 15
 
 SPECIAL = (
@@ -33,7 +37,10 @@ SPECIAL = (
 )
 OPEN_ANSWER, NEXT_ITEM, CLOSE_ANSWER = '<think></think><answer>[{"id":"', ',{"id":"', "]</answer>"
 EMPTY_ANSWER = "<think></think><answer>[]</answer>"
-# Words of prompts that have a token, in the numbering of trained models.
+WORSE = "worse\n"
+"""Before the faults of the layout that stands, after an answer that was rejected."""
+AVOID = " avoid"
+"""Before a relation that must not hold."""
 FURNITURE_WORDS = (
     "bed",
     "double",
@@ -195,34 +202,47 @@ KNOWN_PREDICATES = (
 """The relations that a prompt can state, in the order of their tokens; a later one goes to the end of all tokens."""
 
 
-def steps(least: float, most: float, step: float) -> list[str]:
-    """The multiples of `step` from `least` to `most` with two decimals."""
-    return [f"{k * step:.2f}" for k in range(round(least / step), round(most / step) + 1)]
+def steps(least: float, most: float, step: float, decimals: int = 2) -> list[str]:
+    """The multiples of `step` from `least` to `most`, as they are written."""
+    return [f"{k * step:.{decimals}f}" for k in range(round(least / step), round(most / step) + 1)]
 
 
 def category_token(category: str) -> str:
     return category.replace(" ", "_")
 
 
+PLACES = tuple(steps(0.0, PLAN_REACH, POSE_STEP, 3))
+"""Edges and centres in plan."""
+LENGTHS = tuple(steps(PLAN_STEP, PLAN_REACH, PLAN_STEP))
+"""Sizes and extents in plan."""
+HEIGHTS = tuple(steps(0.0, HEIGHT_REACH, HEIGHT_STEP))
+
+PLACE_KEYS = {axis: (f"{axis}0", f"{axis}1", axis) for axis in "xy"}
+"""Keys of an answer for the two edges and the centre of an item's extent along an axis."""
+NUMBER_FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    *((f" {field}{{}}", LENGTHS) for field in "wd"),
+    *((f" {field}{{}}", PLACES) for field in "xy"),
+    *((f',"{field}":{{}}', LENGTHS) for field in ("ex", "ey")),
+    *((f',"{key}":{{}}', PLACES) for keys in PLACE_KEYS.values() for key in keys),
+    (" h{}\n", HEIGHTS[1:]),
+    (" z{}", HEIGHTS),
+    (',"z":{}}}', HEIGHTS),
+    (" m{}\n", tuple(steps(PLAN_STEP, FAULT_REACH, PLAN_STEP))),
+)
+"""The text around the number, and the numbers, of each family of tokens."""
+
+
 def _tokens() -> list[str]:
-    plan = steps(0.0, PLAN_REACH, PLAN_STEP)
     tokens = [*SPECIAL, OPEN_ANSWER, NEXT_ITEM, CLOSE_ANSWER, EMPTY_ANSWER]
-    tokens += ["\n", " ask", "notch", "door", "window", "no faults\n"]
+    tokens += ["\n", " ask", "notch", "floor", "door", "window", "no faults\n", WORSE, AVOID]
     tokens += [f"{room_type}:" for room_type in (*ROOM_TYPES, "room")]
     tokens += [category_token(c) for c in CATEGORIES] + [f"_{k}" for k in range(1, MOST_OF_A_KIND + 1)]
     tokens += [" (surface)", " (wall)", " (ceiling)", " (covering)", " (fixed)"]
     tokens += [f" >{predicate} " for predicate in KNOWN_PREDICATES]
     tokens += ["wall", "room", *(f"{side} wall" for side in SIDES)]
     tokens += COMPACT_TOKENS
-    tokens += [f" m{v}\n" for v in steps(PLAN_STEP, FAULT_REACH, PLAN_STEP)]
-    tokens += [f" {field}{v}" for field in "wd" for v in plan[1:]]
-    tokens += [f" h{v}\n" for v in steps(HEIGHT_STEP, HEIGHT_REACH, HEIGHT_STEP)]
-    tokens += [f" {field}{v}" for field in "xy" for v in plan]
-    tokens += [f" z{v}" for v in steps(0.0, HEIGHT_REACH, HEIGHT_STEP)]
-    tokens += [f'","yaw":{yaw}' for yaw in range(0, 360, YAW_STEP)]
-    tokens += [f',"{field}":{v}' for field in ("ex", "ey") for v in steps(PLAN_STEP, EXTENT_REACH, PLAN_STEP)]
-    tokens += [f',"{field}":{v}' for field in "xy" for v in plan]
-    tokens += [f',"z":{v}}}' for v in steps(0.0, HEIGHT_REACH, HEIGHT_STEP)]
+    tokens += [f" yaw{yaw}" for yaw in range(0, 360, YAW_STEP)] + [f'","yaw":{yaw}' for yaw in range(0, 360, YAW_STEP)]
+    tokens += [form.format(value) for form, values in NUMBER_FAMILIES for value in values]
     tokens += [f" {word}" for word in WORDS]
     if len(tokens) != len(set(tokens)):
         raise AssertionError("a token stands twice in the vocabulary")
@@ -231,6 +251,9 @@ def _tokens() -> list[str]:
 
 TOKENS: tuple[str, ...] = tuple(_tokens())
 TOKEN_IDS: dict[str, int] = {token: k for k, token in enumerate(TOKENS)}
+NUMBER_VALUES: dict[int, float] = {
+    TOKEN_IDS[form.format(value)]: float(value) for form, values in NUMBER_FAMILIES for value in values
+}
 PAD, END = TOKEN_IDS["<|pad|>"], TOKEN_IDS["<|end|>"]
 LONGEST_TOKEN = max(map(len, TOKENS))
 

@@ -45,7 +45,7 @@ SEEN = 0.5
 FILLED = 0.2
 """Share of the frame from which it counts as filled; less where the items are too few for that."""
 
-MEASURED = ("format", "collision", "bounds", "support", "access", "relations")
+MEASURED = ("format", "collision", "bounds", "support", "access", "function", "relations")
 
 
 def terms(task: Task, answer_grade: float, evidence: Evidence, judge: float | None = None) -> dict[str, float]:
@@ -61,6 +61,7 @@ def terms(task: Task, answer_grade: float, evidence: Evidence, judge: float | No
         "bounds": _falling(_bounds_load(evidence), items),
         "support": _falling(_support_load(evidence), items),
         "access": _access(evidence, items),
+        "function": evidence.function,
         "relations": _relations(evidence),
     }
     if evidence.view is not None:

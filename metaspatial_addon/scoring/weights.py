@@ -15,20 +15,22 @@ class Weights:
     answer has (all but `view` and `judge`) are all 0.
     """
 
-    format: float = 0.10
+    format: float = 0.06
     collision: float = 0.25
     bounds: float = 0.15
     support: float = 0.10
     access: float = 0.10
+    function: float = 0.08
     relations: float = 0.15
     view: float = 0.05
-    judge: float = 0.10
+    judge: float = 0.06
 
     def __post_init__(self) -> None:
         for name, weight in asdict(self).items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise ValueError(f"weights.{name}: expected a finite number of at least 0, got {weight!r}")
-        if self.format + self.collision + self.bounds + self.support + self.access + self.relations <= 0:
+        always = (self.format, self.collision, self.bounds, self.support, self.access, self.function, self.relations)
+        if sum(always) <= 0:
             raise ValueError("weights: expected at least one above 0 besides view and judge")
 
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,10 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
         from ..policy.builtin.policy import BuiltinPolicy
 
         return BuiltinPolicy()
+    if request["kind"] == "planner":
+        from ..policy.planner.policy import PlannerPolicy
+
+        return PlannerPolicy()
     if request["kind"] == "server":
         from ..policy.endpoint import EndpointPolicy
 
@@ -71,14 +76,19 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
 def check(policy: Policy) -> str:
     """Ask a model in this process about a small room. Returns a sentence on what works; raises PolicyError."""
     from ..policy.local import LocalPolicy
+    from ..policy.planner.policy import PlannerPolicy
 
     prompt_format = prompt_format_of(policy)
-    conversation = prompt_format.first(TASK, prompt_format.draw_images(TASK, Layout(TASK.id)) or (_IMAGE,))
+    first = prompt_format.first(TASK, prompt_format.draw_images(TASK, Layout(TASK.id)) or (_IMAGE,))
+    conversation = tuple(replace(message, task=TASK) for message in first)
     if policy.prompt_format == "compact":
         answer = prompt_format.read(policy.answer([conversation], [0])[0].text, TASK, None)
         if answer.layout is None:
             raise PolicyError("The built-in model answers nothing that can be used. Install the add-on again.")
         return f"The built-in model ({policy.name}) loads and answers."
+    if isinstance(policy, PlannerPolicy):
+        policy.answer([conversation], [0])
+        return "The planner answers."
     assert isinstance(policy, LocalPolicy)
     longest, policy.max_new_tokens = policy.max_new_tokens, CHECK_TOKENS
     try:

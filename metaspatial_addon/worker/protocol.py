@@ -81,9 +81,9 @@ class OpeningRequest(TypedDict):
 
 
 class BuiltinModel(TypedDict):
-    """The embedded model."""
+    """The embedded model, or the planner in its place."""
 
-    kind: Literal["builtin"]
+    kind: Literal["builtin", "planner"]
 
 
 class ServerModel(TypedDict):

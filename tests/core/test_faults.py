@@ -16,6 +16,7 @@ from metaspatial_addon.core.faults import (
     KINDS,
     ROOM,
     Blocked,
+    Cramped,
     Fault,
     Outside,
     Overlap,
@@ -51,7 +52,8 @@ OF_KIND: dict[str, st.SearchStrategy[Fault]] = {
     "unstable": st.builds(Unstable, ids, numbers, numbers),
     "blocked": st.builds(Blocked, ids, st.lists(ids).map(tuple), numbers),
     "unreachable": st.builds(Unreachable, ids),
-    "relations": st.builds(RelationScore, ids, st.sampled_from(PREDICATES), ids, st.floats(0, 0.49)),
+    "cramped": st.builds(Cramped, ids, ids, numbers, numbers),
+    "relations": st.builds(RelationScore, ids, st.sampled_from(PREDICATES), ids, st.floats(0, 0.49), st.booleans()),
 }
 
 
@@ -90,7 +92,7 @@ def test_faults_are_listed_kind_by_kind_and_none_is_lost(evidence: Evidence) -> 
 def test_items_at_fault_are_among_those_concerned_and_sentences_are_one_line_each(fault: Fault) -> None:
     assert set(fault.items) <= set(fault.concerned)
     assert fault.name and fault.sentence()
-    assert fault.physical == (fault.key != "relations")
+    assert fault.physical == (fault.key not in ("cramped", "relations"))
 
 
 def test_what_concerns_nobody_but_the_subject_is_repaired_at_the_subject() -> None:
@@ -148,10 +150,10 @@ def test_compact_lines_are_in_the_words_of_the_vocabulary() -> None:
 
 
 @dataclass(frozen=True)
-class Cramped(Fault):
-    """A kind that only this test knows: an item without the room that it needs."""
+class Gloomy(Fault):
+    """A kind that only this test knows: an item without the light that it needs."""
 
-    key = count = count_label = "cramped"
+    key = count = count_label = "gloomy"
 
     item: str
     need: str
@@ -164,25 +166,23 @@ class Cramped(Fault):
 
     @property
     def name(self) -> str:
-        return f"{self.item} cramped: {self.need}"
+        return f"{self.item} gloomy: {self.need}"
 
     def sentence(self) -> str:
-        return f"{self.item} has {self.has:.2f} m to {self.need} and needs {self.wanted:.2f} m"
+        return f"{self.item} has {self.has:.0f} lx to {self.need} and needs {self.wanted:.0f} lx"
 
 
 def test_a_new_kind_reaches_all_that_iterates_over_faults(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(faults.KINDS, "cramped", Cramped)
-    cramped = Cramped("desk", "sit", 0.75, 0.4)
-    evidence = Evidence((cramped, Unstable("chair", 0.1, 3.0)))
-    assert not evidence.clean and evidence.faults()[-1] == cramped
+    monkeypatch.setitem(faults.KINDS, "gloomy", Gloomy)
+    gloomy = Gloomy("desk", "read", 500.0, 40.0)
+    evidence = Evidence((gloomy, Unstable("chair", 0.1, 3.0)))
+    assert not evidence.clean and evidence.faults()[-1] == gloomy
     assert evidence.faulty_items() == {"desk", "chair"}
-    assert counts(TASK, evidence)["cramped"] == 1
+    assert counts(TASK, evidence)["gloomy"] == 1
     written = json.loads(json.dumps(Score.of(TASK, 1.0, evidence).to_json()))
-    assert written["evidence"]["cramped"] == [{"item": "desk", "need": "sit", "wanted": 0.75, "has": 0.4}]
+    assert written["evidence"]["gloomy"] == [{"item": "desk", "need": "read", "wanted": 500.0, "has": 40.0}]
     assert faults_from_json(written["evidence"]) == evidence.faults()
-    assert "- desk has 0.40 m to sit and needs 0.75 m\n" in FullFormat().feedback(TASK, LAYOUT, written).text
-    assert (
-        CompactEncoding(TASK).feedback_text(written["evidence"]) == "dining_chair_1 falls\n"
-    )  # it has no tokens for it
-    assert fault_changes(evidence, Evidence()) == (["chair unstable", "desk cramped: sit"], [])
-    assert [item.id for item in lock_faultless_items(TASK, LAYOUT, Evidence((cramped,))).movable] == ["desk"]
+    assert "- desk has 40 lx to read and needs 500 lx\n" in FullFormat().feedback(TASK, LAYOUT, written).text
+    assert CompactEncoding(TASK).feedback_text(written["evidence"]) == "chair_1 falls\n"  # it has no tokens for it
+    assert fault_changes(evidence, Evidence()) == (["chair unstable", "desk gloomy: read"], [])
+    assert [item.id for item in lock_faultless_items(TASK, LAYOUT, Evidence((gloomy,))).movable] == ["desk"]

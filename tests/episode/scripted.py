@@ -81,6 +81,7 @@ class Painter:
 
 
 def run(env, policy, task=TASK, **options):
+    options = {"tidy": False, **options}
     events = list(play(env, policy, task, **options))
     assert isinstance(events[-1], Outcome)
     return events[-1]

@@ -41,7 +41,15 @@ def test_reset_and_step_return_what_gymnasiums_do(stage):
     assert 0 < reward < 0.9 and (terminated, truncated) == (env.terminated, env.truncated) == (False, False)
     assert info["status"] == "ok" and info["score"]["reward"] == reward
     assert [o["a"] for o in info["score"]["evidence"]["overlaps"]] == ["bed_1"]
-    assert set(info["score"]["terms"]) == {"format", "collision", "bounds", "support", "access", "relations"}
+    assert set(info["score"]["terms"]) == {
+        "format",
+        "collision",
+        "bounds",
+        "support",
+        "access",
+        "function",
+        "relations",
+    }
 
 
 def test_a_clean_layout_ends_the_episode_with_full_reward(stage):
@@ -87,8 +95,8 @@ def test_a_later_answer_keeps_what_it_leaves_out_and_nothing_is_completed_before
         ((CROSSED, PARTED, LIFTED), True),  # no fault left
         ((CROSSED, PARTED, NONSENSE, LIFTED), True),  # the same in the last turn that there is
         ((CROSSED, SAME), True),  # the empty list
-        ((CROSSED, WORSE), True),
-        ((CROSSED, CROSSED), True),  # no better
+        ((CROSSED, WORSE, CROSSED), True),  # twice no better
+        ((CROSSED, CROSSED, PARTED, CROSSED), False),  # once, and once more after one that is
         ((CROSSED, NONSENSE, PARTED, NONSENSE), False),  # out of turns
         ((NONSENSE, NONSENSE, CROSSED, PARTED), False),
     ],

@@ -68,7 +68,7 @@ def test_play_reports_phases_turns_and_the_outcome(stage):
 
 
 def test_the_result_is_the_best_turn_and_the_earliest_of_equals(stage):
-    assert run(LayoutEnv(stage), Scripted(CROSSED, WORSE)).best.number == 1
+    assert run(LayoutEnv(stage), Scripted(CROSSED, WORSE, CROSSED)).best.number == 1
     assert run(LayoutEnv(stage), Scripted(CROSSED, SAME)).best.number == 1
     assert run(LayoutEnv(stage), Scripted(CROSSED, PARTED, LIFTED)).best.number == 3
     assert run(LayoutEnv(stage, max_turns=1), Scripted(NONSENSE)).best is None

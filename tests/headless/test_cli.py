@@ -117,13 +117,16 @@ def test_a_folder_of_results_is_held_by_one_process_until_that_ends(tmp_path):
     assert os.listdir(tmp_path) == ["other"]
 
 
+ANY_LAYOUTS = {"pretrain": ("--set", 'layouts="README.md"'), "train": ()}
+
+
 @pytest.mark.parametrize("command, config", [("pretrain", "pretrain_tiny"), ("train", "tiny")])
 def test_a_run_whose_folder_is_in_use_is_refused(tmp_path, command, config):
     pytest.importorskip("torch")
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=CHECKOUT)
     try:
         assert holder.stdout.readline() == b"held\n"
-        arguments = ["--config", f"headless/configs/{config}.toml", "--run", str(tmp_path)]
+        arguments = ["--config", f"headless/configs/{config}.toml", "--run", str(tmp_path), *ANY_LAYOUTS[command]]
         second = subprocess.run(
             [sys.executable, f"headless/{command}.py", *arguments], capture_output=True, text=True, cwd=CHECKOUT
         )
@@ -219,7 +222,8 @@ def test_a_run_looks_for_its_checkpoint_once_it_has_the_folder(tmp_path, command
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, cwd=CHECKOUT)
     try:
         assert holder.stdout.readline() == b"held\n"
-        arguments = ["--config", f"headless/configs/{config}.toml", "--run", str(tmp_path), "--resume"]
+        run = ["--run", str(tmp_path), "--resume", *ANY_LAYOUTS[command]]
+        arguments = ["--config", f"headless/configs/{config}.toml", *run]
         second = subprocess.run(
             [sys.executable, f"headless/{command}.py", *arguments], capture_output=True, text=True, cwd=CHECKOUT
         )

@@ -44,7 +44,13 @@ def test_the_command_measures_the_policy_between_its_baselines(tmp_path):
     rows = {row: {name: value["value"] for name, value in measures.items()} for row, measures in result["rows"].items()}
     assert list(rows)[:4] == ["random placement", "wall-and-grid packer", "planner", "the generator's layouts"]
     assert list(rows)[4:7] == ["default, turn 1", "default, turn 2", "default, best of 2"]
-    assert rows["the generator's layouts"]["clean"] == rows["the generator's layouts"]["reward"] == 1.0
+    generated = rows["the generator's layouts"]
+    assert (
+        generated["colliding_1cm"] == generated["outside"] == generated["blocked"] == 0.0 < 0.95 < generated["reward"]
+    )
+    assert generated["natural"] is not None
+    alone = ["default, model alone, turn 1", "one greedy answer, model alone, best of 2"]
+    assert set(alone) < set(rows) and all(rows[name]["usable"] == 1.0 for name in alone)
     assert rows["default, turn 1"]["usable"] == rows["one greedy answer, turn 2"]["usable"] == 1.0
     assert rows["default, best of 2"]["reward"] >= rows["default, turn 1"]["reward"] > 0
     assert rows["default, turn 1"]["view"] is None and rows["default, turn 1"]["seconds"] > 0
@@ -75,6 +81,19 @@ class Fixed:
         return [Reply("?") for _ in conversations]
 
 
+def test_tasks_without_a_known_layout_have_no_row_of_the_generator(tmp_path):
+    pytest.importorskip("bpy")
+    tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
+    (line,) = write_tasks(tasks, 1)
+    pair = json.loads(line)
+    tasks.write_text(json.dumps({**pair, "layout": {**pair["layout"], "placements": []}}))
+    options = ("--turns", "1", "--samples", "1", "--no-pictures", "--free-places", "off", "--tidy", "off")
+    done = run_evaluate("--tasks", str(tasks), *options, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((out / "metrics.json").read_text())["rows"]
+    assert list(rows) == ["random placement", "wall-and-grid packer", "planner", "default, turn 1"]
+
+
 def test_a_fault_is_counted_and_left_out_and_ends_nothing(tmp_path, monkeypatch, capsys):
     pytest.importorskip("bpy")
     tasks, out = tmp_path / "tasks.jsonl", tmp_path / "report"
@@ -90,11 +109,12 @@ def test_a_fault_is_counted_and_left_out_and_ends_nothing(tmp_path, monkeypatch,
 
     monkeypatch.setattr(Scorer, "physics", failing)
     argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--no-pictures", "--out", str(out)]
+    argv += ["--free-places", "off", "--tidy", "off"]
     assert evaluate.main(argv) == 0
     result = json.loads((out / "metrics.json").read_text())
     faults = {name: count for name, count in result["infra_faults"].items() if count}
     assert faults == {"random placement": 1, "default": 1}
-    assert result["rows"]["the generator's layouts"]["clean"]["value"] == 1.0
+    assert result["rows"]["the generator's layouts"]["outside"]["value"] == 0.0
     assert result["rows"]["default, turn 1"]["usable"]["value"] == 0.0
     report = (out / "report.html").read_text()
     assert "The server is gone." in report and "no usable answer" in report
@@ -128,11 +148,11 @@ def test_an_interrupt_keeps_whole_tasks(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate.policies, "open_policy", lambda args: Fixed())
     real, calls = runner.play, []
 
-    def pressed(*args):
+    def pressed(*args, **options):
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == 3:  # of each task the plan, and the same without the help of geometry
             raise KeyboardInterrupt
-        return real(*args)
+        return real(*args, **options)
 
     monkeypatch.setattr(runner, "play", pressed)
     argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--no-pictures", "--out", str(out)]

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
-from headless import cli, pretrain
+from headless import cli, pretrain, tasks
 from headless.pretraining.config import read_config
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
@@ -26,11 +27,12 @@ pytest.importorskip("transformers")
 ROOT = Path(__file__).parents[2]
 FORMAT = CompactFormat()
 CONFIG = """
+layouts = "{layouts}"
 seed = 3
 steps = 14
 warmup_steps = 2
 decay_steps = 2
-batch = 2
+batch_tokens = 2048
 learning_rate = 1e-2
 repair_fraction = 0.5
 log_every = 1
@@ -56,8 +58,10 @@ def rows(folder: Path) -> dict[int, tuple[float, float]]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(CONFIG)
+    folder = tmp_path_factory.mktemp("config")
+    path, layouts = folder / "tiny.toml", folder / "layouts.jsonl"
+    tasks.main(["--generator", "wide", "--coarse", "--count", "40", "--out", str(layouts)])
+    path.write_text(CONFIG.replace("{layouts}", str(layouts)))
     return path
 
 
@@ -114,7 +118,7 @@ def test_a_run_killed_while_it_saves_goes_on_as_if_it_had_not_stopped(trained, c
     arguments = ["--config", str(config), "--run", str(tmp_path), "--set", f"pictures={str(pictures).lower()}"]
     killed = f"""
 import os, signal, sys
-from headless import cli, pretrain
+from headless import cli, pretrain, tasks
 from headless.pretraining import train
 write_model = train.write_model
 def dies_at_the_second(model, folder, pictures):
@@ -134,22 +138,33 @@ pretrain.main({arguments!r})
     assert not (tmp_path / "checkpoint.part").exists()
 
 
+def repairable(pictures):
+    """A task, its layout and an example of one repair of it, and the seed of that."""
+    from headless.pretraining.examples import repair_example
+
+    for index in range(50):
+        task, layout = make_task("train", 1, index)
+        found = repair_example(task, layout, Random(index), pictures)
+        if found is not None and (found.ids == v.TOKEN_IDS["<|assistant|>"]).sum() == 2:
+            return task, layout, found, index
+    raise AssertionError
+
+
 def test_examples_show_what_an_episode_shows():
     from headless.pretraining.examples import placement_example, repair_example
 
     task, layout = make_task("train", 1, 0)
     empty = FORMAT.draw_images(task, Layout(task.id))
-    example = placement_example(1, 0, pictures=True)
+    example = placement_example(task, layout, pictures=True)
     prompt = TokenizedPrompt.of(FORMAT.first(task, empty), sees_images=True)
     assert tuple(example.ids[: len(prompt.ids)]) == prompt.ids
     assert not example.weights[: len(prompt.ids)].any()
     np.testing.assert_array_equal(example.patches, extract_patches(empty))
 
-    index, repair = next((k, found) for k in range(50) if (found := repair_example(1, k, pictures=True)))
+    task, layout, repair, index = repairable(pictures=True)
     assert len(repair.patches) == 2 and (repair.patches[0] != repair.patches[1]).any()
-    task, _ = make_task("train", 1, index)
     np.testing.assert_array_equal(repair.patches[:1], extract_patches(FORMAT.draw_images(task, Layout(task.id))))
-    bare = repair_example(1, index)
+    bare = repair_example(task, layout, Random(index))
     special = [v.TOKEN_IDS[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end")]
     text = ~np.isin(repair.ids, special)
     np.testing.assert_array_equal(repair.ids[text], bare.ids)
@@ -164,8 +179,9 @@ def test_examples_show_what_an_episode_shows():
 
 def test_the_loss_is_that_of_the_whole_model_of_transformers():
     """Beside the model's own forward pass, which finds positions and features by itself."""
-    from headless.pretraining.examples import placement_example, repair_example
+    from headless.pretraining.examples import placement_example
     from headless.pretraining.model import ModelShape, build
+    from headless.pretraining.number_rows import NumberRows
     from headless.pretraining.train import collate, weighted_loss
 
     torch.manual_seed(2)
@@ -173,9 +189,12 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
-    repair = next(found for k in range(50) if (found := repair_example(1, k, pictures=True)))
-    batch = collate([placement_example(1, 0, pictures=True), repair])
-    loss, _ = weighted_loss(model, batch)
+    numbers = NumberRows(32)
+    repair = repairable(pictures=True)[2]
+    batch = collate([placement_example(*make_task("train", 1, 0), pictures=True), repair])
+    loss, _ = weighted_loss(model, numbers, batch)
+    with torch.no_grad():  # as a checkpoint has them
+        model.get_input_embeddings().weight.copy_(numbers(model.get_input_embeddings().weight))
     frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 196)
     pixels = torch.stack([frame, frame], dim=2).reshape(len(frame), -1)
     logits = model(
@@ -188,7 +207,27 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     weights = batch.weights[:, 1:]
     assert loss.item() == pytest.approx(((each * weights).sum() / weights.sum()).item(), abs=1e-4)
     with pytest.raises(AssertionError, match="48 placeholders for 32"):
-        weighted_loss(model, batch._replace(patches=batch.patches[:2]))
+        weighted_loss(model, numbers, batch._replace(patches=batch.patches[:2]))
+
+
+def test_attention_by_products_is_that_of_the_class():
+    from headless.pretraining import attention
+    from headless.pretraining.model import ModelShape, build
+
+    torch.manual_seed(3)
+    model = build(ModelShape(hidden=48, layers=2, heads=6, key_value_heads=2, feed_forward=32))
+    ids, positions = torch.randint(0, len(v.TOKENS), (2, 40)), torch.arange(40)[None, None].expand(3, 2, 40)
+    found = []
+    for name in ("eager", attention.register()):
+        model.set_attn_implementation(name)
+        model.zero_grad()
+        embedded = model.get_input_embeddings()(ids)
+        hidden = model.model.language_model(inputs_embeds=embedded, position_ids=positions).last_hidden_state
+        hidden.square().sum().backward()
+        grads = [p.grad.clone() for p in model.model.language_model.layers.parameters()]
+        found.append((hidden.detach(), *grads))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-5 * one.abs().max().item())
 
 
 @pytest.mark.parametrize(
@@ -197,14 +236,15 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
         ("stepz=3", "stepz: expected one of seed, steps"),
         ('pictures="yes"', "pictures: expected a value of type bool, got 'yes'"),
         ("pictures=1", "pictures: expected a value of type bool, got 1"),
-        ("batch=2.5", "batch: expected a value of type int, got 2.5"),
+        ("batch_tokens=2500.5", "batch_tokens: expected a value of type int, got 2500.5"),
         ("steps=-1", "steps: expected a number of at least 1, got -1"),
-        ("batch=0", "batch: expected a number of at least 1, got 0"),
+        ("batch_tokens=0", "batch_tokens: expected a number of at least 2048, got 0"),
         ("save_every=0", "save_every: expected a number of at least 1, got 0"),
         ("log_every=0", "log_every: expected a number of at least 1, got 0"),
         ("learning_rate=0", "learning_rate: expected a number above 0, got 0"),
         ("learning_rate=nan", "learning_rate: expected a finite number, got nan"),
         ("repair_fraction=1.5", "repair_fraction: expected a number of at least 0 and of at most 1, got 1.5"),
+        ('layouts="nowhere/*.jsonl"', "layouts: expected files that headless/tasks.py wrote, a pattern, got 'nowhere"),
         ("seed.x=1", "seed.x: expected seed to be a table"),
         ("start=runs/nowhere", "start: expected a model's folder, with its config.json, got 'runs/nowhere'"),
         ("dagger_file=own.npz", "dagger_file: expected no file where pictures are trained with"),

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unstable
+from metaspatial_addon.core.furniture import FURNITURE
 from metaspatial_addon.core.polygon import signed_area
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.prompts import vocabulary as v
-from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat, known_category, notches
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat, notches
 from metaspatial_addon.prompts.prompt_items import MAX_LOCKED_IN_PROMPT
 
 FORMAT = CompactFormat()
@@ -29,7 +30,7 @@ def test_a_generated_layout_survives_encoding_and_parsing(index):
     assert answer.status == "ok" and answer.grade == 1.0
     for item_id, pose in layout.poses.items():
         read = answer.layout.poses[item_id]
-        assert (read.x, read.y, read.yaw) == pytest.approx((pose.x, pose.y, pose.yaw), abs=1e-6)
+        assert (read.x, read.y, read.yaw) == pytest.approx((pose.x, pose.y, pose.yaw), abs=0.0126)
         assert read.z == pytest.approx(pose.z, abs=0.0051)
 
 
@@ -66,10 +67,10 @@ def test_ids_of_any_language_and_a_moved_frame_come_back():
 
 
 def test_a_room_beyond_the_models_reach_is_scaled_and_its_answer_scaled_back():
-    task = odd_task(scale=4.0)  # 16 m x 12 m
+    task = odd_task(scale=6.4)  # 25.6 m x 19.2 m
     compact = CompactEncoding(task)
-    assert compact.scale == 2.0
-    assert compact.prompt_text().startswith("room: w8.00 d6.00 h2.63\n")
+    assert compact.frame.scale == 2.0
+    assert compact.prompt_text().startswith("room: x12.800 y9.600 h2.63\n")
     poses = {item.id: Pose(2.0 + 8.0, -1.0 + 4.0, 0.0, 0.0) for item in task.items}
     assert FORMAT.read(compact.answer_text(poses), task).layout.poses == poses
 
@@ -96,20 +97,21 @@ def test_only_known_words_of_the_prompt_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("category", "width", "known"),
+    ("category", "width", "kind"),
     [
         ("Double Bed", 1.6, "double bed"),
         ("big oak dining table", 1.6, "dining table"),
         ("bed", 1.6, "double bed"),
         ("bed", 0.9, "single bed"),
-        ("desk lamp", 0.2, "desk"),
+        ("desk lamp", 0.2, "desk lamp"),
+        ("brass lamp", 0.2, "floor lamp"),
         ("couch", 2.0, "sofa"),
         ("Cube", 1.0, "thing"),
         ("", 1.0, "thing"),
     ],
 )
-def test_categories_beyond_the_vocabulary_find_the_nearest(category, width, known):
-    assert known_category(Item("a", category, (width, 2.0, 0.5))) == known
+def test_categories_beyond_the_table_find_the_nearest_row(category, width, kind):
+    assert FURNITURE.kind_of(category, (width, 2.0, 0.5)).name == kind
 
 
 def test_more_of_a_kind_than_there_are_numbers_still_have_names_of_their_own():
@@ -129,19 +131,43 @@ def test_notches_and_floor_fill_the_bounding_rectangle(index):
     assert missing + signed_area(floor) == pytest.approx(float(np.prod(np.ptp(floor, axis=0))))
 
 
-def test_a_slanted_wall_is_approximated():
+def test_a_floor_with_slanted_walls_is_told_by_its_corners():
     triangle = ((0.0, 0.0), (4.0, 0.0), (0.0, 4.0))
-    cut = sum((x1 - x0) * (y1 - y0) for x0, x1, y0, y1 in notches(triangle))
-    assert 3.0 < cut <= 8.5
+    task = dataclasses.replace(odd_task(), room=Room("loft", triangle, 2.5))
+    assert "floor x0.000 y0.000 x4.000 y0.000 x0.000 y4.000\n" in CompactEncoding(task).prompt_text()
+
+
+def test_what_touches_a_wall_off_the_grid_is_read_back_at_the_wall():
+    floor = ((0.0, 0.0), (4.03, 0.0), (4.03, 3.02), (0.0, 3.02))
+    task = Task("t", "", Room("bedroom", floor, 2.5), (Item("bed", "double bed", (1.63, 2.08, 0.5)),))
+    compact = CompactEncoding(task)
+    assert compact.prompt_text().startswith("bedroom: x4.025 y3.000 h2.50\ndouble_bed_1 w1.65 d2.10 h0.50\n")
+    against = {"bed": Pose(4.03 - 2.08 / 2, 1.63 / 2, 0.0, 270.0)}
+    text = compact.answer_text(against)
+    assert '"x1":4.025' in text and '"y0":0.000' in text
+    read = FORMAT.read(text, task).layout.poses["bed"]
+    assert (read.x, read.y) == pytest.approx((against["bed"].x, against["bed"].y), abs=1e-9)
+
+
+def test_the_first_key_of_an_axis_is_what_an_item_touches_or_shares():
+    room = Room("bedroom", ((0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)), 2.5)
+    items = (Item("bed", "double bed", (1.6, 2.0, 0.5)), Item("stand", "nightstand", (0.4, 0.4, 0.5)))
+    lamp = Item("lamp", "table lamp", (0.2, 0.2, 0.3), "surface")
+    task = Task("t", "", room, (*items, lamp))
+    poses = {"bed": Pose(2.0, 2.0), "stand": Pose(3.05, 2.8), "lamp": Pose(3.05, 2.8, 0.5)}
+    bed, stand, of_lamp = CompactEncoding(task).answer_text(poses).split('{"id"')[1:]
+    assert '"ey":2.00,"x":2.000,"x0":1.200,"x1":2.800,"y1":3.000,' in bed  # in the middle, back to the wall
+    assert '"ey":0.40,"x0":2.850,' in stand  # beside the bed
+    assert '"ey":0.20,"x":3.050,' in of_lamp and '"y":2.800,"y0"' in of_lamp  # over the middle of what carries it
 
 
 def test_a_lamp_hangs_from_a_ceiling_beyond_the_models_reach():
     task = dataclasses.replace(odd_task(), items=(Item("lamp", "ceiling lamp", (0.5, 0.5, 0.2), "ceiling"),))
-    task = dataclasses.replace(task, room=dataclasses.replace(task.room, height=3.5))
-    assert " (ceiling) z2.80 w0.50" in CompactEncoding(task).prompt_text()
-    poses = {"lamp": Pose(4.0, 0.5, 3.3, 0.0)}
+    task = dataclasses.replace(task, room=dataclasses.replace(task.room, height=4.5))
+    assert " (ceiling) z3.80 w0.50" in CompactEncoding(task).prompt_text()
+    poses = {"lamp": Pose(4.0, 0.5, 4.3, 0.0)}
     read = FORMAT.read(CompactEncoding(task).answer_text(poses), task)
-    assert read.layout.poses["lamp"].z == pytest.approx(3.3)
+    assert read.layout.poses["lamp"].z == pytest.approx(4.3)
 
 
 def test_faults_are_listed_by_the_models_names():
@@ -155,11 +181,16 @@ def test_faults_are_listed_by_the_models_names():
             Unstable("Bett", 0.3, 60.0),
             Blocked("entrance", ("Bett",), 0.5),
         ),
-        relations=(RelationScore("Bett", "against", "wall_0", 0.1), RelationScore("Bett", "against", "wall", 0.9)),
+        relations=(
+            RelationScore("Bett", "against", "wall_0", 0.1),
+            RelationScore("Bett", "against", "wall", 0.9),
+            RelationScore("Bett", "facing", "Cube.003", 0.1, negated=True),
+        ),
     )
     assert CompactEncoding(task).feedback_text(evidence.to_json()) == (
         "single_bed_1 overlaps sofa_1 m0.25\nthing_1 outside m0.10\nsingle_bed_1 falls\n"
-        "single_bed_1 blocks door\nsingle_bed_1 not >against south wall y0.00\n"
+        "single_bed_1 blocks door\nsingle_bed_1 not >against south wall y0.000\n"
+        "single_bed_1 not avoid >facing thing_1\n"
     )
     assert CompactEncoding(task).feedback_text(Evidence().to_json()) == "no faults\n"
 

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaspatial_addon.core.evidence import Evidence, ViewMeasure
-from metaspatial_addon.core.faults import Blocked, Outside, Overlap, RelationScore, Unreachable, Unstable, Unsupported
+from metaspatial_addon.core.faults import (
+    Blocked,
+    Cramped,
+    Outside,
+    Overlap,
+    RelationScore,
+    Unreachable,
+    Unstable,
+    Unsupported,
+)
 from metaspatial_addon.core.task import Item, Task
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.terms import terms, view_term
@@ -28,7 +37,7 @@ def test_a_faultless_layout_earns_one():
     assert reward(CLEAN) == pytest.approx(1.0)
     assert reward(replace(CLEAN, view=VIEW), judge=1.0) == pytest.approx(1.0)
     assert terms(TASK, 1.0, CLEAN) == dict.fromkeys(
-        ("format", "collision", "bounds", "support", "access", "relations"), 1.0
+        ("format", "collision", "bounds", "support", "access", "function", "relations"), 1.0
     )
 
 
@@ -115,8 +124,9 @@ def test_an_unusable_answer_never_earns_more_than_a_usable_one_of_that_grade(evi
 
 def test_an_unusable_answer_earns_its_grade_times_the_format_weight():
     score = Score.unusable(TASK, 0.6)
-    assert (score.status, score.reward) == ("model_fault", pytest.approx(0.06))
-    assert score.terms == {"format": 0.6, "collision": 0, "bounds": 0, "support": 0, "access": 0, "relations": 0}
+    assert (score.status, score.reward) == ("model_fault", pytest.approx(0.036))
+    measured = ("collision", "bounds", "support", "access", "function", "relations")
+    assert score.terms == {"format": 0.6, **dict.fromkeys(measured, 0)}
     assert score.counts["items"] == 12
 
 
@@ -178,11 +188,11 @@ def test_bad_weights_are_refused(weights):
 
 def test_weights_of_nothing_are_refused():
     with pytest.raises(ValueError, match="at least one"):
-        Weights(format=0, collision=0, bounds=0, support=0, access=0, relations=0)
+        Weights(format=0, collision=0, bounds=0, support=0, access=0, function=0, relations=0)
 
 
 def test_stages_are_weights():
-    format_only = Weights(collision=0, bounds=0, support=0, access=0, relations=0, view=0, judge=0)
+    format_only = Weights(collision=0, bounds=0, support=0, access=0, function=0, relations=0, view=0, judge=0)
     assert reward(replace(CLEAN, detected=(Overlap(IDS[0], IDS[1], 1.0),)), weights=format_only) == 1.0
     with pytest.raises(KeyError):
         total({"speed": 1.0})
@@ -200,6 +210,7 @@ def test_the_score_as_json_has_the_documented_fields():
             Unstable("vase_1", 0.31, 64.0),
             Blocked("door_1", ("item_4",), 0.6),
             Unreachable("item_5"),
+            Cramped("item_5", "open", 0.75, 0.4),
         ),
         relations=(RelationScore("item_6", "near", "item_7", 0.0), RelationScore("item_7", "near", "item_8", 1.0)),
         view=VIEW,
@@ -207,7 +218,9 @@ def test_the_score_as_json_has_the_documented_fields():
     data = json.loads(json.dumps(Score.of(task, 1.0, found).to_json()))
     assert list(data) == ["task", "status", "reward", "terms", "evidence", "counts"]
     assert (data["task"], data["status"]) == ("bedroom-000017", "ok")
-    assert list(data["terms"]) == ["format", "collision", "bounds", "support", "access", "relations", "view"]
+    assert list(data["terms"]) == [
+        *("format", "collision", "bounds", "support", "access", "function", "relations", "view")
+    ]
     assert data["evidence"] == {
         "overlaps": [{"a": "item_0", "b": "item_1", "depth": 0.23}, {"a": "item_1", "b": "item_2", "depth": 0.1}],
         "outside": [{"id": "item_2", "distance": 0.1, "share": 0.2}],
@@ -215,6 +228,15 @@ def test_the_score_as_json_has_the_documented_fields():
         "unstable": [{"id": "vase_1", "drift": 0.31, "tilt": 64.0}],
         "blocked": [{"opening": "door_1", "by": ["item_4"], "share": 0.6}],
         "unreachable": [{"id": "item_5"}],
+        "cramped": [{"id": "item_5", "need": "open", "wanted": 0.75, "has": 0.4}],
         "relations": [{"subject": "item_6", "predicate": "near", "object": "item_7", "score": 0.0}],
     }
-    assert data["counts"] == {"items": 12, "colliding": 3, "outside": 1, "unsupported": 1, "unstable": 1}
+    assert data["counts"] == {
+        "items": 12,
+        "colliding": 3,
+        "outside": 1,
+        "unsupported": 1,
+        "unstable": 1,
+        "unreachable": 1,
+        "cramped": 1,
+    }

@@ -108,7 +108,7 @@ def test_a_full_disk_is_told_in_words(runner, messages, tmp_path, monkeypatch):
 
 def test_nothing_to_mend_is_an_end_without_turns(runner, messages, tmp_path):
     folder = job_folder(tmp_path / "job")
-    stand = {"Bed": (-0.5, 0.0), "Desk": (1.25, 1.625), "Wardrobe": (-1.25, 1.625)}
+    stand = {"Bed": (-0.5, -0.41), "Desk": (1.25, 1.625), "Wardrobe": (-1.25, 1.625)}
     start = {name: [1, 0, 0, x, 0, 1, 0, y, 0, 0, 1, 0, 0, 0, 0, 1] for name, (x, y) in stand.items()}
     runner.run(layout_request(folder, mode="fix", start=start, pictures=32))
     assert "turn" not in [message["type"] for message in messages]

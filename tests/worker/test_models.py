@@ -91,3 +91,8 @@ def test_packages_are_found_in_the_folder_that_is_named(monkeypatch, tmp_path):
         models.open_policy({**LOCAL, "packages": str(tmp_path)})
     assert str(tmp_path) in str(caught.value)
     assert sys.path[-1] == str(tmp_path)
+
+
+def test_the_planner_is_a_model_like_the_others():
+    policy = models.open_policy({"kind": "planner"})
+    assert policy.name == "planner" and models.check(policy) == "The planner answers."

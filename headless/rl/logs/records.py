@@ -17,6 +17,7 @@ from typing import Any
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
+from metaspatial_addon.episode.env import no_better
 from metaspatial_addon.episode.records import turn_record
 from metaspatial_addon.episode.turn import Candidate, Turn
 from metaspatial_addon.prompts.full import PromptFormat
@@ -101,12 +102,16 @@ def _turns(episode: Episode, prompt_format: PromptFormat) -> Iterator[Turn]:
     """The turns of an episode; one that a fault ended has a last turn without a score."""
     answered = [k for k, message in enumerate(episode.conversation) if message.role == "assistant"]
     layout: Layout | None = None
+    standing: Score | None = None
     for number, (k, score) in enumerate(zip(answered, episode.scores, strict=False), 1):
         text, asked = episode.conversation[k].text, episode.conversation[: k + 1]
         answer = prompt_format.read(text, episode.task, layout)
-        layout = answer.layout or layout
+        rejected = answer.layout is not None and no_better(score, standing)
+        if answer.layout is not None and not rejected:
+            layout, standing = answer.layout, score
         candidate = Candidate(text, answer, score)
-        yield Turn(number, score.status, score, asked, candidate, timings=episode.timings[number - 1])
+        timings = episode.timings[number - 1]
+        yield Turn(number, score.status, score, asked, candidate, rejected=rejected, timings=timings)
     if episode.fault:
         number = len(episode.scores) + 1
         failed = Score.infra(episode.task)

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from headless.pretraining.examples import free_tokens
 from headless.pretraining.export import write_model
 from headless.pretraining.train import Batch, embedded
 from metaspatial_addon.core.conversation import Conversation
@@ -22,17 +24,19 @@ from metaspatial_addon.prompts.compact import CompactEncoding
 from ..data import Grid, PromptTokens
 from ..kv_cache import SlotCache
 
-_POSE = ('","yaw":', ',"x":', ',"y":', ',"z":')
 _NAMES = {v.category_token(category) for category in v.CATEGORIES}
 
 
 class CompactPolicy:
-    """A Qwen2.5-VL with the vocabulary of `prompts/vocabulary.py`, in float32; all its weights learn."""
+    """A Qwen2.5-VL with the vocabulary of `prompts/vocabulary.py`, in float32; all its weights learn.
+
+    With `free_places` it samples from them alone, and learns log-probabilities that are renormalised over them.
+    """
 
     pad = v.PAD
     device = torch.device("cpu")
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, free_places: bool = False):
         from transformers import Qwen2_5_VLForConditionalGeneration
 
         self.base: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
@@ -40,7 +44,7 @@ class CompactPolicy:
         self.model: torch.nn.Module = self.base
         settings = Path(folder) / "metaspatial.json"
         self.sees_images = settings.exists() and read_json(settings).get("pictures") is True
-        self.folder = folder
+        self.folder, self.free_places = folder, free_places
         self._reference: CompactPolicy | None = None
 
     def tokenize(self, messages: Conversation) -> PromptTokens:
@@ -48,7 +52,7 @@ class CompactPolicy:
         return PromptTokens(prompt.ids, prompt.images)
 
     def constraint(self, conversation: Conversation, max_tokens: int) -> AnswerGrammar:
-        return grammar_for(conversation)
+        return grammar_for(conversation, self.free_places)
 
     def decode(self, ids: Sequence[int]) -> str:
         return v.decode([k for k in ids if k != v.END])
@@ -80,12 +84,13 @@ class CompactPolicy:
         item_ids = {name: item_id for item_id, name in CompactEncoding(task).names.items()}
         items: list[str | None] = []
         item, kind = None, ""
-        for token in (v.TOKENS[k] for k in ids):
+        pose = free_tokens(np.array(ids, int), names=False)  # the keys that follow from others are no choices
+        for token, chosen in zip((v.TOKENS[k] for k in ids), pose, strict=True):
             if token in _NAMES:
                 kind = token
             elif token[0] == "_":
                 item = item_ids[kind + token]
-            items.append(item if token.startswith(_POSE) else None)
+            items.append(item if chosen else None)
         return items
 
     def token_budget(self, max_tokens: int, pixels: int) -> None:
@@ -95,7 +100,7 @@ class CompactPolicy:
     def reference(self) -> Iterator[CompactPolicy]:
         """A second copy, read from the run's first folder when it is first asked for."""
         if self._reference is None:
-            self._reference = CompactPolicy(self.folder)
+            self._reference = CompactPolicy(self.folder, self.free_places)
         yield self._reference
 
     def save(self, folder: Path, main: bool = True) -> None:

@@ -9,6 +9,7 @@ from ..evidence import Evidence
 from ..relations import relation_scores
 from ..task import Layout, Task
 from .bounds import find_outside
+from .needs import measure_needs
 from .overlaps import find_overlaps
 from .solid import SolidT
 from .support import Support, find_unsupported, measure_support
@@ -26,10 +27,12 @@ def measure_solids(
     """
     supports = measure_support(solids, task)
     access = measure_access(task, layout)
+    cramped, function = measure_needs(task, layout)
     detected = (
         *find_overlaps(solids, measure_depth),
         *find_outside(solids, task.room),
         *find_unsupported(supports),
         *access.faults,
+        *cramped,
     )
-    return Evidence(detected, relation_scores(task, layout), access.walkable), supports
+    return Evidence(detected, relation_scores(task, layout), access.walkable, function), supports

@@ -25,8 +25,8 @@ from .vision import IMAGE_IDS, IMAGE_PAD_ID, VisionTower, extract_patches, mrope
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[3] / "assets" / "models" / "tiny"
 DEFAULT_TEMPERATURE = 0.7
-MOST_ITEMS = 48
-"""Most items to place at once. The model was trained on rooms of up to 16, and gets worse beyond."""
+MOST_ITEMS = 120
+"""Most items to place at once. The model was trained on rooms of up to 60."""
 _ROLES = {role: v.TOKEN_IDS[f"<|{role}|>"] for role in ("user", "assistant")}
 
 
@@ -57,7 +57,7 @@ class TokenizedPrompt:
 
 
 class BuiltinPolicy:
-    """Answers compact conversations with the model in `folder` (a transformers folder).
+    """Answers compact conversations with the model in `folder` (a transformers folder), at free places or at any.
 
     It is given images if it was trained with them, as the folder's metaspatial.json says: {"pictures": true}. Its name
     has the first digits of the SHA-256 of its weights. Raises InputError for files that cannot be read, and PolicyError
@@ -66,8 +66,9 @@ class BuiltinPolicy:
 
     prompt_format: Literal["full", "compact"] = "compact"
 
-    def __init__(self, folder: str | Path = DEFAULT_MODEL):
+    def __init__(self, folder: str | Path = DEFAULT_MODEL, free_places: bool = True):
         folder = Path(folder)
+        self.free_places = free_places
         config = read_json(folder / "config.json")
         weights = folder / "model.safetensors"
         tensors = read_safetensors(weights)
@@ -92,20 +93,20 @@ class BuiltinPolicy:
         of decoding."""
         temperature = DEFAULT_TEMPERATURE if temperature is None else temperature
         try:
-            grammars = [grammar_for(conversation) for conversation in conversations]
+            grammars = [grammar_for(conversation, self.free_places) for conversation in conversations]
             prompts = [TokenizedPrompt.of(conversation, self.sees_images) for conversation in conversations]
         except ValueError as error:
             raise PolicyError(f"The embedded model cannot read this conversation: {error}.") from error
         if not conversations:
             return []
-        most = max(len(grammar.prompt.sizes) for grammar in grammars)
+        most = max(len(grammar.room.items) for grammar in grammars)
         if most > MOST_ITEMS:
             raise PolicyError(
                 f"The built-in model lays out at most {MOST_ITEMS} items at once, and here are {most}: "
                 "select fewer, lock some, or choose a larger model."
             )
         unique = list(dict.fromkeys(prompts))
-        outputs, cache = self._prefill(unique, max(max_answer_tokens(grammar) for grammar in grammars))
+        outputs, cache = self._prefill(unique, max(grammar.max_tokens for grammar in grammars))
         rows = np.array([unique.index(prompt) for prompt in prompts])
         sampler = _Sampler(self.decoder, grammars, [np.random.default_rng(seed) for seed in seeds], temperature)
         return sampler.decode(outputs[rows], cache.select_rows(rows), on_progress)
@@ -132,11 +133,6 @@ class BuiltinPolicy:
             raise PolicyError(f"The embedded model cannot see this picture: {error}.") from error
         tokens = self.vision_tower.encode(patches)[[unique.index(image) for image in images]]
         return tokens.reshape(-1, tokens.shape[-1])
-
-
-def max_answer_tokens(grammar: AnswerGrammar) -> int:
-    """Tokens of the longest answer that the grammar allows."""
-    return 9 * len(grammar.prompt.sizes) + 3
 
 
 class _Sampler:

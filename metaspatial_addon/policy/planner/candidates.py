@@ -14,6 +14,8 @@ from .scene import STEP, Piece, Scene
 
 TUCK = 0.1
 """Metres that a chair stands under its table."""
+GAP = 0.025
+"""Metres between a seat and a table that it may not stand under."""
 LOW_TABLE = 0.58
 """Metres of height up to which seats stand round a table at a distance, not under it."""
 LEGS = 0.1
@@ -91,17 +93,27 @@ def at_wall(scene: Scene, number: int, width: float, depth: float) -> Candidates
     exact = math.degrees(math.atan2(side.inward[0], -side.inward[1]))
     lean = math.radians((yaw - exact + 180.0) % 360.0 - 180.0)
     off = width / 2 * abs(math.sin(lean)) + depth / 2 * math.cos(lean)
-    count = max(int((side.length - width) / STEP), 0)
-    along = width / 2 + np.linspace(0.0, side.length - width, count + 1)
+    from_ends = np.arange(int((side.length - width) / 2 / STEP + 1e-6) + 1) * STEP + width / 2
+    along = np.concatenate([from_ends, [side.length / 2], side.length - from_ends[::-1]])
     points = np.outer(along, side.direction) + side.start + off * np.array(side.inward)
-    grid = (points - scene.low) / STEP
-    for axis in (0, 1):  # never nearer to the wall than it should be
+    rows = np.column_stack([points, np.tile((width, depth, yaw), (len(along), 1))])
+    snapped = scene.snapped(rows)
+    for axis in (0, 1):
         inward = side.inward[axis]
-        if abs(inward) > 0.3:
-            grid[:, axis] = np.ceil(grid[:, axis] - 1e-6) if inward > 0 else np.floor(grid[:, axis] + 1e-6)
-        else:
-            grid[:, axis] = np.round(grid[:, axis])
-    return np.column_stack([scene.low + grid * STEP, np.tile((width, depth, yaw), (len(along), 1))]), along
+        if abs(inward) > 1.0 - 1e-9:
+            snapped[:, axis] = rows[:, axis]  # the back touches the wall, on the grid or not
+        elif abs(inward) > 0.3:  # never nearer to the wall than it should be
+            away = _up if inward > 0 else _down
+            snapped[:, axis] = scene.snapped(rows, away)[:, axis]
+    return snapped, along
+
+
+def _up(values: np.ndarray) -> np.ndarray:
+    return np.ceil(values - 1e-6)
+
+
+def _down(values: np.ndarray) -> np.ndarray:
+    return np.floor(values + 1e-6)
 
 
 def _at_walls(scene: Scene, piece: Piece, way: Way) -> Candidates:
@@ -121,7 +133,7 @@ def _at_walls(scene: Scene, piece: Piece, way: Way) -> Candidates:
             nearest = np.min([np.hypot(*(found[:, :2] - door).T) for door in scene.doors], axis=0)
             cost = cost - 0.5 * piece.role.from_door * nearest / reach
         rows.append(found)
-        costs.append(cost + 0.01 * k)
+        costs.append(cost + scene.wall_costs[k] + scene.preference(found[:, :2]))
     return (np.vstack(rows), np.concatenate(costs)) if rows else NONE
 
 
@@ -130,22 +142,20 @@ def _in_the_room(scene: Scene, piece: Piece, way: Way) -> Candidates:
     width, depth, _ = piece.item.size
     span = scene.high - scene.low
     step = STEP * max(2, math.ceil(math.sqrt(span[0] * span[1] / 900.0) / STEP))
-    xs = scene.low[0] + np.arange(0.0, span[0], step)
-    ys = scene.low[1] + np.arange(0.0, span[1], step)
-    points = np.stack(np.meshgrid(xs, ys, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = scene.floor_points(step)
     rows = []
     yaws: tuple[float, ...] = (0.0, 90.0) if way == "middle" else (0.0, 90.0, 180.0, 270.0)
     if way == "middle" and piece.kind not in TABLES and abs(width - depth) < 0.05:
         yaws = (0.0,)
     for yaw in yaws:
         tail = np.tile((width, depth, yaw), (len(points), 1))
-        rows.append(np.hstack([points, tail]))
+        rows.append(scene.snapped(np.hstack([points, tail])))
     found = np.vstack(rows)
     distance = np.hypot(*(found[:, :2] - scene.middle).T) / max(float(np.hypot(*span)), 1e-6)
     if way == "middle":
         along = 0.0 if span[0] >= span[1] else 90.0
         return found, 2.0 * distance + 0.1 * (found[:, 4] != along)
-    return found, 1.5 - distance
+    return found, 1.5 - distance + scene.preference(found[:, :2])
 
 
 def _own(box: OrientedBox, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -163,7 +173,7 @@ def _rows_at(scene: Scene, piece: Piece, points: np.ndarray, yaws: np.ndarray) -
 def _beside(scene: Scene, piece: Piece, box: OrientedBox, host: Piece) -> Candidates:
     """At either side of the host, backs in line, looking where it looks."""
     width, depth, _ = piece.item.size
-    gaps = np.array([0.03, 0.05, 0.08, 0.12, 0.2, 0.3])
+    gaps = np.array([0.05, 0.1, 0.2, 0.3])
     v = (box.depth - depth) / 2
     u = np.concatenate([-(box.width + width) / 2 - gaps, (box.width + width) / 2 + gaps])
     rows = _rows_at(scene, piece, _own(box, u, np.full_like(u, v)), np.full_like(u, box.yaw))
@@ -174,7 +184,7 @@ def _beside(scene: Scene, piece: Piece, box: OrientedBox, host: Piece) -> Candid
 
 def _foot(scene: Scene, piece: Piece, box: OrientedBox, host: Piece) -> Candidates:
     """At the foot of a bed, across it."""
-    gaps = np.array([0.03, 0.08, 0.15])
+    gaps = np.array([0.05, 0.1, 0.15])
     v = -(box.depth + piece.item.size[1]) / 2 - gaps
     u = np.zeros_like(v)
     return _rows_at(scene, piece, _own(box, u, v), np.full_like(v, box.yaw)), gaps
@@ -184,9 +194,9 @@ def _tuck(scene: Scene, piece: Piece, box: OrientedBox, host: Piece) -> Candidat
     """At the host's front, looking at it, a little under it."""
     spare = max(box.width - piece.item.size[0], 0.0) / 2
     u = np.concatenate([[0.0], *([k * STEP, -k * STEP] for k in range(1, int(spare / STEP) + 1))])
-    tuck = TUCK if may_tuck(piece, host) else -0.02
+    tuck = TUCK if may_tuck(piece, host) else -GAP
     v = np.full_like(u, -(box.depth + piece.item.size[1]) / 2 + tuck)
-    out = np.full_like(u, -(box.depth + piece.item.size[1]) / 2 - 0.07)
+    out = np.full_like(u, -(box.depth + piece.item.size[1]) / 2 - 3 * GAP)
     rows = _rows_at(scene, piece, np.vstack([_own(box, u, v), _own(box, u, out)]), np.full(2 * len(u), box.yaw + 180))
     return rows, np.append(0.3 * np.abs(u), 0.3 * np.abs(u) + 0.3)
 
@@ -195,10 +205,10 @@ def _around(scene: Scene, piece: Piece, box: OrientedBox, host: Piece) -> Candid
     """At any side of a table, looking at it, tucked under it; of a seating group, at a distance."""
     width, depth, _ = piece.item.size
     table = host.kind in TABLES and box.height > LOW_TABLE
-    tuck = TUCK if may_tuck(piece, host) else -0.02
+    tuck = TUCK if may_tuck(piece, host) else -GAP
     rows, costs = [], []
     for side, (length, deep) in enumerate(((box.width, box.depth), (box.depth, box.width)) * 2):
-        for inset in (tuck, min(tuck, 0.05), -0.07) if table else (-SEATING, -0.3, -0.6):
+        for inset in (tuck, min(tuck, 0.05), -3 * GAP) if table else (-SEATING, -0.3, -0.6):
             off = -(deep + depth) / 2 + inset
             between_legs = max(length - 2 * LEGS, 0.1) if table else length
             places = max(int(between_legs / (width + 0.05)), 1)

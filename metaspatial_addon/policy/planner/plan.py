@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.access import measure_access
 from ...core.furniture import Way
-from ...core.geometry import OrientedBox
+from ...core.geometry import OrientedBox, gap
 from ...core.relations import relation_scores
 from ...core.task import Layout, Pose, Relation, Task
 from .candidates import LEGS, Candidates, candidates, may_tuck, near_others
@@ -22,12 +22,15 @@ from .scene import Piece, Scene, box_at
 from .upper import place_covering, place_on_ceiling, place_on_top, place_on_wall
 
 ROUNDS = 4
-GOOD = 0.5
-"""Cost of a plan that is not tried again."""
+GOOD = 2.0
+"""Cost of a plan that is not tried again: nothing is left out, blocked or unreached, and wishes are met."""
 WISH = 6.0
 """What it costs to miss a wish altogether."""
 TRIED = 300
 """Candidates whose wishes are measured, cheapest first."""
+OTHER_PLACES, MOST_MOVED, IN_THE_WAY = 6, 6, 0.9
+"""Places that are tried for a piece that clears a way, pieces that are moved, and metres within which one is in the
+way."""
 MISSING, UNREACHED, BLOCKED = 20.0, 4.0, 4.0
 
 
@@ -50,6 +53,8 @@ def plan(task: Task, seed: int = 0, rounds: int = ROUNDS, vary: bool = False) ->
         left = builder.build()
         layout = builder.finish(left)
         cost = builder.total(layout) + MISSING * len(left)
+        if builder.in_trouble and not left:
+            layout, cost = builder.clear_ways(layout, cost)
         if best is None or cost < best.cost:
             best = Plan(layout, cost, tuple(piece.item.id for piece in left))
         if cost < GOOD:
@@ -66,7 +71,8 @@ class _Builder:
         self.task, self.rng, self.jitter, self.careful = task, rng, jitter, careful
         self.first = list(first)
         self.scene = Scene(task)
-        self.pieces = {item.id: Piece(item, category_of(item)) for item in task.movable}
+        movable = sorted(task.movable, key=lambda i: (-i.size[0] * i.size[1], -i.size[2], i.category))
+        self.pieces = {item.id: Piece(item, category_of(item)) for item in movable}  # the task's order says nothing
         self.by_id = {**{p.item.id: p for p in self.scene.pieces}, **self.pieces}
         self.relations: dict[str, list[Relation]] = {}
         for relation in task.relations:
@@ -77,18 +83,19 @@ class _Builder:
 
     def _assign(self) -> None:
         """Give guests to hosts: wishes first, then the dearest kind of host that has room, in turns."""
+        standing = {name: p for name, p in self.by_id.items() if p.item.mount == "floor" and not p.item.covering}
         for piece in self.pieces.values():
-            if piece.item.mount != "floor" or piece.item.covering or not piece.role.hosts or piece.role.way == "run":
+            if piece.item.id not in standing or not piece.role.hosts or piece.role.way == "run":
                 continue
             asked = [
-                self.by_id[r.object]
+                standing[r.object]
                 for r in self.relations.get(piece.item.id, ())
-                if r.subject == piece.item.id and r.object in self.by_id
+                if r.subject == piece.item.id and r.object in standing
             ]
             hosts = [p for p in asked if p.kind in piece.role.hosts and not self._belongs(p, piece)]
             if not hosts:
                 for kind in piece.role.hosts:
-                    hosts = [p for p in self.by_id.values() if p.kind == kind and self._takes(p, piece)]
+                    hosts = [p for p in standing.values() if p.kind == kind and self._takes(p, piece)]
                     if hosts:
                         break
             if hosts:
@@ -147,11 +154,13 @@ class _Builder:
         boxes = [self.by_id[name].box for name in named if name in self.by_id]
         return [box for box in boxes if box is not None]
 
-    def _order(self, piece: Piece) -> tuple[int, float, float]:
+    def _order(self, piece: Piece) -> tuple[int, bool, float, float]:
+        """Hosts that failed before come first, then those with a wish about the room, then by rank and size."""
         urgent = self.first.index(piece.item.id) if piece.item.id in self.first else len(self.first)
         family = [piece, *piece.guests]
         area = sum(p.item.size[0] * p.item.size[1] for p in family)
-        return urgent, piece.role.rank + self.jitter * self.rng.normal(), -area
+        asked = {r.object for p in family for r in self.relations.get(p.item.id, ()) if r.subject == p.item.id}
+        return urgent, asked <= self.by_id.keys(), piece.role.rank + self.jitter * self.rng.normal(), -area
 
     def _place_group(self, piece: Piece) -> list[Piece]:
         """A host and its guests, who may have guests; the first place of the host at which all find theirs."""
@@ -305,6 +314,50 @@ class _Builder:
 
     def _known(self, name: str, piece: Piece) -> bool:
         return name not in self.by_id or name == piece.item.id or self.by_id[name].box is not None
+
+    # Clearing ways ----------------------------------------------------------------------------------------------
+
+    def clear_ways(self, layout: Layout, cost: float) -> tuple[Layout, float]:
+        """Move what stands in the way of items that cannot be reached, and these themselves, one by one, the smallest
+        first: each to the best of a few places by the cost of the whole layout."""
+        for piece in self._in_the_way():
+            if not self.in_trouble:
+                break
+            before = piece.box
+            assert before is not None
+            self.scene.remove(piece)
+            best = before
+            for _, box in self._spread(self._ranked(piece), OTHER_PLACES):
+                self.scene.add(piece, box)
+                tried = self.finish([])
+                tried_cost = self.total(tried)
+                self.scene.remove(piece)
+                if tried_cost < cost - 1e-6:
+                    layout, cost, best = tried, tried_cost, box
+            self.scene.add(piece, best)
+            cost = self.total(layout)  # and who is in trouble now
+        return layout, cost
+
+    def _in_the_way(self) -> list[Piece]:
+        """Movable pieces on the floor without guests that are in trouble or near what is, small ones first."""
+        troubled = [self.by_id[item_id].box for item_id in self.in_trouble]
+        near = [
+            piece
+            for piece in self.pieces.values()
+            if piece.box is not None
+            and piece.item.mount == "floor"
+            and not piece.item.covering
+            and not any(guest.box is not None for guest in piece.guests)
+            and not any(self._rests_on(other, piece) for other in self.scene.pieces)
+            and any(gap(piece.box, box) < IN_THE_WAY for box in troubled if box is not None)
+        ]
+        return sorted(near, key=lambda p: p.item.size[0] * p.item.size[1])[:MOST_MOVED]
+
+    @staticmethod
+    def _rests_on(upper: Piece, lower: Piece) -> bool:
+        if upper.item.mount != "surface" or upper.box is None or lower.box is None:
+            return False
+        return abs(upper.box.z - lower.box.top) < 0.01 and gap(upper.box, lower.box) == 0.0
 
     # Ending -----------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,8 @@ TABLES = frozenset(name for name, row in FURNITURE.categories.items() if row.cla
 
 def category_of(item: Item) -> Category:
     """The row of the item's category; a guess by its size where the table has none, or one of another mount."""
-    row = FURNITURE.row_of(item.category)
-    if row is not None and row.mount == item.mount:
+    row = FURNITURE.kind_of(item.category, item.size)
+    if row.name != UNKNOWN and row.mount == item.mount:
         return row
     large = max(item.size[:2]) > 0.9
     guess = replace(FURNITURE.categories[UNKNOWN], hang_at=HIGH)

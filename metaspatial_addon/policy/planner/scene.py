@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ...core.access import keep_free
-from ...core.footprints import inside, overlaps, rows_of, wall_rows, zones
+from ...core.footprints import half_extents, inside, overlaps, rows_of, wall_rows, zones
 from ...core.furniture import Category
 from ...core.geometry import OrientedBox
 from ...core.relations import floor_middle
@@ -15,7 +17,9 @@ from ...core.task import Item, Layout, Pose, Task
 from .roles import category_of
 
 STEP = 0.05
-"""Metres between two places of the grid, from the corner of the floor's bounding box."""
+"""Metres between two places that are tried."""
+GRID = 0.025
+"""Metres: edges of footprints lie on multiples of it from the corner of the floor's bounding box."""
 BODY = 1.8
 """Metres of height up to which an item is in a person's way."""
 BLOCKED_WINDOW, CUT_NEED, IN_OTHERS_NEED = 4.0, 1.0, 1.0
@@ -80,10 +84,23 @@ class Scene:
         self.swings = np.array(swings, float).reshape(-1, 5)
         self.strips = np.array(strips, float).reshape(-1, 5)
         self.sills = np.array(sills, float)
+        self.wall_costs = self._wall_costs()
         for item in task.locked:
             piece = Piece(item, category_of(item))
             assert item.pose is not None
             self.add(piece, OrientedBox.of(item, item.pose))
+
+    def _wall_costs(self) -> np.ndarray:
+        """What each wall costs by itself: little for long ones that are far from the doors. Between walls that are
+        equal in both, direction decides, so that equal rooms are laid out alike."""
+        lengths = np.array([side.length for side in self.sides])
+        middles = np.array([side.at(side.length / 2) for side in self.sides])
+        angles = np.array([math.degrees(math.atan2(side.inward[1], side.inward[0])) % 360.0 for side in self.sides])
+        cost = 0.15 * (1.0 - lengths / lengths.max()) + 0.01 * ((angles - 270.0) % 360.0) / 360.0
+        if self.doors:
+            away = np.min([np.hypot(*(middles - door).T) for door in self.doors], axis=0)
+            cost += 0.25 * (1.0 - away / max(float(away.max()), 1e-6))
+        return cost
 
     # What stands ------------------------------------------------------------------------------------------------
 
@@ -118,12 +135,29 @@ class Scene:
         """The placed pieces of some kinds, in the order of the kinds."""
         return [p for kind in kinds for p in self.pieces if p.kind == kind and p.box is not None]
 
+    def floor_points(self, step: float) -> np.ndarray:
+        """Points (N, 2) over the floor's bounding box, `step` metres apart, one in its middle."""
+        spans = ((self.high - self.low) / 2 / step).astype(int)
+        axes_ = [np.arange(-count, count + 1) * step for count in spans]
+        points = np.stack(np.meshgrid(*axes_, indexing="ij"), axis=-1).reshape(-1, 2)
+        return (self.low + self.high) / 2 + points
+
+    def preference(self, points: np.ndarray) -> np.ndarray:
+        """A slight cost (N,) that decides between places that are equal otherwise: less far from the doors, and then
+        by the coordinates, so that equal rooms are laid out alike."""
+        reach = max(float(np.hypot(*(self.high - self.low))), 1e-6)
+        cost = 0.002 * (points - self.low) @ (1.0, 2.0) / reach
+        if self.doors:
+            cost = cost - 0.06 * np.min([np.hypot(*(points - door).T) for door in self.doors], axis=0) / reach
+        return cost
+
     # What a place is worth --------------------------------------------------------------------------------------
 
-    def snapped(self, rows: np.ndarray) -> np.ndarray:
-        """Rows with their centres on the grid."""
+    def snapped(self, rows: np.ndarray, round_: Callable[[np.ndarray], np.ndarray] = np.round) -> np.ndarray:
+        """Rows with the low edges of their extents on the grid, to which `round_` takes them."""
         rows = rows.copy()
-        rows[:, :2] = self.low + np.round((rows[:, :2] - self.low) / STEP) * STEP
+        half = half_extents(rows)
+        rows[:, :2] = self.low + half + round_((rows[:, :2] - half - self.low) / GRID) * GRID
         return rows
 
     def free(

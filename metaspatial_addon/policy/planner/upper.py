@@ -39,7 +39,7 @@ def place_on_top(scene: Scene, piece: Piece, wishes: Wishes) -> bool:
         wished = other.item.id in asked
         if not wished and other.kind not in (*hosts, *TOPS):
             continue
-        if not wished and (box.top > 1.5 or box.top + height > scene.room.height):
+        if box.top + height > scene.room.height or not wished and box.top > 1.5:
             continue
         for lean in (0.0, 90.0):
             w, d = (width, depth) if lean == 0.0 else (depth, width)
@@ -52,7 +52,7 @@ def place_on_top(scene: Scene, piece: Piece, wishes: Wishes) -> bool:
             c, s = box.right
             points = np.column_stack([box.x + uu * c - vv * s, box.y + uu * s + vv * c])
             tail = np.tile((width, depth, (box.yaw + lean) % 360.0), (len(points), 1))
-            found = np.hstack([scene.low + np.round((points - scene.low) / STEP) * STEP, tail])
+            found = scene.snapped(np.hstack([points, tail]))
             off = found[:, :2] - (box.x, box.y)
             on = (np.abs(off @ (c, s)) <= spare_u + 1e-6) & (np.abs(off @ (-s, c)) <= spare_v + 1e-6)
             found, uu, vv = found[on], uu[on], vv[on]
@@ -89,7 +89,7 @@ def place_on_wall(scene: Scene, piece: Piece, wishes: Wishes) -> bool:
         return False
     rows, along, number = np.vstack(backs), np.concatenate(alongs), np.concatenate(numbers)
     lengths = np.array([side.length for side in scene.sides])[number]
-    cost = 0.3 * np.abs(along - lengths / 2) / lengths + 0.02 * number
+    cost = 0.3 * np.abs(along - lengths / 2) / lengths + 0.2 * scene.wall_costs[number]
     if anchors:
         near = []
         for box in anchors:
@@ -126,8 +126,7 @@ def place_on_ceiling(scene: Scene, piece: Piece, wishes: Wishes) -> bool:
     z = round(scene.room.height - height, 3)
     span = scene.high - scene.low
     step = STEP * max(2, round(float(span.max()) / 40 / STEP))
-    xs, ys = scene.low[0] + np.arange(0.0, span[0], step), scene.low[1] + np.arange(0.0, span[1], step)
-    points = np.stack(np.meshgrid(xs, ys, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = scene.floor_points(step)
     rows = scene.snapped(np.hstack([points, np.tile((width, depth, 0.0), (len(points), 1))]))
     rows = rows[scene.free(rows, z, scene.room.height)]
     targets = [(p.box.x, p.box.y) for p in scene.placed(piece.role.hosts) if p.box is not None]
@@ -148,8 +147,7 @@ def place_covering(scene: Scene, piece: Piece, wishes: Wishes) -> bool:
     targets = [p.box for p in scene.placed(piece.role.hosts) if p.box is not None]
     others = rows_of([p.box for p in scene.pieces if p.item.covering and p.box is not None])
     step = STEP * max(1, round(float(span.max()) / 60 / STEP))
-    xs, ys = scene.low[0] + np.arange(0.0, span[0], step), scene.low[1] + np.arange(0.0, span[1], step)
-    points = np.stack(np.meshgrid(xs, ys, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = scene.floor_points(step)
     best_rows, best_cost = [], []
     for yaw in (0.0, 90.0):
         rows = scene.snapped(np.hstack([points, np.tile((width, depth, yaw), (len(points), 1))]))

@@ -78,6 +78,8 @@ def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
             row.operator(Operators.SELECT_FAULT, text=text, translate=False, icon=icon, emboss=False).index = k
     if len(faults) > MAX_FAULTS:
         column.label(text=f"and {len(faults) - MAX_FAULTS} more")
+    for note in summary.notes[:MAX_FAULTS]:
+        draw_text(body, context, note, icon="INFO")
 
 
 def _count(faults: int) -> str:

@@ -17,6 +17,7 @@ from .job_status import status
 
 MODELS = (
     ("BUILTIN", "Built-in", "The small model that comes with the add-on: no set-up, no network"),
+    ("PLANNER", "Planner", "Rules of furniture and a small search, without a model: quick, and heeds no prompt"),
     ("SERVER", "Server", "A model behind an OpenAI-compatible server, on this machine or another"),
     ("LOCAL", "Local", "A checkpoint folder on this machine, run by PyTorch"),
 )

@@ -220,8 +220,8 @@ def read_start(scene: Scene, mode: str, turn: Collection | None) -> StartInput:
 def policy_request(context: Context) -> dict[str, Any]:
     """The chosen model, as a request to the worker names it. Raises NotReady."""
     options = preferences.of(context)
-    if options.model == "BUILTIN":
-        return {"kind": "builtin"}
+    if options.model in ("BUILTIN", "PLANNER"):
+        return {"kind": options.model.lower()}
     if options.model == "LOCAL":
         folder, packages, adapter = (
             bpy.path.abspath(path) for path in (options.local_folder, options.packages, options.local_adapter)

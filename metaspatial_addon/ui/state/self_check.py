@@ -19,7 +19,7 @@ from .request import NotReady, policy_key, policy_request
 
 MIN_BLENDER = (4, 2, 0)
 WORKER, RENDERER = "Background", "Renderer"
-_MODEL_NAMES = {"BUILTIN": "Built-in model", "SERVER": "Server", "LOCAL": "Local model"}
+_MODEL_NAMES = {"BUILTIN": "Built-in model", "PLANNER": "Planner", "SERVER": "Server", "LOCAL": "Local model"}
 
 
 def start_model_check(context: Context) -> None:

@@ -20,13 +20,15 @@ from ...core.faults import faults_from_json
 @dataclass(frozen=True)
 class TurnSummary:
     """One turn: its number, score (0 to 1; None where nothing was measured), number of faults, the model's reasoning,
-    and why there is no layout ("" where there is one)."""
+    why there is no layout ("" where there is one), and what else is to be known: small moves that tidied it, and that
+    it was not gone on from."""
 
     number: int
     reward: float | None
     faults: int
     think: str
     failure: str
+    notes: tuple[str, ...] = ()
 
 
 def turn_summary(turn: bpy.types.Collection) -> TurnSummary:
@@ -41,7 +43,10 @@ def _turn_summary(number: int, record: str) -> TurnSummary:
     failure = fields.get("failure") or ""
     if not failure and fields.get("status") == "model_fault":
         failure = "; ".join(fields.get("problems") or ()) or "The answer could not be used"
-    return TurnSummary(number, fields.get("reward"), faults, (fields.get("think") or "").strip(), failure)
+    notes = ["No better than the best turn before, which the next one edits"] if fields.get("rejected") else []
+    notes += [sentence[:1].upper() + sentence[1:] for sentence in fields.get("tidied") or ()]
+    think = (fields.get("think") or "").strip()
+    return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes))
 
 
 def guessed_category(obj: bpy.types.Object, unit: float) -> str:

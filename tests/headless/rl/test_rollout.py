@@ -71,7 +71,7 @@ def test_log_probabilities_are_those_of_the_answers_grammar(policy):
         for k, message in enumerate(messages):
             if message.role != "assistant":
                 continue
-            grammar = grammar_for(messages[:k])
+            grammar = grammar_for(messages[:k], policy.free_places)
             at = trajectory.completion_mask.index(True, at)
             while not grammar.done:
                 allowed = torch.from_numpy(grammar.allowed_ids)
@@ -153,7 +153,7 @@ def test_tokens_come_as_often_as_they_are_likely(policy):
 
 def test_what_does_not_fit_stays_out_with_its_picture(policy):
     whole = played(policy, flight())
-    context = max(len(e.trajectory) for e in whole) - 20 + 256
+    context = max(e.trajectory.turns.index(2) for e in whole) - 1 + 256  # the longest has no space for a third answer
     for short, long in zip(played(policy, flight(), context=context), whole, strict=True):
         ids = short.trajectory.ids
         assert ids == long.trajectory.ids[: len(ids)] and len(ids) + 256 <= context + 256

@@ -139,7 +139,7 @@ def test_more_items_than_it_can_place_are_refused_with_what_to_do(policy):
         return CompactFormat().first(task)
 
     assert policy.answer([asked(MOST_ITEMS)], [1])[0].text
-    with pytest.raises(PolicyError, match="at most 48 items at once, and here are 49: select fewer") as refused:
+    with pytest.raises(PolicyError, match="at most 120 items at once, and here are 121: select fewer") as refused:
         policy.answer([asked(2), asked(MOST_ITEMS + 1)], [1, 2])
     assert len(str(refused.value)) <= 200
 

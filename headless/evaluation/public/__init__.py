@@ -1,0 +1,25 @@
+"""Converters of public inputs, which are kept outside the repository, into tasks of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import Task, read_json
+
+from .layoutgpt import layoutgpt_tasks
+from .r3l import r3l_task
+from .sceneeval import sceneeval_tasks
+
+
+def public_tasks(path: Path) -> list[Task]:
+    """The tasks of a public file, told by its form: lists that LayoutGPT laid out (.json), a problem of R3L (.json), or
+    rows of SceneEval (.csv). Raises InputError."""
+    if path.suffix == ".csv":
+        return sceneeval_tasks(path)
+    data = read_json(path)
+    if isinstance(data, dict) and "constr_json" in data:
+        return [r3l_task(path)]
+    if isinstance(data, list) and data and isinstance(data[0], dict) and "object_list" in data[0]:
+        return layoutgpt_tasks(path)
+    raise InputError(path, "", "lists of LayoutGPT, a problem of R3L or rows of SceneEval")
