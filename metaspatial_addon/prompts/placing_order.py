@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.furniture import FURNITURE, Category
+from ..core.furniture import FURNITURE, UNKNOWN, Category
 from ..core.task import Item
 from . import vocabulary as v
 
@@ -13,7 +13,8 @@ def placing_order(items: Sequence[Item]) -> list[tuple[Item, Category]]:
     """Items in the order in which the model places them, each with its row: on the floor what belongs to nothing by
     its rank, each kind followed by the kinds that belong to it; then coverings, tops, walls, ceiling. Of a kind the
     largest come first."""
-    kinds = {item.id: FURNITURE.kind_of(item.category, item.size) for item in items}
+    found = {item.id: FURNITURE.kind_of(item.category, item.size) for item in items}
+    kinds = {item_id: row if row.known else FURNITURE.categories[UNKNOWN] for item_id, row in found.items()}
     standing = {kinds[item.id].name for item in items if item.mount == "floor" and not item.covering}
     rows = sorted((FURNITURE.categories[name] for name in standing), key=lambda r: (r.rank, v.CATEGORIES.index(r.name)))
     children: dict[str, list[str]] = {}

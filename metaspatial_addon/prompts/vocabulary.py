@@ -13,8 +13,8 @@ from __future__ import annotations
 from ..core.faults import COMPACT_TOKENS
 from ..core.furniture import FURNITURE, ROOM_TYPES
 
-CATEGORIES = tuple(FURNITURE.categories)
-"""The categories, each with a token. UNKNOWN stands for whatever has no row."""
+CATEGORIES = tuple(name for name, row in FURNITURE.categories.items() if row.known)
+"""The categories that have a token. UNKNOWN stands for all the others."""
 
 SIDES = ("south", "east", "north", "west")
 MOST_OF_A_KIND = 60

@@ -47,11 +47,13 @@ def main() -> None:
 
     on_message = importlib.import_module(service).serve(send)
     messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(messages, temporary), name="listener", daemon=True).start()
+    leaving = threading.Event()
+    threading.Thread(target=_listen, args=(messages, temporary, leaving), name="listener", daemon=True).start()
     while (message := messages.get()) is None or message["type"] != "quit":
         on_message(message)
         if request_threads():  # they would run Python beside the next job's operators: a new process does that job
             break
+    leaving.set()
     shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -67,8 +69,9 @@ def _take_stdout(log: str) -> BinaryIO:
     return stdout
 
 
-def _listen(messages: queue.SimpleQueue[dict[str, Any] | None], temporary: str) -> None:
-    """Thread: messages into the queue, None for one that cannot be read. At the end of stdin the process ends."""
+def _listen(messages: queue.SimpleQueue[dict[str, Any] | None], temporary: str, leaving: threading.Event) -> None:
+    """Thread: messages into the queue, None for one that cannot be read. At the end of stdin the process ends, unless
+    it is leaving by itself: the window closes stdin as soon as stdout has ended."""
     from metaspatial_addon.worker import protocol
 
     folders: set[Path] = set()
@@ -82,6 +85,8 @@ def _listen(messages: queue.SimpleQueue[dict[str, Any] | None], temporary: str) 
             if isinstance(message.get("folder"), str):
                 folders.add(Path(message["folder"]))
             messages.put(message)
+    if leaving.is_set():
+        return
     for folder in folders:
         with contextlib.suppress(OSError):  # gone already, or other files are in it
             for path in folder.iterdir():

@@ -114,6 +114,15 @@ def test_categories_beyond_the_table_find_the_nearest_row(category, width, kind)
     assert FURNITURE.kind_of(category, (width, 2.0, 0.5)).name == kind
 
 
+def test_a_row_without_a_token_is_a_thing_to_the_model(monkeypatch):
+    """A category that is added to the table later must not keep a taught model from its rooms."""
+    monkeypatch.setitem(
+        FURNITURE.categories, "ball pit", dataclasses.replace(FURNITURE.categories["rug"], name="ball pit", known=False)
+    )
+    task = dataclasses.replace(odd_task(), items=(Item("pit", "ball pit", (1.5, 1.5, 0.4)),))
+    assert CompactEncoding(task).names == {"pit": "thing_1"}
+
+
 def test_more_of_a_kind_than_there_are_numbers_still_have_names_of_their_own():
     items = tuple(Item(f"c{k}", "dining chair", (0.5, 0.5, 0.9)) for k in range(30))
     task = dataclasses.replace(odd_task(), items=items)

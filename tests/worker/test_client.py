@@ -77,6 +77,32 @@ def test_a_large_message_does_not_keep_the_window(start):
     assert wait_for(worker, "echo")[-1]["of"] > 3_000_000
 
 
+SLOW_TO_LEAVE = """
+import sys, time
+
+class Slow:
+    def flush(self):
+        time.sleep(0.5)
+
+def serve(send):
+    send({"type": "hello"})
+    sys.stdout = Slow()  # what is flushed last
+    return lambda message: None
+"""
+
+
+def test_a_worker_that_is_told_to_quit_leaves_by_itself_however_long_it_takes(tmp_path):
+    (tmp_path / "slow_service.py").write_text(SLOW_TO_LEAVE)
+    worker = Worker(worker_command(""), tmp_path / "log", {"PYTHONPATH": str(tmp_path)}, "slow_service")
+    wait_for(worker, "hello")
+    worker.send({"type": "quit"})
+    with pytest.raises(Ended):
+        wait_for(worker, "never", seconds=5)
+    assert worker.returncode == 0
+    worker.stop()
+    wait_gone(worker.pid)
+
+
 def test_a_killed_worker_is_seen(start):
     worker = start(ECHO)
     wait_for(worker, "hello")
