@@ -1,1 +1,1 @@
-"""Teaches the embedded model to place and to mend, from rooms that `taskgen` draws. Run by `headless/pretrain.py`."""
+"""Teaches the embedded model to place and to repair, from layouts made ahead. Run by `headless/pretrain.py`."""

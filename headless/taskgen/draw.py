@@ -88,7 +88,7 @@ def draw_size(rng: Random, category: Category) -> tuple[float, float, float]:
     size = rng.random()
 
     def length(low: float, high: float) -> float:
-        share = min(max(0.5 * size + 0.5 * rng.random(), 0.0), 1.0)
+        share = 0.5 * size + 0.5 * rng.random()
         return max(round(low + (high - low) * share, 2), 0.02)
 
     return length(*category.width), length(*category.depth), length(*category.height)
@@ -103,7 +103,7 @@ class _List:
         self.counts: dict[str, int] = {}
         self.sizes: dict[str, tuple[float, float, float]] = {}
 
-    def add(self, name: str, alike: bool = True) -> None:
+    def add(self, name: str) -> None:
         """One more of a category; pieces of one category are mostly of one size."""
         if len(self.items) >= MOST_ITEMS:
             return
@@ -111,7 +111,7 @@ class _List:
         if rng.random() < UNKNOWN_ITEM:
             self.add_unknown()
             return
-        if name not in self.sizes or not alike or rng.random() < 0.1:
+        if name not in self.sizes or rng.random() < 0.1:
             self.sizes[name] = draw_size(rng, category)
         self.counts[name] = self.counts.get(name, 0) + 1
         item_id = f"{name.replace(' ', '_').replace(chr(39), '')}_{self.counts[name]}"

@@ -287,7 +287,9 @@ class LayoutEnv:
         only where the reward by physics rises; the candidate itself where none does. Raises InfraFault."""
         if candidate.answer.layout is None:
             return candidate
-        moves = small_moves(self.task, candidate.answer.layout, candidate.score.evidence)
+        stays = {item.id for item in self.prompted_task.locked}  # with a minimal repair more than the task's own
+        found = small_moves(self.task, candidate.answer.layout, candidate.score.evidence)
+        moves = tuple(move for move in found if move.item not in stays)
         if not moves:
             return candidate
         together = self._moved(candidate, moves)

@@ -125,6 +125,12 @@ def test_minimal_repair_moves_no_faultless_item(stage):
     assert outcome.turns[0].status == "model_fault" and outcome.best is None
 
 
+def test_minimal_repair_tidies_no_faultless_item(stage):
+    crossing = answer(bed_1=(1.1, 2.9, 0, 0))  # 5 cm into the desk, which is smaller
+    outcome = run(LayoutEnv(stage, max_turns=1), Scripted(crossing), start=NUDGED, minimal=True, tidy=True)
+    assert outcome.turns[0].layout.poses["desk_1"] == AT_REST.poses["desk_1"]
+
+
 def test_minimal_repair_takes_the_nearer_of_two_repairs(stage):
     far, near = answer(bed_1=(2.2, 2.9, 0, 0)), answer(bed_1=(3.45, 2.9, 0, 0))
     outcome = run(LayoutEnv(stage), Scripted([far, near]), start=NUDGED, minimal=True, samples=2)
