@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> int:
     if earlier is not None:
         check_comparable(earlier, [task for task, _ in pairs], args.pictures)
     policy = policies.open_policy(args)
-    plans = plans_for(args.samples, args.temperature, args.seeds, args.free_places == "on", args.tidy == "on")
+    embedded = policies.without_free_places(policy) is not policy
+    plans = plans_for(args.samples, args.temperature, args.seeds, args.free_places == "on", args.tidy == "on", embedded)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own
     folder = cli.output_folder(args.out)
     with ExitStack() as stack:

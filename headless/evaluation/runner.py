@@ -19,7 +19,9 @@ from .metrics import counts_of
 from .results import Results
 
 PROGRESS_EVERY = 5.0
-DEFAULT, GREEDY, ALONE = "default", "one greedy answer", ", model alone"
+DEFAULT, GREEDY, EVEN, ALONE = "default", "one greedy answer", "even choice", ", model alone"
+EVEN_TEMPERATURE = 1e6
+"""At which what the model says no longer counts."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,16 @@ class SamplingPlan:
 
 
 def plans_for(
-    samples: int, temperature: float | None, seeds: tuple[int, ...], free_places: bool = True, tidy: bool = True
+    samples: int,
+    temperature: float | None,
+    seeds: tuple[int, ...],
+    free_places: bool = True,
+    tidy: bool = True,
+    embedded: bool = False,
 ) -> tuple[SamplingPlan, ...]:
     """The plan that was requested; where it takes the best of several answers, one greedy answer beside it; and of each
-    the same without the help of geometry, where that was on.
+    the same without the help of geometry, where that was on. For the embedded model with free places the same with an
+    even choice among them, which is what geometry does without a model.
 
     A greedy answer depends on no seed, so that plan has one.
     """
@@ -50,6 +58,8 @@ def plans_for(
         plans.append(SamplingPlan(GREEDY, 1, 0.0, seeds[:1], free_places, tidy))
     if free_places or tidy:
         plans += [replace(plan, name=f"{plan.name}{ALONE}", free_places=False, tidy=False) for plan in plans]
+    if free_places and embedded:
+        plans.append(replace(plans[0], name=EVEN, temperature=EVEN_TEMPERATURE))
     return tuple(plans)
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from accelerate.utils import KwargsHandler
-from tqdm import tqdm
 
 from headless import cli
 from headless.config import write_config
 from headless.judge import JudgeSettings, open_judge
 from headless.training import MetricsLog, last_checkpoint
 from metaspatial_addon.core.faults import hard_counts
+from metaspatial_addon.policy.local import load_in_one_thread
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
@@ -125,7 +125,7 @@ def open_accelerator(config: TrainConfig) -> Accelerator:
 
 def open_policy(config: TrainConfig) -> TrainablePolicy:
     """The model that the run begins with."""
-    tqdm.monitor_interval = 0  # a bar would leave a thread behind, which wakes while Blender works: see `settle`
+    load_in_one_thread()
     if config.rendering == "compact":
         return CompactPolicy(config.model, config.rollout.free_places)
     from .policies.chat import ChatPolicy  # needs peft and pillow

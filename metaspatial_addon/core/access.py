@@ -89,7 +89,7 @@ def measure_access(task: Task, layout: Layout) -> Access:
     items = {item.id: item for item in task.items}
     boxes = {i: OrientedBox.of(items[i], pose) for i, pose in poses.items()}
     obstacles = {i: box for i, box in boxes.items() if stands_in_the_way(items[i], box)}
-    grid = _empty_room(task.room.floor)
+    grid = floor_raster(task.room.floor)
     locked = {item.id for item in task.locked}
     free = _free_around(task.room.floor, tuple(box for i, box in obstacles.items() if i in locked)).copy()
     for item_id, box in obstacles.items():
@@ -144,7 +144,7 @@ def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class FloorRaster:
     """Square cells over a floor's bounding box; `free` (R, C) bool is where a person's centre may be in the empty
     room. Row r, column c has its centre at (x + (c + 0.5) * cell, y + (r + 0.5) * cell)."""
 
@@ -177,7 +177,7 @@ class _Grid:
 
 
 @lru_cache(maxsize=64)
-def _empty_room(floor: tuple[Point, ...]) -> _Grid:
+def floor_raster(floor: tuple[Point, ...]) -> FloorRaster:
     """The raster of a floor: inside the polygon and no nearer to a wall than the agent's radius."""
     xs, ys = [p[0] for p in floor], [p[1] for p in floor]
     x, y, width, depth = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
@@ -193,7 +193,7 @@ def _empty_room(floor: tuple[Point, ...]) -> _Grid:
         if len(crossed):
             cut = ax + (centres[crossed] - ay) * ((bx - ax) / (by - ay))
             toggles[crossed, np.clip(np.ceil((cut - x) / cell - 0.5 - 1e-9), 0, columns).astype(int)] += 1
-    grid = _Grid(x, y, cell, np.cumsum(toggles, axis=1)[:, :columns] % 2 == 1)
+    grid = FloorRaster(x, y, cell, np.cumsum(toggles, axis=1)[:, :columns] % 2 == 1)
     for side in walls:
         r, c, px, py = grid.window((side.start, side.end), AGENT_RADIUS_M)
         dx, dy = px - side.start[0], py - side.start[1]
@@ -208,7 +208,7 @@ def _empty_room(floor: tuple[Point, ...]) -> _Grid:
 @lru_cache(maxsize=64)
 def _free_around(floor: tuple[Point, ...], locked: tuple[OrientedBox, ...]) -> np.ndarray:
     """The free cells (R, C) bool of a room with its locked items: the same for all layouts of a task."""
-    grid = _empty_room(floor)
+    grid = floor_raster(floor)
     free = grid.free.copy()
     for box in locked:
         grid.clear_around(free, box)
@@ -240,7 +240,7 @@ def connected_areas(free: np.ndarray) -> np.ndarray:
     return np.array(parent)[runs]
 
 
-def _reached(grid: _Grid, areas: np.ndarray, room: Room) -> np.ndarray:
+def _reached(grid: FloorRaster, areas: np.ndarray, room: Room) -> np.ndarray:
     """The free cells (R, C) bool that are connected with a door's swing; without a door, the largest area."""
     doors = [opening for opening in room.openings if opening.kind == "door"]
     if doors:
@@ -264,7 +264,7 @@ def _reached(grid: _Grid, areas: np.ndarray, room: Room) -> np.ndarray:
     return chosen[areas]
 
 
-def _reachable(grid: _Grid, reached: np.ndarray, box: OrientedBox) -> bool:
+def _reachable(grid: FloorRaster, reached: np.ndarray, box: OrientedBox) -> bool:
     """Whether a reached cell lies on the outer side of an edge from which the item is used, and near enough."""
     rows, columns, x, y = grid.window(box.points, REACH_M)
     u, v = box.to_local(x, y)

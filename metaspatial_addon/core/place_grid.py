@@ -6,14 +6,13 @@ a mask of places. A wall is an obstacle without depth.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from .footprints import SLACK_M, axes
 from .geometry import OrientedBox
-
-SLACK_M = 1e-3
-"""Metres by which footprints may overlap and still count as touching."""
+from .pose import right_vector
 
 
 class PlaceGrid:
@@ -31,42 +30,55 @@ class PlaceGrid:
         rows = (self.ys >= y0 + ey) & (self.ys <= y1 - ey)
         return columns[:, None] & rows[None, :]
 
-    def take(self, mask: np.ndarray, width: float, depth: float, yaw: float, obstacle: OrientedBox) -> None:
-        """Take from `mask` the places at which a footprint overlaps the obstacle's."""
-        window = self.window(width, depth, yaw, obstacle)
-        if window is not None:
-            columns, rows, overlap = window
+    def take(self, mask: np.ndarray, width: float, depth: float, yaw: float, obstacles: np.ndarray) -> None:
+        """Take from `mask` the places at which a footprint overlaps one of the obstacles' (N, 5)."""
+        for columns, rows, overlap in self.windows(width, depth, yaw, obstacles):
             if overlap is None:
                 mask[columns, rows] = False
             else:
                 mask[columns, rows] &= ~overlap
 
-    def window(
-        self, width: float, depth: float, yaw: float, obstacle: OrientedBox
-    ) -> tuple[slice, slice, np.ndarray | None] | None:
-        """The places at which a footprint overlaps the obstacle's: slices of the grid, and which places in them; None
-        for all of them, and None altogether where there is no such place."""
-        (c, s), (oc, os) = OrientedBox(0.0, 0.0, 0.0, yaw, width, depth, 0.0).right, obstacle.right
-        cos, sin = abs(c * oc + s * os), abs(c * os - s * oc)
-        ex = (width * abs(c) + depth * abs(s) + obstacle.width * abs(oc) + obstacle.depth * abs(os)) / 2 - SLACK_M
-        ey = (width * abs(s) + depth * abs(c) + obstacle.width * abs(os) + obstacle.depth * abs(oc)) / 2 - SLACK_M
-        i0, i1 = self._span(obstacle.x - ex - self.xs[0], obstacle.x + ex - self.xs[0], len(self.xs))
-        j0, j1 = self._span(obstacle.y - ey - self.ys[0], obstacle.y + ey - self.ys[0], len(self.ys))
-        if i0 >= i1 or j0 >= j1:
-            return None
-        if min(cos, sin) < 1e-9 and min(abs(c), abs(s)) < 1e-9:
-            return slice(i0, i1), slice(j0, j1), None
-        dx, dy = self.xs[i0:i1, None] - obstacle.x, self.ys[None, j0:j1] - obstacle.y
-        overlap = (
-            (np.abs(dx * c + dy * s) < (width + obstacle.width * cos + obstacle.depth * sin) / 2 - SLACK_M)
-            & (np.abs(dy * c - dx * s) < (depth + obstacle.width * sin + obstacle.depth * cos) / 2 - SLACK_M)
-            & (np.abs(dx * oc + dy * os) < (obstacle.width + width * cos + depth * sin) / 2 - SLACK_M)
-            & (np.abs(dy * oc - dx * os) < (obstacle.depth + width * sin + depth * cos) / 2 - SLACK_M)
-        )
-        return slice(i0, i1), slice(j0, j1), overlap
+    def windows(
+        self, width: float, depth: float, yaw: float, obstacles: np.ndarray
+    ) -> Iterator[tuple[slice, slice, np.ndarray | None]]:
+        """For each of the obstacles (N, 5) that a footprint overlaps somewhere, the places at which it does: slices of
+        the grid, and which places in them; None for all of them."""
+        if not len(obstacles):
+            return
+        c, s = right_vector(yaw)
+        other = axes(obstacles)
+        oc, os = other[:, 0], other[:, 1]
+        ow, od = obstacles[:, 2], obstacles[:, 3]
+        ex = (width * abs(c) + depth * abs(s) + ow * np.abs(oc) + od * np.abs(os)) / 2 - SLACK_M
+        ey = (width * abs(s) + depth * abs(c) + ow * np.abs(os) + od * np.abs(oc)) / 2 - SLACK_M
+        low = (obstacles[:, :2] - np.column_stack([ex, ey]) - (self.xs[0], self.ys[0])) / self.step
+        high = (obstacles[:, :2] + np.column_stack([ex, ey]) - (self.xs[0], self.ys[0])) / self.step
+        # The grid lines strictly between two coordinates, as a half-open range.
+        first = np.maximum(np.floor(low + 1e-9).astype(int) + 1, 0).tolist()
+        last = np.minimum(np.ceil(high - 1e-9).astype(int), (len(self.xs), len(self.ys))).tolist()
+        upright = min(abs(c), abs(s)) < 1e-9
+        square = (upright & (np.minimum(np.abs(oc), np.abs(os)) < 1e-9)).tolist()
+        for k, ((i0, j0), (i1, j1)) in enumerate(zip(first, last, strict=True)):
+            if i0 < i1 and j0 < j1:
+                columns, rows = slice(i0, i1), slice(j0, j1)
+                yield (
+                    columns,
+                    rows,
+                    None if square[k] else self._overlap(columns, rows, (width, depth, c, s), obstacles[k]),
+                )
 
-    def _span(self, low: float, high: float, count: int) -> tuple[int, int]:
-        """The numbers of the grid lines strictly between two coordinates, as a half-open range."""
-        first = math.floor(low / self.step + 1e-9) + 1
-        last = math.ceil(high / self.step - 1e-9)
-        return max(first, 0), min(last, count)
+    def _overlap(
+        self, columns: slice, rows: slice, shape: tuple[float, float, float, float], obstacle: np.ndarray
+    ) -> np.ndarray:
+        """Whether a footprint of that width, depth and right vector overlaps an obstacle at each place of a window."""
+        width, depth, c, s = shape
+        x, y, other_width, other_depth, yaw = obstacle.tolist()
+        oc, os = right_vector(yaw)
+        cos, sin = abs(c * oc + s * os), abs(c * os - s * oc)
+        dx, dy = self.xs[columns, None] - x, self.ys[None, rows] - y
+        return (
+            (np.abs(dx * c + dy * s) < (width + other_width * cos + other_depth * sin) / 2 - SLACK_M)
+            & (np.abs(dy * c - dx * s) < (depth + other_width * sin + other_depth * cos) / 2 - SLACK_M)
+            & (np.abs(dx * oc + dy * os) < (other_width + width * cos + depth * sin) / 2 - SLACK_M)
+            & (np.abs(dy * oc - dx * os) < (other_depth + width * sin + depth * cos) / 2 - SLACK_M)
+        )

@@ -16,10 +16,10 @@ import numpy as np
 from ..core.access import WINDOW_STRIP_M
 from ..core.evidence import Evidence
 from ..core.faults import Blocked, Outside, Overlap, RelationScore, Unsupported
-from ..core.footprints import wall_rows
+from ..core.footprints import SLACK_M, rows_of, wall_rows
 from ..core.furniture import FURNITURE
 from ..core.geometry import OrientedBox
-from ..core.place_grid import SLACK_M, PlaceGrid
+from ..core.place_grid import PlaceGrid
 from ..core.polygon import WallSegment, contains
 from ..core.support_graph import SupportGraph, carried_pose
 from ..core.task import Item, Layout, Pose, Task
@@ -165,15 +165,12 @@ def _free(task: Task, item: Item, pose: Pose, grid: PlaceGrid, boxes: Mapping[st
             obstacles.append(_met_by(item, items[name], box))
     if item.mount == "floor" and not item.covering:
         obstacles += _kept_free(task, height)
-    for obstacle in obstacles:
-        grid.take(mask, width, depth, pose.yaw, obstacle)
+    grid.take(mask, width, depth, pose.yaw, rows_of(obstacles))
     if low > SLACK_M and item.mount not in ("wall", "ceiling"):
-        carried = np.zeros_like(mask)
-        for box in boxes.values():
-            if abs(box.top - low) < SLACK_M and (window := grid.window(0.0, 0.0, 0.0, box)) is not None:
-                columns, rows, over = window
-                carried[columns, rows] |= True if over is None else over
-        mask &= carried
+        tops = [box for box in boxes.values() if abs(box.top - low) < SLACK_M]
+        beside = np.ones_like(mask)
+        grid.take(beside, 0.0, 0.0, 0.0, rows_of(tops))
+        mask &= ~beside
     return mask
 
 

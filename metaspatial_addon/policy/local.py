@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -232,13 +233,21 @@ def _short(source: str | Path) -> str:
     return folder.resolve().name if folder.is_absolute() or folder.is_dir() else str(source)
 
 
+def load_in_one_thread() -> None:
+    """Ask transformers for loading that leaves no thread behind: one that wakes while Blender's operators run may end
+    the process, see `settle`."""
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
+    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"
+
+
 def load_model(model: str, *, adapter: str | Path | None = None, device: str | None = None) -> Any:
     """The model in evaluation mode on its device, with the adapter on top if there is one."""
     import torch
-    from tqdm import tqdm
     from transformers import AutoModelForImageTextToText, GenerationConfig
 
-    tqdm.monitor_interval = 0  # a bar would start a thread that wakes while Blender's operators run: see `settle`
+    load_in_one_thread()
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     loaded: Any = AutoModelForImageTextToText.from_pretrained(model, dtype="auto")

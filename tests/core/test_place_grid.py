@@ -18,19 +18,19 @@ obstacles = st.builds(
 )
 
 
-@given(st.floats(0.05, 2.0), st.floats(0.05, 2.0), yaws, obstacles)
-def test_a_place_is_taken_where_the_footprints_overlap(width, depth, yaw, obstacle):
+@given(st.floats(0.05, 2.0), st.floats(0.05, 2.0), yaws, st.lists(obstacles, min_size=1, max_size=3).map(rows_of))
+def test_a_place_is_taken_where_the_footprints_overlap(width, depth, yaw, standing):
     grid = PlaceGrid(AXIS, AXIS, 0.1)
     mask = np.ones((41, 41), bool)
-    grid.take(mask, width, depth, yaw, obstacle)
+    grid.take(mask, width, depth, yaw, standing)
     centres = np.stack(np.meshgrid(AXIS, AXIS, indexing="ij"), axis=-1).reshape(-1, 2)
     tail = np.tile((width, depth, yaw), (len(centres), 1))
-    taken = overlaps(np.hstack([centres, tail]), rows_of([obstacle]))[:, 0].reshape(41, 41)
+    taken = overlaps(np.hstack([centres, tail]), standing).any(axis=1).reshape(41, 41)
     differing = mask == taken
     if differing.any():  # rounding alone decides there: a hair more or less of the footprint changes the answer
         for ix, iy in np.argwhere(differing):
             found = {
-                bool(overlaps(np.array([[AXIS[ix], AXIS[iy], width + d, depth + d, yaw]]), rows_of([obstacle]))[0, 0])
+                bool(overlaps(np.array([[AXIS[ix], AXIS[iy], width + d, depth + d, yaw]]), standing).any())
                 for d in (-1e-7, 1e-7)
             }
             assert found == {True, False}

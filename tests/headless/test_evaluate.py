@@ -49,7 +49,7 @@ def test_the_command_measures_the_policy_between_its_baselines(tmp_path):
         generated["colliding_1cm"] == generated["outside"] == generated["blocked"] == 0.0 < 0.95 < generated["reward"]
     )
     assert generated["natural"] is not None
-    alone = ["default, model alone, turn 1", "one greedy answer, model alone, best of 2"]
+    alone = ["default, model alone, turn 1", "one greedy answer, model alone, best of 2", "even choice, best of 2"]
     assert set(alone) < set(rows) and all(rows[name]["usable"] == 1.0 for name in alone)
     assert rows["default, turn 1"]["usable"] == rows["one greedy answer, turn 2"]["usable"] == 1.0
     assert rows["default, best of 2"]["reward"] >= rows["default, turn 1"]["reward"] > 0

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from ..access import stands_in_the_way
 from ..faults import Cramped
 from ..footprint_index import FootprintIndex
-from ..furniture import FURNITURE, UNKNOWN
+from ..furniture import FURNITURE, UNKNOWN, Category
 from ..geometry import OrientedBox, clip_convex
 from ..pose import Point
-from ..task import Item, Layout, Task
+from ..task import Layout, Task
 
 TOLERANCE_M = 0.02
 """Metres that a need may lack."""
@@ -44,7 +44,11 @@ def measure_needs(task: Task, layout: Layout) -> tuple[tuple[Cramped, ...], floa
             continue
         reach = max(need[1] for need in row.needs)
         near = (standing[k] for k in index.near(box, reach))
-        others = [other_box for other, other_box in near if other is not item and not _belong(item, other)]
+        others = [
+            other_box
+            for other, other_box in near
+            if other is not item and not belong(row, FURNITURE.kind_of(other.category, other.size))
+        ]
         for side, wanted, weight in row.needs:
             sides = ("left", "right") if side == "beside" else (side,)
             has = max(free_depth(box, one, wanted, others, task.room.floor) for one in sides)
@@ -55,9 +59,8 @@ def measure_needs(task: Task, layout: Layout) -> tuple[tuple[Cramped, ...], floa
     return tuple(found), weight_met / weight_of_all if weight_of_all else 1.0
 
 
-def _belong(a: Item, b: Item) -> bool:
-    """Whether one of two items is at home with the other."""
-    one, other = FURNITURE.kind_of(a.category, a.size), FURNITURE.kind_of(b.category, b.size)
+def belong(one: Category, other: Category) -> bool:
+    """Whether a piece of one category is at home with a piece of the other, which may then stand in its needs."""
     return one.name in other.hosts or other.name in one.hosts
 
 

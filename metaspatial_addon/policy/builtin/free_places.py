@@ -1,25 +1,28 @@
 """The places that the embedded model is offered: where an item is inside the room, clear, and carried by something.
 
-Places are those of the model's grid, 2.5 cm apart. What a prompt gives as boxes counts as boxes; a chair is not
-offered places under a table, since whether meshes allow that is not told. A yaw that is no quarter is offered where a
-coarse look finds a place for it.
+Of these it is offered the ones with the fewest faults (`place_faults`). Places are those of the model's grid, 2.5 cm
+apart. What a prompt gives as boxes counts as boxes; a chair is not offered places under a table, since whether meshes
+allow that is not told. A yaw that is no quarter is offered where a coarse look finds a place for it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from ...core.footprints import overlaps, rows_of
+from ...core.footprints import SLACK_M, half_extents, overlaps, rows_of
 from ...core.furniture import FURNITURE
 from ...core.geometry import OrientedBox
-from ...core.place_grid import SLACK_M, PlaceGrid
+from ...core.place_grid import PlaceGrid
 from ...core.polygon import WallSegment, contains, wall_segments
 from ...prompts import vocabulary as v
-from .prompt_room import PromptItem, PromptRoom, Rectangle, Standing
+from .place_faults import PlaceFaults
+from .place_uses import as_box
+from .prompt_room import PromptItem, PromptRoom, Standing, written_extents
 
 CORNER_ERROR_M = 0.018
 """Metres by which a corner that was rounded to the grid may be off."""
@@ -48,9 +51,31 @@ def carrier_kinds() -> frozenset[str]:
     )
 
 
-def _obstacle(rectangle: Rectangle) -> OrientedBox:
-    x0, x1, y0, y1 = rectangle
-    return OrientedBox((x0 + x1) / 2, (y0 + y1) / 2, 0.0, 0.0, x1 - x0, y1 - y0, 0.0)
+@dataclass(frozen=True)
+class Offer:
+    """What an item is offered: yaws, and by yaw the mask (nx, ny) of its places, as far as they are known. `free` is
+    False where there is no free place: an item of the floor is then offered those at which it is least in the way."""
+
+    yaws: list[int]
+    masks: dict[int, np.ndarray]
+    faults: PlaceFaults
+    free: bool
+
+
+class _Best:
+    """The masks (nx, ny) of the places that cost least, by yaw."""
+
+    def __init__(self) -> None:
+        self.least = math.inf
+        self.masks: dict[int, np.ndarray] = {}
+
+    def add(self, yaw: int, mask: np.ndarray, cost: np.ndarray) -> None:
+        least = float(cost.min(where=mask, initial=math.inf))
+        if least < self.least:
+            self.least = least
+            self.masks.clear()
+        if least == self.least < math.inf:
+            self.masks[yaw] = mask & (cost == least)
 
 
 class FreePlaces:
@@ -72,57 +97,95 @@ class FreePlaces:
 
     # Offers -----------------------------------------------------------------------------------------------------
 
-    def yaws(self, item: PromptItem, standing: Mapping[str, Standing]) -> list[int]:
-        """The yaws at which the item has a free place."""
+    def offer(self, item: PromptItem, standing: Mapping[str, Standing]) -> Offer:
+        """The free places of an item that have the fewest faults, at the yaws that have such a place."""
+        others = [other for other in (*self.room.fixed, *standing.values()) if other.name != item.name]
+        faults = PlaceFaults(self.room, self._walls, item, others)
+        best = _Best()
+        shapes: dict[tuple[float, float, float], np.ndarray] = {}
+        for yaw in range(0, 360, 90):
+            shape = self._shape(item, yaw)
+            free = None if item.mount == "wall" else shapes.get(shape)
+            if free is None:
+                free = shapes[shape] = self._free(item, yaw, shape, others)
+            if free.any():
+                best.add(yaw, free, faults.count(yaw, self.grid))
+        yaws = [*best.masks, *self._other_yaws(item, others, faults, best.least)]
+        if not yaws and item.mount == "floor":
+            best = self._squeezed(item, others)
+            return Offer(sorted(best.masks), best.masks, faults, False)
+        return Offer(sorted(yaws), best.masks, faults, bool(yaws))
+
+    def _squeezed(self, item: PromptItem, others: Sequence[Standing]) -> _Best:
+        """Where an item without a free place is inside the room and least deep in others."""
+        best = _Best()
+        solid = [other.box for other in others if other.covering == item.covering and other.box.z < item.size[2]]
+        boxes = rows_of([*solid, *map(as_box, self.room.swings)])
+        for yaw in range(0, 360, 90):
+            width, depth, angle = self._shape(item, yaw)
+            inside = self._inside_mask(width, depth, angle, coarse=False)
+            total = np.zeros(inside.shape)
+            for (x, y), (hx, hy) in zip(boxes[:, :2], half_extents(boxes) + (width / 2, depth / 2), strict=True):
+                across, along = hx - np.abs(self.grid.xs - x), hy - np.abs(self.grid.ys - y)
+                total += np.minimum(np.maximum(across, 0.0)[:, None], np.maximum(along, 0.0)[None, :])
+            if inside.any():
+                best.add(yaw, inside, total.round(2))
+        return best
+
+    def _other_yaws(
+        self, item: PromptItem, others: Sequence[Standing], faults: PlaceFaults, fewest: float
+    ) -> list[int]:
+        """The yaws that are no quarters at which a coarse look finds a free place with no more wishes missed."""
         found = []
-        known: dict[tuple[float, ...], bool] = {}
-        for yaw in range(0, 360, v.YAW_STEP):
-            square = yaw % 90 == 0
+        shapes: dict[tuple[float, float, float], np.ndarray] = {}
+        for yaw in (yaw for yaw in range(0, 360, v.YAW_STEP) if yaw % 90):
             slanted = any(abs((yaw - wall.yaw + 45.0) % 90.0 - 45.0) < WALL_YAW for wall in self._walls)
-            shape = self._shape(item, yaw) if square or slanted else (*item.extents(yaw), 0.0)
-            key = (*shape, yaw if item.mount == "wall" else 0.0)
-            if key not in known:
-                known[key] = bool(self._free(item, yaw, shape, standing, coarse=not square).any())
-            if known[key]:
+            shape = self._shape(item, yaw) if slanted else (*item.extents(yaw), 0.0)
+            free = None if item.mount == "wall" else shapes.get(shape)
+            if free is None:
+                free = shapes[shape] = self._free(item, yaw, shape, others, coarse=True)
+            if free.any() and faults.missed(yaw, self._coarse)[free].min() <= fewest:
                 found.append(yaw)
         return found
 
-    def mask(self, item: PromptItem, yaw: float, standing: Mapping[str, Standing]) -> np.ndarray:
-        """Where the item's centre may be: (nx, ny) bool over the grid."""
-        return self._free(item, yaw, self._shape(item, yaw), standing)
+    def mask(self, offer: Offer, yaw: int) -> np.ndarray:
+        """Where the item's centre may be at an offered yaw: (nx, ny) bool over the grid."""
+        if yaw not in offer.masks:
+            faults, best = offer.faults, _Best()
+            best.add(yaw, self.free(faults.item, yaw, faults.others), faults.count(yaw, self.grid))
+            offer.masks.update(best.masks)
+        return offer.masks.get(yaw, np.zeros((len(self.grid.xs), len(self.grid.ys)), bool))
+
+    def free(self, item: PromptItem, yaw: float, others: Sequence[Standing]) -> np.ndarray:
+        """Where the item's centre may be at a yaw, whatever faults it has there: (nx, ny) bool over the grid."""
+        return self._free(item, yaw, self._shape(item, yaw), others)
 
     def _free(
         self,
         item: PromptItem,
         yaw: float,
         shape: tuple[float, float, float],
-        standing: Mapping[str, Standing],
+        others: Sequence[Standing],
         coarse: bool = False,
     ) -> np.ndarray:
         """Where a footprint of that width, depth and yaw may be, for an item at a yaw."""
         grid = self._coarse if coarse else self.grid
-        others = [other for other in (*self.room.fixed, *standing.values()) if other.name != item.name]
         width, depth, angle = shape
         if item.mount == "wall":
             return self._at_walls(item, yaw, shape, others, coarse)
         mask = self._inside_mask(width, depth, angle, coarse).copy()
         if item.covering:
-            for other in others:
-                if other.covering:
-                    grid.take(mask, width, depth, angle, other.box)
+            grid.take(mask, width, depth, angle, rows_of([other.box for other in others if other.covering]))
             return mask
         solid = [other for other in others if not other.covering]
         if item.mount == "surface" or self._carriers(item, solid):
             return mask & self._on_tops(item, shape, solid, coarse)
         low = (item.told_z or 0.0) if item.mount == "ceiling" else 0.0
-        for box in _between(solid, low, low + item.size[2]):
-            grid.take(mask, width, depth, angle, box)
+        obstacles = _between(solid, low, low + item.size[2])
         if item.mount == "floor":
-            for swing in self.room.swings:
-                grid.take(mask, width, depth, angle, _obstacle(swing))
-            for window, sill in self.room.windows:
-                if item.size[2] > sill + SILL_TOLERANCE_M:
-                    grid.take(mask, width, depth, angle, _obstacle(window))
+            hidden = [window for window, sill in self.room.windows if item.size[2] > sill + SILL_TOLERANCE_M]
+            obstacles += map(as_box, (*self.room.swings, *hidden))
+        grid.take(mask, width, depth, angle, rows_of(obstacles))
         return mask
 
     def heights(self, item: PromptItem, yaw: float, x: float, y: float, standing: Mapping[str, Standing]) -> list[str]:
@@ -149,11 +212,12 @@ class FreePlaces:
         key = (coarse, width, depth, yaw)
         if key not in self._inside:
             grid, floor = (self._coarse, self._coarse_floor) if coarse else (self.grid, self._floor)
-            mask = grid.within(0.0, self.room.width, 0.0, self.room.depth, width, depth, yaw)
+            # An answer writes the edges of what encloses it, rounded up.
+            ex, ey = written_extents((width, depth), yaw)
+            mask = grid.within(0.0, self.room.width, 0.0, self.room.depth, ex, ey, 0.0)
             if floor is not None:
                 mask &= floor
-            for obstacle in (*map(_obstacle, self.room.notches), *self._walls):
-                grid.take(mask, width, depth, yaw, obstacle)
+            grid.take(mask, width, depth, yaw, rows_of([*map(as_box, self.room.notches), *self._walls]))
             mask.setflags(write=False)
             self._inside[key] = mask
         return self._inside[key]
@@ -191,32 +255,28 @@ class FreePlaces:
                 (x0, y0), (x1, y1) = box.corners.min(axis=0), box.corners.max(axis=0)
                 on = grid.within(float(x0), float(x1), float(y0), float(y1), width, depth, angle)
             else:  # its middle over the top
-                window = grid.window(0.0, 0.0, 0.0, box)
-                on = np.zeros_like(mask)
-                if window is not None:
-                    columns, rows, overlap = window
-                    on[columns, rows] = True if overlap is None else overlap
-            for other in _between((o for o in solid if o is not top), box.top, box.top + item.size[2]):
-                grid.take(on, width, depth, angle, other)
+                on = np.ones_like(mask)
+                grid.take(on, 0.0, 0.0, 0.0, rows_of([box]))
+                on = ~on
+            beside = _between((o for o in solid if o is not top), box.top, box.top + item.size[2])
+            grid.take(on, width, depth, angle, rows_of(beside))
             mask |= on
         return mask
 
     # On walls ---------------------------------------------------------------------------------------------------
 
     def _at_walls(
-        self, item: PromptItem, yaw: float, shape: tuple[float, float, float], others: list[Standing], coarse: bool
+        self, item: PromptItem, yaw: float, shape: tuple[float, float, float], others: Sequence[Standing], coarse: bool
     ) -> np.ndarray:
         grid = self._coarse if coarse else self.grid
         width, depth, angle = shape
         inside = self._inside_mask(width, depth, angle, coarse)
         front = OrientedBox(0.0, 0.0, 0.0, yaw, 1.0, 1.0, 0.0).front
         mask = np.zeros_like(inside)
-        for start, end, inward in self._wall_lines():
+        for wall in self.room.walls:
+            start, along, inward, length = wall.start, wall.direction, wall.inward, wall.length
             if front[0] * inward[0] + front[1] * inward[1] < math.cos(math.radians(WALL_YAW)):
                 continue
-            along = ((end[0] - start[0]), (end[1] - start[1]))
-            length = math.hypot(*along)
-            along = (along[0] / length, along[1] / length)
             dx, dy = grid.xs[:, None] - start[0], grid.ys[None, :] - start[1]
             u, off = dx * along[0] + dy * along[1], dx * inward[0] + dy * inward[1]
             back = item.extents(yaw)[0 if abs(inward[0]) > abs(inward[1]) else 1] if yaw % 90 == 0 else item.size[1]
@@ -226,32 +286,18 @@ class FreePlaces:
             ) / 2
             mask |= (np.abs(off - back / 2) <= reach) & (u >= half - SLACK_M) & (u <= length - half + SLACK_M)
         mask &= inside
-        for swing in self.room.swings:
-            grid.take(mask, width, depth, angle, _obstacle(swing))
+        grid.take(mask, width, depth, angle, rows_of([*map(as_box, self.room.swings)]))
         found = np.zeros_like(mask)
+        if not mask.any():
+            return found
         highest = self.room.height - item.size[2]
         for low in np.arange(LOWEST_HANGING_M, highest + SLACK_M, HANGING_STEP_M).tolist():
             clear, top = mask.copy(), low + item.size[2]
-            for window, sill in self.room.windows:
-                if top > sill + SLACK_M:
-                    grid.take(clear, width, depth, angle, _obstacle(window))
-            for box in _between((other for other in others if not other.covering), low, top):
-                grid.take(clear, width, depth, angle, box)
+            hidden = [as_box(window) for window, sill in self.room.windows if top > sill + SLACK_M]
+            hidden += _between((other for other in others if not other.covering), low, top)
+            grid.take(clear, width, depth, angle, rows_of(hidden))
             found |= clear
         return found
-
-    def _wall_lines(self) -> list[tuple[tuple[float, float], tuple[float, float], tuple[float, float]]]:
-        """Start, end and inward direction of every wall."""
-        room = self.room
-        if room.corners:
-            return [(w.start, w.at(w.length), w.inward) for w in wall_segments(room.corners)]
-        w, d = room.width, room.depth
-        lines = [((0.0, 0.0), (w, 0.0), (0.0, 1.0)), ((w, 0.0), (w, d), (-1.0, 0.0))]
-        lines += [((w, d), (0.0, d), (0.0, -1.0)), ((0.0, d), (0.0, 0.0), (1.0, 0.0))]
-        for x0, x1, y0, y1 in room.notches:
-            lines += [((x0, y0), (x1, y0), (0.0, -1.0)), ((x1, y0), (x1, y1), (1.0, 0.0))]
-            lines += [((x1, y1), (x0, y1), (0.0, 1.0)), ((x0, y1), (x0, y0), (-1.0, 0.0))]
-        return lines
 
     def _hanging_heights(self, item: PromptItem, box: OrientedBox, solid: list[Standing]) -> list[str]:
         """Heights on a wall that are clear of what stands or hangs there, and below the sill of a window."""
@@ -259,7 +305,7 @@ class FreePlaces:
         low, high = LOWEST_HANGING_M, self.room.height - height
         shape = OrientedBox(box.x, box.y, 0.0, box.yaw, box.width, box.depth, 1.0)
         for window, sill in self.room.windows:
-            if _overlap(shape, _obstacle(window)):
+            if _overlap(shape, as_box(window)):
                 high = min(high, sill - height)
         taken = [(other.box.z - height, other.box.top) for other in solid if _overlap(shape, other.box)]
         values = np.arange(round(low / v.HEIGHT_STEP), math.floor(high / v.HEIGHT_STEP + 1e-6) + 1) * v.HEIGHT_STEP

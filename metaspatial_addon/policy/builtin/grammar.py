@@ -98,13 +98,14 @@ class AnswerGrammar:
         return kind + v.TOKENS[self._last]
 
     def _pose_steps(self, item: PromptItem) -> Steps:
-        yaws = self.places.yaws(item, self.standing) if self.places else []
+        offer = self.places.offer(item, self.standing) if self.places else None
+        yaws = offer.yaws if offer else []
         yield np.array([_YAW_IDS[yaw] for yaw in yaws or _YAW_IDS])
         yaw = _YAW_OF[self._last]
         extents = item.extents(yaw)
         for key, extent in zip(("ex", "ey"), extents, strict=True):
             yield np.array([v.TOKEN_IDS[f',"{key}":{extent:.2f}']])
-        mask = self.places.mask(item, yaw, self.standing) if self.places else None
+        mask = self.places.mask(offer, yaw) if self.places and offer and yaws else None
         columns = mask.any(axis=1) if mask is not None else np.zeros(1, bool)
         column = yield from self._axis_steps("x", columns, extents[0], self.room.width)
         rows = mask[column] if mask is not None and column < len(mask) else np.zeros(1, bool)
@@ -114,7 +115,7 @@ class AnswerGrammar:
         top = min(self.room.height, v.HEIGHT_REACH)
         yield np.array([_Z_IDS[z] for z in heights or v.HEIGHTS if heights or float(z) <= top + 1e-6])
         z = float(_Z_OF[self._last])
-        self.standing[item.name] = Standing(item.name, item.box(yaw, x, y, z), item.covering)
+        self.standing[item.name] = Standing(item.name, item.box(yaw, x, y, z), item.covering, yaw)
 
     def _axis_steps(self, axis: str, free: np.ndarray, extent: float, span: float) -> Generator[np.ndarray, None, int]:
         """The three keys of an axis; returns the place of the centre on the grid. `free` (N,) are the centres that are

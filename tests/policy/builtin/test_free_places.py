@@ -35,7 +35,7 @@ def chosen_at_random(conversation, seed: int) -> tuple[str, set[str]]:
         token = int(rng.choice(grammar.allowed_ids))
         ids.append(token)
         kind, last = v.TOKENS[ids[-2]] if len(ids) > 1 else "", v.TOKENS[token]
-        if last[0] == "_" and not grammar.places.yaws(grammar.room.items[kind + last], grammar.standing):
+        if last[0] == "_" and not grammar.places.offer(grammar.room.items[kind + last], grammar.standing).free:
             placeless.add(kind + last)
         grammar.advance(token)
     return v.decode(ids[:-1]), placeless
@@ -88,7 +88,7 @@ def test_a_bed_is_never_offered_a_place_through_a_wall():
     places_, items = places(Task("t", "", SQUARE, (Item("bed", "bed", (1.8, 2.0, 0.5)),)))
     bed = items["double_bed_1"]
     for yaw, (ex, ey) in {0: (1.8, 2.0), 90: (2.0, 1.8)}.items():
-        xs, ys = np.nonzero(places_.mask(bed, yaw, {}))
+        xs, ys = np.nonzero(places_.free(bed, yaw, []))
         assert (xs.min() * 0.025, xs.max() * 0.025) == pytest.approx((ex / 2, 4.0 - ex / 2))
         assert (ys.min() * 0.025, ys.max() * 0.025) == pytest.approx((ey / 2, 3.0 - ey / 2))
 
@@ -98,7 +98,7 @@ def test_a_tall_piece_does_not_stand_before_a_window_and_nothing_in_a_doors_swin
     room = replace(SQUARE, openings=openings)
     items = (Item("tall", "wardrobe", (0.6, 0.6, 2.0)), Item("low", "sideboard", (0.6, 0.4, 0.8)))
     places_, named = places(Task("t", "", room, items))
-    tall, low = (places_.mask(named[name], 0, {}) for name in ("wardrobe_1", "sideboard_1"))
+    tall, low = (places_.free(named[name], 0, []) for name in ("wardrobe_1", "sideboard_1"))
     assert not tall[80, 108] and tall[20, 108] and low[80, 112]  # (2.0, 2.7), (0.5, 2.7), (2.0, 2.8)
     assert not tall[26, 20] and not low[26, 20]  # (0.65, 0.5)
 
@@ -108,12 +108,12 @@ def test_what_belongs_on_a_surface_is_offered_tops_and_the_one_that_is_asked_for
     lamp = Item("lamp", "table lamp", (0.2, 0.2, 0.4), "surface")
     locked = tuple(replace(i, locked=True, pose=Pose(x, 2.0)) for i, x in ((desk, 1.0), (stand, 3.0)))
     places_, named = places(Task("t", "", SQUARE, (*locked, lamp)))
-    on = places_.mask(named["table_lamp_1"], 0, {})
+    on = places_.free(named["table_lamp_1"], 0, places_.room.fixed)
     assert on[40, 80] and on[120, 80] and not on[80, 80]
     assert places_.heights(named["table_lamp_1"], 0, 3.0, 2.0, {}) == ["0.50"]
     asked = Task("t", "", SQUARE, (*locked, lamp), (Relation("lamp", "on", "desk"),))
     places_, named = places(asked)
-    on = places_.mask(named["table_lamp_1"], 0, {})
+    on = places_.free(named["table_lamp_1"], 0, places_.room.fixed)
     assert on[40, 80] and not on[120, 80]
 
 
@@ -132,26 +132,31 @@ def test_in_later_turns_the_others_stand_and_a_rejected_answer_does_not_count():
     question, worse = Message("user", "no faults\n"), Message("user", v.WORSE + "no faults\n")
     first = grammar_for((*opening, question))
     assert first.standing["wardrobe_1"].box.x == pytest.approx(0.5) and not first.first_turn
-    assert not first.places.mask(first.room.items["wardrobe_1"], 0, first.standing)[100, 110]
+    others = [first.standing["dresser_1"]]
+    assert not first.places.free(first.room.items["wardrobe_1"], 0, others)[100, 110]
     kept = grammar_for((*opening, question, Message("assistant", moved), question))
     assert kept.standing["wardrobe_1"].box.x == pytest.approx(3.5)
     rejected = grammar_for((*opening, question, Message("assistant", moved), worse))
     assert rejected.standing["wardrobe_1"].box.x == pytest.approx(0.5)
 
 
-def test_where_no_place_is_left_the_offer_is_as_it_was():
-    items = (Item("big", "wardrobe", (3.9, 2.9, 2.0)), Item("next", "dresser", (1.0, 0.5, 0.8)))
-    text, placeless = chosen_at_random(FORMAT.first(Task("t", "", SQUARE, items)), 1)
-    assert placeless == {"dresser_1"} and '"id":"dresser_1"' in text
+def test_where_no_place_is_left_the_item_is_least_in_the_way():
+    items = (Item("big", "wardrobe", (3.9, 2.0, 2.0)), Item("next", "dresser", (1.0, 1.2, 0.8)))
+    task = Task("t", "", SQUARE, items)
+    text, placeless = chosen_at_random(FORMAT.first(task), 1)
+    assert placeless == {"dresser_1"}
+    evidence = box_evidence(task, FORMAT.read(text, task).layout)
+    assert not evidence.of_kind(Outside) and evidence.of_kind(Overlap)[0].depth < 0.25
 
 
 def test_without_free_places_every_number_that_can_be_written_is_offered():
     task = Task("t", "", SQUARE, (Item("bed", "bed", (1.8, 2.0, 0.5)),))
     conversation = FORMAT.first(task)
     free, every = grammar_for(conversation), grammar_for(conversation, free_places=False)
-    counts = []
+    offered = []
     for grammar in (free, every):
         while not v.TOKENS[int(grammar.allowed_ids[0])].startswith(',"x'):
             grammar.advance(int(grammar.allowed_ids[0]))
-        counts.append(len(grammar.allowed_ids))
-    assert counts == [3 * (round((4.0 - 1.8) / 0.025) + 1), 3 * (round((4.0 - 0.9) / 0.025) + 1)]
+        offered.append(set(grammar.allowed_ids.tolist()))
+    assert len(offered[1]) == 3 * (round((4.0 - 0.9) / 0.025) + 1)
+    assert offered[0] < offered[1] and len(offered[0]) <= 3 * (round((4.0 - 1.8) / 0.025) + 1)

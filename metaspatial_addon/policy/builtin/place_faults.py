@@ -1,0 +1,68 @@
+"""How many faults an item would have or cause at each place: wishes that are missed, use that is taken, ways closed.
+
+What is no fault but a habit of furniture counts half, so that it decides between places that are equal otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core.geometry import OrientedBox
+from ...core.place_grid import PlaceGrid
+from .place_habits import habit_of
+from .place_uses import Needs, Ways
+from .place_wishes import ABOUT_THE_ROOM, is_good
+from .prompt_room import PromptItem, PromptRoom, Standing, Wish
+
+UNUSUAL = 0.5
+"""What it costs to stand elsewhere than by habit."""
+
+
+class PlaceFaults:
+    """The faults of one item beside what stands, each counted as one."""
+
+    def __init__(self, room: PromptRoom, walls: Sequence[OrientedBox], item: PromptItem, others: Sequence[Standing]):
+        self.room, self.item, self.others = room, item, others
+        by_name = {other.name: other for other in others}
+        self._wishes: list[tuple[Wish, Standing | None]] = []
+        for wish in room.wishes:
+            if item.name in (wish.subject, wish.object):
+                name = wish.object if wish.subject == item.name else wish.subject
+                if name in by_name or wish.predicate in ABOUT_THE_ROOM:
+                    self._wishes.append((wish, by_name.get(name)))
+        self._habit = habit_of(item, others)
+        on_floor = item.mount == "floor" and not item.covering
+        self._ways = Ways(room, others) if on_floor else None
+        takes_floor = not item.covering and item.mount in ("floor", "wall")
+        self._needs = Needs(room, walls, item, others) if takes_floor else None
+
+    def missed(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        """The wishes that are missed with the item's centre at each place of a grid: (nx, ny)."""
+        count = np.zeros((len(grid.xs), len(grid.ys)))
+        for wish, other in self._wishes:
+            count += ~self._good(wish, other, yaw, grid)
+        return count
+
+    def count(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        """All faults: (nx, ny)."""
+        count = self.missed(yaw, grid)
+        if self._habit:
+            usual = np.zeros(count.shape, bool)
+            for together in self._habit:
+                here = np.ones(count.shape, bool)
+                for wish, other in together:
+                    here &= self._good(wish, other, yaw, grid)
+                usual |= here
+            count += UNUSUAL * ~usual
+        if self._needs is not None:
+            count += self._needs.broken(yaw, grid)
+        if self._ways is not None:
+            count += self._ways.lost(self.item, yaw, grid)
+        return count
+
+    def _good(self, wish: Wish, other: Standing | None, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        box = OrientedBox(0.0, 0.0, 0.0, yaw, *self.item.size)
+        there = None if other is None else other.turned_box
+        return is_good(self.room, wish, box, there, wish.subject == self.item.name, grid.xs, grid.ys)
