@@ -1,6 +1,6 @@
 """How many faults an item would have or cause at each place: wishes that are missed, use that is taken, ways closed.
 
-What is no fault but a habit of furniture counts half, so that it decides between places that are equal otherwise.
+A habit of furniture that is not kept counts less than a fault: it decides between places that are equal otherwise.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ import numpy as np
 
 from ...core.geometry import OrientedBox
 from ...core.place_grid import PlaceGrid
-from .place_habits import habit_of
+from .place_habits import Habit
 from .place_uses import Needs, Ways
 from .place_wishes import ABOUT_THE_ROOM, is_good
 from .prompt_room import PromptItem, PromptRoom, Standing, Wish
-
-UNUSUAL = 0.5
-"""What it costs to stand elsewhere than by habit."""
 
 
 class PlaceFaults:
@@ -32,7 +29,7 @@ class PlaceFaults:
                 name = wish.object if wish.subject == item.name else wish.subject
                 if name in by_name or wish.predicate in ABOUT_THE_ROOM:
                     self._wishes.append((wish, by_name.get(name)))
-        self._habit = habit_of(item, others)
+        self._habit = Habit(room, item, others)
         on_floor = item.mount == "floor" and not item.covering
         self._ways = Ways(room, others) if on_floor else None
         takes_floor = not item.covering and item.mount in ("floor", "wall")
@@ -48,14 +45,7 @@ class PlaceFaults:
     def count(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
         """All faults: (nx, ny)."""
         count = self.missed(yaw, grid)
-        if self._habit:
-            usual = np.zeros(count.shape, bool)
-            for together in self._habit:
-                here = np.ones(count.shape, bool)
-                for wish, other in together:
-                    here &= self._good(wish, other, yaw, grid)
-                usual |= here
-            count += UNUSUAL * ~usual
+        count += self._habit.cost(yaw, grid)
         if self._needs is not None:
             count += self._needs.broken(yaw, grid)
         if self._ways is not None:

@@ -1,57 +1,164 @@
 """Where a piece of furniture stands by habit: at the wall or at the piece that it belongs to, as the table says it.
 
-A habit is a list of alternatives, each a list of wishes that hold together.
+A habit is kept in full at a station of the host (a chair close to a side of its table and facing it, a nightstand in
+line with the head of its bed), by half where the two are near each other in the right way, and not elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
-from ...core.furniture import UNKNOWN, Way
+import numpy as np
+
+from ...core.footprints import rows_of
+from ...core.furniture import FURNITURE, UNKNOWN, Way
+from ...core.geometry import OrientedBox, gap
+from ...core.place_grid import PlaceGrid
 from .place_uses import row_of
-from .prompt_room import PromptItem, Standing, Wish
+from .place_wishes import is_good
+from .prompt_room import PromptItem, PromptRoom, Standing, Wish
 
-LOW_TABLE_M = 0.6
-"""Height up to which a table is one that seats stand about at some distance."""
-AT_HOST: dict[Way, tuple[tuple[str, ...], ...]] = {
-    "around": (("next_to", "facing"),),
-    "tuck": (("next_to", "facing"),),
-    "beside": (("next_to",),),
-    "before": (("next_to", "in_front_of"),),
-    "foot": (("next_to", "in_front_of"),),
-    "opposite": (("facing", "in_front_of", "against"),),
-    "run": (("next_to", "against"),),
+NEARLY, UNUSUAL = 0.25, 0.5
+"""What it costs to stand by habit, but not at a station; and to stand elsewhere. A fault costs 1."""
+LOW_TABLE_M = 0.58
+"""Height up to which seats stand about a table at some distance."""
+AT_IT_M = 0.6
+"""Metres from its host at which a guest counts as being at it."""
+APART_M = 1.4
+"""Metres between two tables that seats stand around: two chairs, and a way between their backs."""
+ALONG_M = 0.05
+"""Metres by which a guest may reach beyond the end of its host's side."""
+
+Side = Literal["front", "back", "left", "right"]
+ROUND: tuple[Side, ...] = ("front", "right", "back", "left")
+_TOWARDS = {"front": 180.0, "right": 270.0, "back": 0.0, "left": 90.0}
+"""Yaw, less that of its host, at which a guest at a side looks at the host."""
+
+
+@dataclass(frozen=True)
+class Station:
+    """A place at a host, in the host's frame: sides, least and greatest gap in metres, how it is placed along the side
+    (within it, in its middle, or backs in line; the last two to `spare` metres), and where it looks."""
+
+    sides: tuple[Side, ...]
+    gap: tuple[float, float]
+    along: Literal["within", "middle", "backs"]
+    spare: float
+    looks: Literal["at it", "along", "either"]
+
+
+STATIONS: dict[Way, Station] = {
+    "around": Station(ROUND, (0.0, 0.1), "within", 0.0, "at it"),
+    "tuck": Station(("front",), (0.0, 0.1), "within", 0.0, "at it"),
+    "beside": Station(("left", "right"), (0.0, 0.15), "backs", 0.1, "along"),
+    "before": Station(("front",), (0.3, 0.5), "middle", 0.15, "either"),
+    "foot": Station(("front",), (0.0, 0.15), "middle", 0.1, "along"),
+    "opposite": Station(("front",), (1.2, 4.0), "middle", 0.3, "at it"),
+    "run": Station(("left", "right"), (0.0, 0.05), "backs", 0.05, "along"),
 }
-"""Predicates of a guest to its host, by the way in which it stands; `against` is a wall."""
-AT_LOW_TABLE = (("next_to", "facing"), ("near", "facing"))
+AT_LOW_TABLE = Station(ROUND, (0.3, 0.6), "within", 0.0, "at it")
+NEAR_HOST: dict[Way, tuple[str, ...]] = {
+    "around": ("next_to", "facing"),
+    "tuck": ("next_to", "facing"),
+    "beside": ("next_to",),
+    "before": ("next_to", "in_front_of"),
+    "foot": ("next_to", "in_front_of"),
+    "opposite": ("facing", "in_front_of"),
+    "run": ("next_to",),
+}
+"""Predicates of a guest to its host that keep the habit by half."""
 AT_WALL: frozenset[Way] = frozenset(("wall", "corner", "opposite", "run", "beside"))
-"""What stands at a wall where it has no host."""
+"""What stands at a wall: where it has no host, or its host does not say otherwise."""
+AT_WALL_AS_WELL: frozenset[Way] = frozenset(("opposite", "run"))
 
-Habit = list[list[tuple[Wish, Standing | None]]]
+
+@cache
+def _seated_round() -> frozenset[str]:
+    """The names of what seats stand around."""
+    rows = [row for row in FURNITURE.categories.values() if row.way == "around"]
+    return frozenset(name for row in rows for name in row.hosts)
 
 
-def habit_of(item: PromptItem, others: Sequence[Standing]) -> Habit:
-    """The habit of an item beside what stands; an empty one where it may stand anywhere."""
-    row = row_of(item.kind)
-    if item.mount != "floor" or item.covering or row.name == UNKNOWN:
-        return []
-    for kind in row.hosts:
+class Habit:
+    """The habit of an item beside what stands, see `cost`."""
+
+    def __init__(self, room: PromptRoom, item: PromptItem, others: Sequence[Standing]):
+        self.room, self.item = room, item
+        row = row_of(item.kind)
+        has_one = item.mount == "floor" and not item.covering and row.name != UNKNOWN
+        self.way = row.way if has_one else "loose"
+        self.hosts = _least_taken(item, others, row.hosts) if self.way in STATIONS else []
+        self._alike: list[OrientedBox] = []
+        if row.name in _seated_round() and item.size[2] > LOW_TABLE_M:
+            self._alike = [other.box for other in others if other.kind == item.kind]
+
+    def cost(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        """What it costs to stand at each place of a grid: (nx, ny), or one number for all."""
+        if self._alike:
+            apart = np.ones((len(grid.xs), len(grid.ys)), bool)
+            width, depth = (length + 2 * APART_M for length in self.item.size[:2])
+            grid.take(apart, width, depth, yaw, rows_of(self._alike))
+            return NEARLY * ~apart
+        if not self.hosts:
+            return UNUSUAL * ~self._good("against", None, yaw, grid) if self.way in AT_WALL else np.zeros((1, 1))
+        kept = np.zeros((len(grid.xs), len(grid.ys)), bool)
+        nearly = kept.copy()
+        for host in self.hosts:
+            low = self.way == "around" and host.box.height <= LOW_TABLE_M
+            near = np.ones_like(kept)
+            for predicate in ("facing",) if low else NEAR_HOST[self.way]:
+                near &= self._good(predicate, host, yaw, grid)
+            nearly |= near
+            kept |= _at(AT_LOW_TABLE if low else STATIONS[self.way], self.item, yaw, host.turned_box, grid)
+        if self.way in AT_WALL_AS_WELL:
+            at_wall = self._good("against", None, yaw, grid)
+            kept &= at_wall
+            nearly &= at_wall
+        return np.where(kept, 0.0, np.where(nearly, NEARLY, UNUSUAL))
+
+    def _good(self, predicate: str, host: Standing | None, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        wish = Wish(self.item.name, predicate, "wall" if host is None else host.name, False)
+        box = OrientedBox(0.0, 0.0, 0.0, yaw, *self.item.size)
+        there = None if host is None else host.turned_box
+        return is_good(self.room, wish, box, there, True, grid.xs, grid.ys)
+
+
+def _least_taken(item: PromptItem, others: Sequence[Standing], kinds: Sequence[str]) -> list[Standing]:
+    """The hosts of the dearest kind that is there, those with the fewest guests of the item's kind."""
+    for kind in kinds:
         hosts = [other for other in others if row_of(other.kind).name == kind]
-        if hosts and row.way in AT_HOST:
-            return [
-                [
-                    (Wish(item.name, p, "wall", False), None) if p == "against" else _wish(item, p, host)
-                    for p in together
-                ]
-                for host in hosts
-                for together in (AT_LOW_TABLE if _is_low(row.way, host) else AT_HOST[row.way])
-            ]
-    return [[(Wish(item.name, "against", "wall", False), None)]] if row.way in AT_WALL else []
+        if hosts:
+            guests = [other.box for other in others if other.kind == item.kind]
+            taken = [sum(gap(host.box, guest) < AT_IT_M for guest in guests) for host in hosts]
+            return [host for host, number in zip(hosts, taken, strict=True) if number == min(taken)]
+    return []
 
 
-def _is_low(way: Way, host: Standing) -> bool:
-    return way == "around" and host.box.height < LOW_TABLE_M
-
-
-def _wish(item: PromptItem, predicate: str, host: Standing) -> tuple[Wish, Standing]:
-    return Wish(item.name, predicate, host.name, False), host
+def _at(station: Station, item: PromptItem, yaw: float, host: OrientedBox, grid: PlaceGrid) -> np.ndarray:
+    """Where an item at a yaw is at a station of its host: (nx, ny) bool."""
+    met = np.zeros((len(grid.xs), len(grid.ys)), bool)
+    turn = (yaw - host.yaw) % 360.0
+    if turn % 90.0 or station.looks == "along" and turn:
+        return met
+    width, depth = (item.size[1], item.size[0]) if turn % 180.0 else item.size[:2]
+    u, w = host.to_local(grid.xs[:, None], grid.ys[None, :])
+    for side in station.sides:
+        if station.looks == "at it" and turn != _TOWARDS[side]:
+            continue
+        sign = -1.0 if side in ("front", "left") else 1.0
+        if side in ("front", "back"):
+            off, along = sign * w - (host.depth + depth) / 2, u
+            spare, in_line = (host.width - width) / 2, 0.0
+        else:
+            off, along = sign * u - (host.width + width) / 2, w
+            spare, in_line = (host.depth - depth) / 2, (host.depth - depth) / 2
+        if station.along == "within":
+            beside = np.abs(along) <= max(spare, 0.0) + ALONG_M
+        else:
+            beside = np.abs(along - (in_line if station.along == "backs" else 0.0)) <= station.spare
+        low, high = station.gap
+        met |= (off >= low - 1e-6) & (off <= high + 1e-6) & beside
+    return met

@@ -18,7 +18,7 @@ from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.policy.builtin.free_places import FreePlaces
 from metaspatial_addon.policy.builtin.place_faults import PlaceFaults
-from metaspatial_addon.policy.builtin.place_habits import habit_of
+from metaspatial_addon.policy.builtin.place_habits import Habit
 from metaspatial_addon.policy.builtin.place_wishes import is_good
 from metaspatial_addon.policy.builtin.prompt_room import PromptItem, PromptRoom, Standing
 from metaspatial_addon.prompts.compact import CompactEncoding
@@ -164,4 +164,27 @@ def test_what_belongs_together_is_offered_places_together(kind, size, host, host
 def test_a_thing_that_the_table_does_not_know_has_no_habit():
     task = Task("t", "", room_of("rectangle"), (Item("it", "gizmo", (0.7, 0.7, 0.7)),))
     room = prompt_room(task)
-    assert habit_of(next(iter(room.items.values())), []) == []
+    assert not Habit(room, room.items["thing_1"], []).cost(0.0, FreePlaces(room).grid).any()
+
+
+def test_chairs_are_offered_the_table_with_the_fewest_and_tables_stand_apart():
+    chair, table = (0.45, 0.5, 0.9), (1.2, 0.8, 0.75)
+    items = tuple(Item(f"table {k}", "dining table", table) for k in (1, 2))
+    items += tuple(Item(f"chair {k}", "dining chair", chair) for k in (1, 2))
+    task = Task("t", "", replace(room_of("rectangle"), floor=((0, 0), (8.0, 0), (8.0, 6.0), (0, 6.0))), items)
+    room = prompt_room(task)
+    offers, standing = FreePlaces(room), {"dining_table_1": standing_at(room.items["dining_table_1"], Pose(2.0, 3.0))}
+
+    def offered(name: str, yaw: int) -> np.ndarray:
+        """Centres (N, 2)."""
+        offer = offers.offer(room.items[name], standing)
+        return np.argwhere(offers.mask(offer, yaw)) * offers.grid.step
+
+    assert (
+        len(offered("dining_table_2", 0))
+        and (np.abs(offered("dining_table_2", 0) - (2.0, 3.0)) >= (2.6, 2.2)).any(axis=1).all()
+    )
+    standing["dining_table_2"] = standing_at(room.items["dining_table_2"], Pose(6.0, 3.0))
+    standing["dining_chair_1"] = standing_at(room.items["dining_chair_1"], Pose(2.0, 2.3, 0.0, 180.0))
+    places = offered("dining_chair_2", 180)
+    assert len(places) and (places[:, 0] > 5.0).all() and (places[:, 1] < 2.6).all()
