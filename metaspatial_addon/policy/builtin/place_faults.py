@@ -16,9 +16,12 @@ from .place_uses import Needs, Ways
 from .place_wishes import ABOUT_THE_ROOM, is_good
 from .prompt_room import PromptItem, PromptRoom, Standing, Wish
 
+WISHED = 2.0
+"""What it costs to miss a wish: more than what nobody asked for."""
+
 
 class PlaceFaults:
-    """The faults of one item beside what stands, each counted as one."""
+    """The faults of one item beside what stands; each counts as one, and a wish that is missed as two."""
 
     def __init__(self, room: PromptRoom, walls: Sequence[OrientedBox], item: PromptItem, others: Sequence[Standing]):
         self.room, self.item, self.others = room, item, others
@@ -36,10 +39,10 @@ class PlaceFaults:
         self._needs = Needs(room, walls, item, others) if takes_floor else None
 
     def missed(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
-        """The wishes that are missed with the item's centre at each place of a grid: (nx, ny)."""
+        """What is missed of the wishes with the item's centre at each place of a grid: (nx, ny)."""
         count = np.zeros((len(grid.xs), len(grid.ys)))
         for wish, other in self._wishes:
-            count += ~self._good(wish, other, yaw, grid)
+            count += WISHED * ~self._good(wish, other, yaw, grid)
         return count
 
     def count(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
