@@ -29,7 +29,10 @@ def transformed(task: Task, layout: Layout, number: int) -> tuple[Task, Layout]:
         offset = opening.offset
         if mirrored:
             offset = round(task.room.walls[opening.wall].length - offset - opening.width, 6)
-        return replace(opening, wall=wall(opening.wall), offset=offset)
+        hinge = opening.hinge
+        if mirrored and opening.kind == "door":
+            hinge = {"start": "end", "end": "start"}[hinge]
+        return replace(opening, wall=wall(opening.wall), offset=offset, hinge=hinge)
 
     def moved_pose(pose: Pose) -> Pose:
         x, y = _moved((pose.x, pose.y), quarters, mirrored)

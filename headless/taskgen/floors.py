@@ -9,7 +9,7 @@ import math
 from random import Random
 
 from metaspatial_addon.core.polygon import is_simple, signed_area
-from metaspatial_addon.core.task import Opening, Room
+from metaspatial_addon.core.task import HINGES, Opening, Room
 
 Point = tuple[float, float]
 SHAPES = ("rectangle", "L", "T", "U", "Z", "niche", "bay", "slanted", "cut", "hexagon")
@@ -100,7 +100,8 @@ def draw_openings(rng: Random, floor: tuple[Point, ...], height: float) -> tuple
             offset = min(max(offset, 0.0), math.floor(spare * 100) / 100)
             if all(offset + width + 0.1 < a or offset > b + 0.1 for a, b in taken.get(k, ())):
                 taken.setdefault(k, []).append((offset, offset + width))
-                openings.append(Opening(f"{kind}_{number}", kind, k, offset, width, sill, tall))
+                hinge = rng.choice(HINGES) if kind == "door" else "start"
+                openings.append(Opening(f"{kind}_{number}", kind, k, offset, width, sill, tall, hinge))
                 return
 
     for number in range(1, 1 + rng.choice((1, 1, 1, 1, 2, 2, 3))):

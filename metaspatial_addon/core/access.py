@@ -17,7 +17,7 @@ import numpy as np
 
 from .faults import Blocked, Fault, Unreachable
 from .geometry import OrientedBox, Point, shared_area
-from .polygon import WallSegment, signed_area, wall_segments
+from .polygon import signed_area, wall_segments
 from .task import Item, Layout, Opening, Room, Task
 
 CELL_M = 0.05
@@ -66,20 +66,22 @@ class Access:
 def keep_free(room: Room, opening: Opening) -> np.ndarray:
     """The floor that an opening needs free: counter-clockwise corners (K, 2) of a convex polygon.
 
-    A door's quarter disc, swung into the room about a hinge at the opening's start; a window's strip of 0.3 m.
+    A door's quarter disc, swung into the room about its hinge, which is the first corner; a window's strip of 0.3 m.
     """
-    return np.array(_keep_free(room.walls[opening.wall], opening))
+    return np.array(_keep_free(room, opening))
 
 
-def _keep_free(side: WallSegment, opening: Opening) -> list[Point]:
-    (dx, dy), (nx, ny), width = side.direction, side.inward, opening.width
-    x, y = side.at(opening.offset)
+def _keep_free(room: Room, opening: Opening) -> list[Point]:
+    (nx, ny), width = room.walls[opening.wall].inward, opening.width
+    (x, y), (dx, dy) = room.hinge(opening)
     ends: tuple[Point, ...]
     if opening.kind == "window":
         ends = (0.0, 0.0), (width, 0.0), (width, WINDOW_STRIP_M), (0.0, WINDOW_STRIP_M)
     else:
         turns = [math.pi / 2 * k / SWING_STEPS for k in range(SWING_STEPS + 1)]
         ends = (0.0, 0.0), *((width * math.cos(t), width * math.sin(t)) for t in turns)
+    if opening.hinge == "end":  # counter-clockwise, the hinge first
+        ends = ends[:1] + ends[:0:-1]
     return [(x + a * dx + b * nx, y + a * dy + b * ny) for a, b in ends]
 
 
@@ -124,7 +126,7 @@ def _blocked(task: Task, obstacles: dict[str, OrientedBox]) -> list[Blocked]:
     movable = {item.id for item in task.movable}
     found = []
     for opening in task.room.openings:
-        shape = _keep_free(task.room.walls[opening.wall], opening)
+        shape = _keep_free(task.room, opening)
         area = signed_area(shape)
         (hx, hy), reach = shape[0], opening.width + WINDOW_STRIP_M
         taken: dict[str, float] = {}
@@ -246,11 +248,11 @@ def _reached(grid: FloorRaster, areas: np.ndarray, room: Room) -> np.ndarray:
     if doors:
         entered = np.zeros(0, dtype=int)
         for door in doors:
-            side = room.walls[door.wall]
-            (hx, hy), shape = side.at(door.offset), _keep_free(side, door)
+            side, shape = room.walls[door.wall], _keep_free(room, door)
+            (hx, hy), (dx, dy) = room.hinge(door)
             rows, columns, x, y = grid.window(shape, 0.0)
             near = (x - hx) ** 2 + (y - hy) ** 2 <= door.width**2
-            ahead = (x - hx) * side.direction[0] + (y - hy) * side.direction[1] >= 0
+            ahead = (x - hx) * dx + (y - hy) * dy >= 0
             inward = (x - hx) * side.inward[0] + (y - hy) * side.inward[1] >= 0
             entered = np.union1d(entered, areas[rows, columns][near & ahead & inward])
         counted = entered[entered > 0]

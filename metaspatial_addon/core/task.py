@@ -28,6 +28,9 @@ MAX_FLOOR_CORNERS = 10_000
 """Corners of a floor polygon. Measured time grows in proportion, seconds a layout at this many."""
 MOUNTS = ("floor", "surface", "wall", "ceiling")
 OPENING_KINDS = ("door", "window")
+HINGES = ("start", "end")
+MARKERS = {"door": ("door", "start"), "door_end": ("door", "end"), "window": ("window", "start")}
+"""Kind and hinge of an opening by what an artist marks it as."""
 PREDICATES = (
     "next_to",
     "near",
@@ -50,7 +53,8 @@ PREDICATES = (
 
 @dataclass(frozen=True)
 class Opening:
-    """A door or window in wall `wall`, `offset` metres from that wall's first corner."""
+    """A door or window in wall `wall`, `offset` metres from that wall's first corner. A door turns about its start or
+    its end along the wall, as `hinge` says."""
 
     id: str
     kind: str
@@ -59,6 +63,7 @@ class Opening:
     width: float
     sill: float
     height: float
+    hinge: str = "start"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,13 @@ class Room:
     def walls(self) -> tuple[WallSegment, ...]:
         """Wall k runs from corner k of the floor to corner k + 1."""
         return wall_segments(self.floor)
+
+    def hinge(self, opening: Opening) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Where a door turns, and the unit vector from there along its wall over the opening."""
+        side = self.walls[opening.wall]
+        if opening.hinge == "end":
+            return side.at(opening.offset + opening.width), (-side.direction[0], -side.direction[1])
+        return side.at(opening.offset), side.direction
 
 
 @dataclass(frozen=True)
@@ -221,7 +233,7 @@ def _read_room(read: _FieldReader, data: Any) -> Room:
     openings: dict[str, Opening] = {}
     for k, entry in enumerate(read.list(room.get("openings", []), "room.openings")):
         path = f"room.openings[{k}]"
-        raw = read.object(entry, path, ("id", "kind", "wall", "offset", "width", "sill", "height"))
+        raw = read.object(entry, path, ("id", "kind", "wall", "offset", "width", "sill", "height"), ("hinge",))
         wall = raw["wall"]
         if not isinstance(wall, int) or isinstance(wall, bool) or not 0 <= wall < len(floor):
             raise read.fail(f"{path}.wall", f"a wall number from 0 to {len(floor) - 1}", wall)
@@ -233,6 +245,7 @@ def _read_room(read: _FieldReader, data: Any) -> Room:
             width=read.number(raw["width"], f"{path}.width", above=0),
             sill=read.number(raw["sill"], f"{path}.sill", least=0),
             height=read.number(raw["height"], f"{path}.height", above=0),
+            hinge=read.choice(raw.get("hinge", "start"), f"{path}.hinge", HINGES),
         )
         length = math.dist(floor[wall], floor[(wall + 1) % len(floor)])
         if opening.offset + opening.width > length + 1e-6:
@@ -326,6 +339,13 @@ def pose_to_json(pose: Pose) -> dict[str, float]:
     }
 
 
+def _opening_to_json(opening: Opening) -> dict[str, Any]:
+    fields = dict(vars(opening))
+    if opening.hinge == "start":
+        del fields["hinge"]  # the default, and what earlier versions read
+    return fields
+
+
 def task_to_json(task: Task) -> dict[str, Any]:
     """The `metaspatial.task/1` object of a task."""
     room = task.room
@@ -337,7 +357,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
             "type": room.type,
             "floor": [list(corner) for corner in room.floor],
             "height": room.height,
-            "openings": [dict(vars(opening)) for opening in room.openings],
+            "openings": [_opening_to_json(opening) for opening in room.openings],
         },
         "items": [
             {

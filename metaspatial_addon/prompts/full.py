@@ -202,7 +202,7 @@ def _opening_line(room: Room, opening: Opening) -> str:
     ends = f"from {_point(side.at(opening.offset))} to {_point(side.at(opening.offset + opening.width))}"
     top = _metres(opening.sill + opening.height)
     if opening.kind == "door":
-        swing = f"opens into the room around its hinge at {_point(side.at(opening.offset))}"
+        swing = f"opens into the room around its hinge at {_point(room.hinge(opening)[0])}"
         return f"- {opening.id}: door in wall_{opening.wall} {ends}, {top} m high; {swing}; keep its swing free"
     sill = f"sill at {_metres(opening.sill)} m, top at {top} m"
     return f"- {opening.id}: window in wall_{opening.wall} {ends}, {sill}; nothing higher than the sill close to it"

@@ -122,6 +122,8 @@ class _PlanCanvas:
     def _draw_swing(self, room: Room, opening: Opening) -> None:
         start, along, inward = self._wall(opening)
         hinge, radius = start + along * opening.offset * self.scale, opening.width * self.scale
+        if opening.hinge == "end":
+            hinge, along = hinge + along * radius, -along
         window = self._window(hinge - radius - 1, hinge + radius + 1)
         if window is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from metaspatial_addon.core.access import connected_areas, keep_free, measure_access
 from metaspatial_addon.core.polygon import contains, signed_area
-from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Room, Task
+from metaspatial_addon.core.task import HINGES, Item, Layout, Opening, Pose, Room, Task
 
 DOOR = Opening("door_1", "door", 0, 1.0, 0.9, 0.0, 2.05)
 WINDOW = Opening("window_1", "window", 2, 1.0, 1.2, 0.9, 1.1)
@@ -45,14 +46,14 @@ def test_keep_free_is_a_quarter_disc_or_a_strip_inside_the_room():
     assert strip.min(axis=0) == pytest.approx((1.8, 2.7)) and strip.max(axis=0) == pytest.approx((3.0, 3.0))
 
 
-@given(st.integers(0, 5), st.floats(0, 0.5), st.floats(0.3, 0.9), st.floats(0, 360))
-def test_keep_free_follows_the_wall(wall, offset, width, turn):
+@given(st.integers(0, 5), st.floats(0, 0.5), st.floats(0.3, 0.9), st.floats(0, 360), st.sampled_from(HINGES))
+def test_keep_free_follows_the_wall(wall, offset, width, turn, hinge):
     c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     floor = tuple((x * c - y * s, x * s + y * c) for x, y in L_SHAPE)
-    disc = keep_free(Room("room", floor, 2.7), Opening("d", "door", wall, offset, width, 0, 2))
+    disc = keep_free(Room("room", floor, 2.7), Opening("d", "door", wall, offset, width, 0, 2, hinge))
     start, end = np.array(floor[wall]), np.array(floor[(wall + 1) % 6])
     along = (end - start) / np.linalg.norm(end - start)
-    assert np.allclose(disc[0], start + offset * along)
+    assert np.allclose(disc[0], start + (offset + width * (hinge == "end")) * along)
     assert np.allclose(np.linalg.norm(disc[1:] - disc[0], axis=1), width)
     assert contains(disc, floor).all()
     assert signed_area(disc) > 0
@@ -76,6 +77,12 @@ def test_a_door_is_blocked_by_what_stands_in_its_swing(pose, share):
     else:
         assert [(b.opening, b.by) for b in found.blocked] == [("door_1", ("i0",))]
         assert found.blocked[0].share == pytest.approx(share, rel=0.1)
+
+
+def test_a_door_that_turns_about_its_end_leaves_the_corner_over_its_start_free():
+    item, pose = (0.2, 0.2, 0.5), Pose(1.1, 0.75)
+    assert access([item], [pose]).blocked != ()
+    assert access([item], [pose], openings=[replace(DOOR, hinge="end")]).blocked == ()
 
 
 def test_two_per_cent_of_a_swing_are_forgiven():

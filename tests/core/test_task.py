@@ -34,7 +34,16 @@ TASK = {
         "floor": [[0, 0], [4.2, 0], [4.2, 3.6], [0, 3.6]],
         "height": 2.7,
         "openings": [
-            {"id": "door_1", "kind": "door", "wall": 0, "offset": 0.6, "width": 0.9, "sill": 0, "height": 2.05}
+            {
+                "id": "door_1",
+                "kind": "door",
+                "wall": 0,
+                "offset": 0.6,
+                "width": 0.9,
+                "sill": 0,
+                "height": 2.05,
+                "hinge": "end",
+            }
         ],
     },
     "items": [

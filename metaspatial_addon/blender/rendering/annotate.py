@@ -170,12 +170,12 @@ def _draw_opening(canvas: Canvas, frame: PlanFrame, room: Room, opening: Opening
         for share in (0.0, 0.5, 1.0):
             canvas.line(frame.at([first - share * out, last - share * out]), 2.0 * unit, WINDOW)
         return
-    along = np.asarray(edge.direction)
+    hinge, along = (np.array(part) for part in room.hinge(opening))
     angles = np.linspace(0, math.pi / 2, 25)[:, None]
-    arc = first + opening.width * (np.cos(angles) * along + np.sin(angles) * inward)
-    canvas.polygon(frame.at([first, *arc]), DOOR, 0.16)
+    arc = hinge + opening.width * (np.cos(angles) * along + np.sin(angles) * inward)
+    canvas.polygon(frame.at([hinge, *arc]), DOOR, 0.16)
     canvas.line(frame.at(arc), 1.2 * unit, DOOR)
-    canvas.line(frame.at([first, arc[-1]]), 3.0 * unit, DOOR)
+    canvas.line(frame.at([hinge, arc[-1]]), 3.0 * unit, DOOR)
 
 
 def _draw_outline(canvas: Canvas, frame: PlanFrame, item: Item, pose: Pose, unit: float) -> None:

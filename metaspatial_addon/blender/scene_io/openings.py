@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.polygon import WallSegment, wall_segments
-from ...core.task import OPENING_KINDS, Opening
+from ...core.task import MARKERS, Opening
 from ..frames import transform_points
 from ..meshes import GEOMETRY
 from .room.room_outline import source_object
@@ -53,14 +53,15 @@ def find_openings(
 
     `markers`: by object name the kind of opening and points (P, 3) of its box in the room's frame. An opening stands in
     the wall that is nearest to the box and along which the box runs, and is moved and cut so that it fits into it.
-    Doors turn about the opening's start. `file` names the scene in errors. Raises InputError for a marker that is far
-    from all walls, wider than its wall, or wholly above or below the room.
+    A `door` turns about the opening's start, a `door_end` about its end. `file` names the scene in errors. Raises
+    InputError for a marker that is far from all walls, wider than its wall, or wholly above or below the room.
     """
     openings: list[Opening] = []
     walls = wall_segments(floor)
     for name, (kind, points) in markers.items():
-        if kind not in OPENING_KINDS:
-            raise InputError(file, name, f"one of {', '.join(OPENING_KINDS)}", kind)
+        if kind not in MARKERS:
+            raise InputError(file, name, f"one of {', '.join(MARKERS)}", kind)
+        kind, hinge = MARKERS[kind]
         k, gap = _nearest_wall(points, walls)
         if gap > REACH:
             raise InputError(file, name, f"a {kind} within {REACH:g} m of a wall", f"{gap:.2f} m")
@@ -80,7 +81,8 @@ def find_openings(
         width = round(min(width, side.length), 6)
         offset = round(min(max(float(along.min()), 0.0), max(side.length - width, 0.0)), 6)
         number = sum(o.kind == kind for o in openings) + 1
-        openings.append(Opening(f"{kind}_{number}", kind, k, offset, width, round(sill, 6), round(top - sill, 6)))
+        sizes = round(sill, 6), round(top - sill, 6)
+        openings.append(Opening(f"{kind}_{number}", kind, k, offset, width, *sizes, hinge))
     return tuple(openings)
 
 

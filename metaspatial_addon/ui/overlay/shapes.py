@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.access import keep_free
-from ...core.task import Opening, Room
+from ...core.task import MARKERS, Opening, Room
 
 LIFT_M = 0.03
 """Height above the floor: over rugs, and so that floor and drawing do not flicker."""
@@ -52,10 +52,10 @@ def flat_shape(corners: np.ndarray, height: float) -> OverlayShape:
 def opening_shape(
     kind: str, middle: np.ndarray, inward: np.ndarray, width: float, height: float, unit: float
 ) -> OverlayShape:
-    """The floor that a door or window needs free: a door's swing about its start, a window's strip.
+    """The floor that a door or window needs free: a door's swing about its hinge, a window's strip.
 
-    `kind`: door or window. `middle` (2,): of the opening. `inward` (2,): unit vector into the room. `height`: of the
-    floor.
+    `kind`: door, door_end or window. `middle` (2,): of the opening. `inward` (2,): unit vector into the room.
+    `height`: of the floor.
     """
     along = np.array([inward[1], -inward[0]])
     start = np.asarray(middle) - along * width / 2
@@ -64,7 +64,8 @@ def opening_shape(
     square = tuple(
         (float(x), float(y)) for x, y in np.outer((0, 1, 1, 0), along * wide) + np.outer((0, 0, 1, 1), inward * wide)
     )
-    corners = keep_free(Room("room", square, 3.0), Opening("opening", kind, 0, 0.0, wide, 0.0, 2.0))
+    kind, hinge = MARKERS[kind]
+    corners = keep_free(Room("room", square, 3.0), Opening("opening", kind, 0, 0.0, wide, 0.0, 2.0, hinge))
     return flat_shape(start + corners * unit, height + LIFT_M * unit)
 
 

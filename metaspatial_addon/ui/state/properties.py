@@ -52,6 +52,7 @@ FRONTS = (
 OPENINGS = (
     ("NONE", "None", "No opening"),
     ("DOOR", "Door", "A door: the floor that it swings over is kept free"),
+    ("DOOR_END", "Door, Other Hinge", "A door that turns about its other side"),
     ("WINDOW", "Window", "A window: the strip before it is kept free"),
 )
 

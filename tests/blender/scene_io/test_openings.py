@@ -48,6 +48,11 @@ def test_where_a_marker_makes_an_opening(points, kind, expected):
     assert (found.wall, found.offset, found.width, found.sill, found.height) == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_door_may_turn_about_its_other_end():
+    found = one(box(1, 0, 0, 0.9, 0.1, 2.05), "door_end")
+    assert (found.kind, found.hinge) == ("door", "end") and one(box(1, 0, 0, 0.9, 0.1, 2.05)).hinge == "start"
+
+
 def test_slanted_walls_and_turned_markers():
     floor = ((0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (1.5, 3.0), (0.0, 1.5))
     found = one(box(0.75, 2.25, 0.9, 1.0, 0.1, 1.2, math.pi / 4), "window", floor)
@@ -63,7 +68,7 @@ def test_slanted_walls_and_turned_markers():
         (box(2, 0, 0, 4.2, 0.1, 2), "door", "no wider than its wall, 4.00 m"),
         (box(2, 0, 3, 1, 0.1, 1), "window", "between the floor and the ceiling"),
         (box(2, 0, 1, 0.01, 0.001, 1), "window", "at least 0.05 m wide"),
-        (box(2, 0, 1, 1, 0.1, 1), "hatch", "one of door, window"),
+        (box(2, 0, 1, 1, 0.1, 1), "hatch", "one of door, door_end, window"),
     ],
 )
 def test_a_marker_that_makes_none_is_named(points, kind, said):

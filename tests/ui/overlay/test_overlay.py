@@ -65,13 +65,15 @@ def area(shape) -> float:
 
 
 @pytest.mark.parametrize("unit", [1.0, 100.0])
-def test_a_doors_swing_is_a_quarter_disc_about_its_start(unit: float) -> None:
-    shape = opening_shape("door", np.array([2.0, 0.0]) * unit, np.array([0.0, 1.0]), 0.9 * unit, 0.0, unit)
-    hinge = np.array([1.55, 0.0]) * unit
+@pytest.mark.parametrize(("kind", "at"), [("door", 1.55), ("door_end", 2.45)])
+def test_a_doors_swing_is_a_quarter_disc_about_its_hinge(unit: float, kind: str, at: float) -> None:
+    shape = opening_shape(kind, np.array([2.0, 0.0]) * unit, np.array([0.0, 1.0]), 0.9 * unit, 0.0, unit)
+    hinge = np.array([at, 0.0]) * unit
     far = np.linalg.norm(shape.lines[:, :2] - hinge, axis=1).max()
     assert math.isclose(far, 0.9 * unit, rel_tol=1e-6) and np.allclose(shape.lines[:, 2], LIFT_M * unit)
     assert math.isclose(area(shape) / unit**2, math.pi * 0.9**2 / 4, rel_tol=0.01)
-    assert shape.lines[:, 1].min() > -1e-9 * unit and shape.lines[:, 0].min() > hinge[0] - 1e-6 * unit
+    low, high = shape.lines[:, 0].min(), shape.lines[:, 0].max()
+    assert shape.lines[:, 1].min() > -1e-9 * unit and (low, high) == pytest.approx((1.55 * unit, 2.45 * unit))
 
 
 def test_a_windows_strip_is_thirty_centimetres_deep_on_the_rooms_side() -> None:
