@@ -18,6 +18,7 @@ import bpy
 from ...core.errors import InputError
 from ...core.files import written_beside
 from ...core.task import Layout, layout_to_json, write_json
+from ..flat_copies import flat_copies
 from ..meshes import scratch_scene
 from ..turns.turns import is_room, runs
 from .item_mesh import has_usd
@@ -85,28 +86,32 @@ def _export(
 ) -> None:
     """Export the turn and its run's room from a scene that holds nothing else."""
     shown = [turn, *(c for run in runs(scene) if turn in run.children.values() for c in run.children if is_room(c))]
-    hidden = [(obj, obj.hide_viewport, obj.hide_render) for part in shown for obj in part.all_objects]
     with scratch_scene() as (stage, _), written_beside(path) as part:
-        metres = scene.unit_settings.scale_length
-        for collection in shown:
-            if metres == 1.0:
-                stage.collection.children.link(collection)
-                continue
-            scaled = bpy.data.objects.new(collection.name, None)
-            scaled.instance_type, scaled.instance_collection, scaled.scale = "COLLECTION", collection, [metres] * 3
-            stage.collection.objects.link(scaled)
-        for obj, *_ in hidden:
-            obj.hide_viewport = obj.hide_render = False
-        try:
-            with _in_window(stage):
-                finished = operator(filepath=str(part), **options) == {"FINISHED"}
-        except RuntimeError as error:
-            raise OSError(str(error)) from error
-        finally:
-            for obj, in_viewport, in_render in hidden:
-                obj.hide_viewport, obj.hide_render = in_viewport, in_render
+        with _own_names(flat_copies(stage, shown, scene.unit_settings.scale_length)):
+            try:
+                with _in_window(stage):
+                    finished = operator(filepath=str(part), **options) == {"FINISHED"}
+            except RuntimeError as error:
+                raise OSError(str(error)) from error
         if not finished:
             raise OSError("Blender could not write it")
+
+
+@contextmanager
+def _own_names(copies: list[tuple[bpy.types.Object, bpy.types.Object]]) -> Iterator[None]:
+    """Give copies the names of their originals until the end of the block: exporters write the names of objects."""
+    names = {original: original.name for _, original in copies}
+    try:
+        for number, original in enumerate(names):
+            original.name = f"\N{INFORMATION SEPARATOR ONE}{number}"
+        for copy, original in copies:
+            copy.name = names[original]
+        yield
+    finally:
+        for number, (copy, _) in enumerate(copies):
+            copy.name = f"\N{INFORMATION SEPARATOR TWO}{number}"
+        for original, name in names.items():
+            original.name = name
 
 
 @contextmanager
