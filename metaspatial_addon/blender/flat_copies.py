@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import bpy
 from mathutils import Matrix
 
-from .meshes import GEOMETRY
+from .meshes import GEOMETRY, has_own_mesh, instance_mesh
 
 SHEAR = 1e-6
 """Largest entry of a matrix that location, rotation and scale may fail to express, in units of its scale."""
@@ -30,7 +30,7 @@ def flat_copies(
     with _evaluated(stage, collections) as depsgraph:
         for instance in depsgraph.object_instances:
             original = instance.object.original
-            if original.type == "EMPTY":
+            if original.type == "EMPTY" or instance.object.type in GEOMETRY and not has_own_mesh(instance):
                 continue
             data, matrix = original.data, Matrix.Scale(metres, 4) @ instance.matrix_world
             if original.type in GEOMETRY:
@@ -38,9 +38,7 @@ def flat_copies(
                 spare = Matrix.LocRotScale(location, rotation, scale) - matrix
                 sheared = max(abs(value) for row in spare for value in row) > SHEAR * max(matrix.to_scale())
                 if sheared or not _is_plain(original):
-                    data = bpy.data.meshes.new_from_object(
-                        instance.object, preserve_all_data_layers=True, depsgraph=depsgraph
-                    )
+                    data = instance_mesh(instance, depsgraph)
                 if sheared:
                     data.transform(Matrix.Translation(-location) @ matrix)
                     if matrix.determinant() < 0:

@@ -11,12 +11,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import bmesh
 import bpy
 import numpy as np
 
 from .mesh_join import UV_NAME
 
 GEOMETRY = frozenset(("MESH", "CURVE", "SURFACE", "FONT", "META"))
+NOWHERE = 1e8
+"""Units of a coordinate from which a vertex is nowhere: Blender makes the largest number of infinity."""
 _SURFACE = {"MATERIAL", "NODETREE", "IMAGE", "TEXTURE"}
 
 Owner = TypeVar("Owner", bound=Hashable)
@@ -105,19 +108,13 @@ def evaluated_parts(
     """
     parts: dict[Owner, list[bpy.types.Mesh]] = {}
     for instance in depsgraph.object_instances:
-        shown = instance.object
-        # Curves and texts come twice, as themselves and as the mesh that they make; only the former can be copied.
-        # What their own geometry nodes instance comes once.
-        scattered = instance.parent is not None and instance.parent.original == shown.original
-        twin = shown.type == "MESH" and shown.original.type != "MESH" and not scattered
-        if shown.type not in GEOMETRY or twin or not instance.show_self:
+        if not has_own_mesh(instance):
             continue
         name = owner(instance)
         if name is None:
             continue
-        # With all layers an object is evaluated anew, which for a mesh made by nodes gives the object, not the mesh.
-        own = shown.data == shown.original.evaluated_get(depsgraph).data
-        part = bpy.data.meshes.new_from_object(shown, preserve_all_data_layers=own, depsgraph=depsgraph)
+        part = instance_mesh(instance, depsgraph)
+        _drop_unseen(part)
         if not part.polygons:
             bpy.data.meshes.remove(part)
             continue
@@ -130,6 +127,44 @@ def evaluated_parts(
             part.uv_layers.active.name = UV_NAME
         parts.setdefault(name, []).append(part)
     return parts
+
+
+def has_own_mesh(instance: bpy.types.DepsgraphObjectInstance) -> bool:
+    """Whether an instance is shown as a mesh that can be copied.
+
+    Curves and texts come twice, as themselves and as the mesh that they make; only the former can be copied. What their
+    own geometry nodes instance comes once.
+    """
+    shown = instance.object
+    scattered = instance.parent is not None and instance.parent.original == shown.original
+    twin = shown.type == "MESH" and shown.original.type != "MESH" and not scattered
+    return shown.type in GEOMETRY and not twin and instance.show_self
+
+
+def instance_mesh(instance: bpy.types.DepsgraphObjectInstance, depsgraph: bpy.types.Depsgraph) -> bpy.types.Mesh:
+    """A new mesh of what an instance shows, in the instance's space."""
+    shown = instance.object
+    # With all layers an object is evaluated anew, which for a mesh made by nodes gives the object, not the mesh.
+    own = shown.data == shown.original.evaluated_get(depsgraph).data
+    return bpy.data.meshes.new_from_object(shown, preserve_all_data_layers=own, depsgraph=depsgraph)
+
+
+def _drop_unseen(mesh: bpy.types.Mesh) -> None:
+    """Remove vertices without a face, which nobody sees, and those that are nowhere, with their faces."""
+    kept = np.zeros(len(mesh.vertices), bool)
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    kept[corners] = True
+    kept &= (np.abs(mesh_points(mesh)) < NOWHERE).all(axis=1)  # false for what is no number, too
+    if kept.all():
+        return
+    work = bmesh.new()
+    work.from_mesh(mesh)
+    unseen = [vertex for vertex, keep in zip(work.verts, kept, strict=True) if not keep]
+    bmesh.ops.delete(work, geom=unseen, context="VERTS")
+    bmesh.ops.delete(work, geom=[v for v in work.verts if not v.link_faces], context="VERTS")
+    work.to_mesh(mesh)
+    work.free()
 
 
 def mesh_points(mesh: bpy.types.Mesh) -> np.ndarray:

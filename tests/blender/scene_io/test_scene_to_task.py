@@ -211,3 +211,23 @@ def test_unusable_scenes_are_named(scene, how, said):
     with pytest.raises(InputError, match=said):
         scene_to_task(scene, SceneOptions(**how))
     assert {block.name for block in data_blocks()} == before
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_vertex_that_is_nowhere_is_left_out_with_its_faces(scene, value):
+    floor, chair = add_floor(), add_box("Chair", (0.5, 0.6, 0.9), (2, 2, 0))
+    chair.data.vertices[3].co.x = value
+    scene_task = scene_to_task(scene, SceneOptions(floor=floor))
+    (item,) = scene_task.task.movable
+    assert item.size == pytest.approx((0.5, 0.6, 0.9), abs=1e-5)
+    placed = scene_task.placed(Layout("t", {item.id: Pose(1.0, 1.0)}))
+    assert all(math.isfinite(number) for entry in placed for row in entry.matrix for number in row)
+
+
+def test_a_vertex_without_faces_adds_nothing_to_a_size(scene):
+    floor, chair = add_floor(), add_box("Chair", (0.5, 0.6, 0.9), (2, 2, 0))
+    chair.data.vertices.add(1)
+    chair.data.vertices[-1].co = (40.0, 0.0, 0.0)
+    scene_task = scene_to_task(scene, SceneOptions(floor=floor))
+    assert scene_task.task.movable[0].size == pytest.approx((0.5, 0.6, 0.9), abs=1e-5)
+    assert scene_task.layout.poses["Chair"] == Pose(2.0, 2.0, 0.0, 0.0)
