@@ -10,6 +10,7 @@ import argparse
 import ctypes
 import errno
 import json
+import math
 import os
 import shutil
 import sys
@@ -42,6 +43,15 @@ REMEDIES = {
     errno.EIO: "check the free space on that disk, or choose another place",
 }
 """What a user can do about an OSError, by its number. Any other OSError is a bug."""
+
+MOST = 2**31 - 1
+"""The largest whole number that an option takes: generators of random numbers overflow with larger seeds."""
+
+MOST_METRES = 1000
+"""The largest length that an option takes. What is measured on a grid takes minutes and gigabytes in larger rooms."""
+
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.001, 100
+"""Temperatures other than 0 between which a distribution is neither one token's nor everyone's alike."""
 
 LOCK = ".lock"
 """Name of the file in a folder of results that a running command holds locked."""
@@ -80,10 +90,64 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
 
 def positive(text: str) -> int:
     """Convert an argument that is a whole number above 0."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
+    return _whole(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """Convert an argument that is a whole number, 0 or above."""
+    return _whole(text, 0)
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Convert an argument that lists whole numbers, 0 or above, separated by commas, each once."""
+    numbers = tuple(_whole(part, 0) for part in text.split(","))
+    if len(set(numbers)) < len(numbers):
+        raise _unexpected("each number once", text)
+    return numbers
+
+
+def length(text: str) -> float:
+    """Convert an argument that is a length in metres, above 0."""
+    expected = f"metres, above 0 and at most {MOST_METRES}"
+    metres = _finite(text, expected)
+    if not 0 < metres <= MOST_METRES:
+        raise _unexpected(expected, text)
+    return metres
+
+
+def temperature(text: str) -> float:
+    """Convert an argument that is a temperature of sampling: 0, or a number that logits can be divided by."""
+    expected = f"0, or a number from {LEAST_TEMPERATURE} to {MOST_TEMPERATURE}"
+    number = _finite(text, expected)
+    if number != 0 and not LEAST_TEMPERATURE <= number <= MOST_TEMPERATURE:
+        raise _unexpected(expected, text)
     return number
+
+
+def _whole(text: str, least: int) -> int:
+    expected = f"a whole number of at least {least}"
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise _unexpected(expected, text) from error
+    if not least <= number <= MOST:
+        raise _unexpected(expected if number < least else f"a whole number of at most {MOST}", text)
+    return number
+
+
+def _finite(text: str, expected: str) -> float:
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise _unexpected(expected, text) from error
+    if not math.isfinite(number):
+        raise _unexpected(expected, text)
+    return number
+
+
+def _unexpected(expected: str, text: str) -> argparse.ArgumentTypeError:
+    """An error that argparse reports behind the option's name."""
+    return argparse.ArgumentTypeError(f"expected {expected}, got {text[:40]!r}")
 
 
 def text(argument: str) -> str:

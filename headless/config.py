@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, field, fields, is_dataclass
@@ -62,7 +63,7 @@ def read_toml(
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, "", f"a readable text file ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a plain ValueError for a number of thousands of digits
         raise InputError(path, "", f"TOML ({error})") from error
     for change in changes:
         _apply(data, change, path)
@@ -88,8 +89,10 @@ def _apply(data: dict[str, Any], change: str, path: str) -> None:
             raise InputError(path, key, f"{parent} to be a table")
     try:
         data[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         data[last] = value
+    except RecursionError as error:
+        raise InputError("--set", key.strip(), f"TOML ({error})") from error
 
 
 class _Reader:
@@ -142,19 +145,21 @@ class _Reader:
                 raise InputError(self.source, name, f"one of {', '.join(options)}", value)
             return value
         if hint is float and type(value) is int:
-            value = float(value)
+            value = float(value) if abs(value) <= sys.float_info.max else math.inf
         if type(value) is not hint:
             raise InputError(self.source, name, f"a value of type {hint.__name__}", value)
         return value
 
     def _check_bounds(self, value: float, bounds: Mapping[str, float], name: str) -> None:
-        if not math.isfinite(value):
+        if not -math.inf < value < math.inf:  # `math.isfinite` raises OverflowError for an int of 400 digits
             raise InputError(self.source, name, "a finite number", value)
         if "at_least" not in bounds and "above" not in bounds:
             bounds = {"at_least": 0, **bounds}
         if not all(_BOUNDS[key][1](value, bound) for key, bound in bounds.items()):
             wanted = " and ".join(f"{_BOUNDS[key][0]} {bound}" for key, bound in bounds.items())
             raise InputError(self.source, name, f"a number {wanted}", value)
+        if type(value) is int and value >= 2**63:
+            raise InputError(self.source, name, "a whole number of at most 64 bits, as TOML has them")
 
 
 def write_config(config: Any, path: Path) -> None:

@@ -81,7 +81,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="lines that tasks.py wrote; or a file of LayoutGPT, R3L or SceneEval",
     )
     policies.add_arguments(parser)
-    parser.add_argument("--seeds", type=_seeds, default="0", help="of sampling, separated by commas")
+    parser.add_argument("--seeds", type=cli.seeds, default="0", help="of sampling, separated by commas")
     parser.add_argument(
         "--no-pictures",
         dest="pictures",
@@ -93,14 +93,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     args.samples = args.samples or policies.DEFAULT_SAMPLES[args.policy]
     return args
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    """Convert an argument that lists whole numbers, each once."""
-    seeds = tuple(int(part) for part in text.split(","))
-    if len(set(seeds)) < len(seeds):
-        raise ValueError
-    return seeds
 
 
 def read_pairs(path: str) -> list[tuple[Task, Layout]]:

@@ -92,12 +92,14 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     blend.add_argument(
         "--floor", metavar="OBJECT", help='the object whose outline is the room; else the one with "floor" in its name'
     )
-    blend.add_argument("--size", type=float, nargs=3, metavar=("W", "D", "H"), help="or a room of this size in metres")
-    blend.add_argument("--height", type=float, default=2.7, help="of the room above --floor, in metres")
+    blend.add_argument(
+        "--size", type=cli.length, nargs=3, metavar=("W", "D", "H"), help="or a room of this size in metres"
+    )
+    blend.add_argument("--height", type=cli.length, default=2.7, help="of the room above --floor, in metres")
     blend.add_argument("--collection", metavar="NAME", help="of the furniture; else all that is visible")
     blend.add_argument("--room-type", type=cli.text, default="room", help="as bedroom or office")
     policies.add_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of sampling")
+    parser.add_argument("--seed", type=cli.not_negative, default=0, help="of sampling")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
     parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and render nothing")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")

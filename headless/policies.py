@@ -7,7 +7,7 @@ import copy
 
 from metaspatial_addon.policy.base import Policy
 
-from .cli import CommandError, positive
+from .cli import CommandError, positive, temperature
 
 DEFAULT_SAMPLES = {"builtin": 8, "planner": 1, "local": 1, "endpoint": 1}
 """Answers a turn by kind of policy, where --samples is not given: the embedded model is cheap."""
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="endpoint: the server's base address, as http://localhost:8000/v1")
     parser.add_argument("--turns", type=positive, default=3, help="turns at most")
     parser.add_argument("--samples", type=positive, help="answers a turn; else 8 for builtin, 1 for others")
-    parser.add_argument("--temperature", type=float, help="of sampling; 0 takes the likeliest answer")
+    parser.add_argument("--temperature", type=temperature, help="of sampling; 0 takes the likeliest answer")
     parser.add_argument(
         "--free-places",
         choices=("on", "off"),

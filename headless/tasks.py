@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> None:
         "--coarse", action="store_true", help="wide rooms and sizes in steps of 5 cm, for pretrain.py to learn from"
     )
     parser.add_argument("--workers", type=cli.positive, default=1, help="processes that draw")
-    parser.add_argument("--count", type=int, default=100, help="how many tasks")
-    parser.add_argument("--seed", type=int, default=1, help="tasks of another seed are others")
+    parser.add_argument("--count", type=cli.positive, default=100, help="how many tasks")
+    parser.add_argument("--seed", type=cli.not_negative, default=1, help="tasks of another seed are others")
     parser.add_argument("--split", choices=SPLITS, default="train", help="no task is in two splits")
     parser.add_argument("--out", required=True, metavar="FILE.jsonl", help='a line: {"task": …, "layout": …}')
     options = parser.parse_args(arguments)
@@ -50,8 +50,6 @@ def main(arguments: list[str]) -> None:
     unknown = [name for name in rooms if name not in ROOM_TYPES]
     if unknown:
         raise cli.CommandError(f"--rooms: no room type {unknown[0]!r}; there are {', '.join(ROOM_TYPES)}")
-    if options.count < 1:
-        raise cli.CommandError(f"--count: expected at least 1, got {options.count}")
     if options.coarse and options.generator != "wide":
         raise cli.CommandError("--coarse: expected --generator wide")
     make: Callable[[int], tuple[Task, Layout]] = (

@@ -24,10 +24,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     parser.add_argument("--check", action="store_true", help="try one episode and one backward pass, and stop")
     parser.add_argument("--merge", action="store_true", help="only write the last checkpoint without an adapter")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes to play in, 0 for this one")
+    parser.add_argument(
+        "--workers", type=cli.not_negative, default=0, metavar="N", help="processes to play in, 0 for this one"
+    )
     parser.add_argument("--ray", metavar="ADDRESS", help="have the workers in a Ray cluster; auto: the one here")
     options = parser.parse_args(arguments)
-    if options.workers < (1 if options.ray else 0):
+    if options.ray and not options.workers:
         raise cli.CommandError("--workers: expected a number, with --ray above 0")
     try:
         from headless.rl.config import read_config

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
-from headless.cli import CommandError
+from headless.cli import CommandError, progress
+from metaspatial_addon.core.files import write_file
 from metaspatial_addon.prompts.png import read_png
 
 METRICS = "metrics.jsonl"
+
+FILES = "files.json"
+"""Name of the file in a checkpoint that has the size in bytes of each of its other files, by name."""
 
 _NEVER = 10**8
 """Seconds. TensorBoard's thread would wake now and then: it is flushed after each step, and sleeps while Blender works
@@ -43,9 +48,7 @@ class MetricsLog:
         path = self.folder / METRICS
         if path.exists():
             kept = [line for line in path.read_text(encoding="utf-8").splitlines(True) if _step(line) <= self.done]
-            part = path.with_name(METRICS + ".part")
-            part.write_text("".join(kept), encoding="utf-8")
-            os.replace(part, path)
+            write_file(path, "".join(kept).encode())
         self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(self.folder), purge_step=self.done + 1, flush_secs=_NEVER)
         return self
@@ -78,27 +81,76 @@ def _step(line: str) -> float:
 
 
 def checkpoints(folder: Path, state: str) -> list[Path]:
-    """The checkpoints of a run, oldest first: the folders that hold the file `state`."""
-    return sorted(path for path in folder.glob("checkpoint-*") if (path / state).is_file())
+    """The whole checkpoints of a run, oldest first: the folders that hold the file `state`."""
+    return [path for path in _kept(folder, state) if _is_whole(path)]
 
 
 def last_checkpoint(folder: Path, state: str, resume: bool) -> Path | None:
-    """Where a run goes on from. Raises CommandError where there is a checkpoint and `resume` is false."""
-    last = next(reversed(checkpoints(folder, state)), None)
-    if last is not None and not resume:
-        raise CommandError(f"--run {folder}: it holds {last.name}: add --resume, or choose another folder")
-    return last
+    """The newest whole checkpoint, from which a run goes on; those after it are named in a line of progress.
+
+    Raises CommandError where there is a checkpoint and `resume` is false, and where none of them is whole.
+    """
+    kept = _kept(folder, state)
+    if not kept:
+        return None
+    if not resume:
+        raise CommandError(f"--run {folder}: it holds {kept[-1].name}: add --resume, or choose another folder")
+    whole = [path for path in kept if _is_whole(path)]
+    damaged = ", ".join(path.name for path in kept if not whole or path > whole[-1])
+    if not whole:
+        raise CommandError(
+            f"--run {folder}: no whole checkpoint, files missing or cut short in {damaged}: choose another folder"
+        )
+    if damaged and os.environ.get("RANK", "0") == "0":  # torchrun's number of the process: one of them says it
+        progress(f"{folder}: {damaged} has files missing or cut short: going on from {whole[-1].name}")
+    return whole[-1]
+
+
+def _kept(folder: Path, state: str) -> list[Path]:
+    """The checkpoints of a run, oldest first, whole or not."""
+    paths = folder.glob("checkpoint-*")
+    return sorted(path for path in paths if any((path / name).is_file() for name in (state, FILES)))
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether all files are there in their full size. Checkpoints of earlier versions, without FILES, are taken as
+    whole."""
+    try:
+        sizes = json.loads((checkpoint / FILES).read_text(encoding="utf-8"))
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except FileNotFoundError:
+        return not (checkpoint / FILES).exists()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 @contextmanager
 def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
-    """A folder to write a checkpoint into. It is named `checkpoint-STEP` when the body ends: a run that is killed in
-    between goes on from the one before."""
+    """A folder to write a checkpoint into. It is named `checkpoint-STEP` when the body has ended and all is on disk:
+    a run that is killed in between, or whose machine loses power, goes on from the one before."""
     part, final = folder / "checkpoint.part", folder / f"checkpoint-{step:06d}"
     shutil.rmtree(part, ignore_errors=True)
     yield part
+    sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in part.rglob("*") if path.is_file()}
+    (part / FILES).write_text(json.dumps(sizes) + "\n", encoding="utf-8")
+    for path in (*part.rglob("*"), part):
+        _flush_to_disk(path)
     shutil.rmtree(final, ignore_errors=True)
     os.replace(part, final)
+    _flush_to_disk(folder)
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Have the operating system write out a file, or the names in a folder where the file system can do that."""
+    folder, windows = path.is_dir(), sys.platform == "win32"
+    if folder and windows:  # where no folder can be opened
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
+    try:
+        with suppress(OSError) if folder else nullcontext():
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_old(paths: Sequence[Path], keep: int, best: Path | None = None) -> None:

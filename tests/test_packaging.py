@@ -52,7 +52,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_the_zip_holds_the_addon_and_its_assets(archive: zipfile.ZipFile) -> None:
     names = set(archive.namelist())
-    modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "metaspatial_addon").rglob("*.py")}
+    tracked = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    modules = {name for name in tracked.splitlines() if name.startswith("metaspatial_addon/") and name.endswith(".py")}
+    assert len(modules) > 100
     assert modules | {"__init__.py", "blender_manifest.toml", "LICENSE", "CHANGELOG.md"} <= names
     assert "metaspatial_addon/core/furniture.toml" in names
     for folder in ("assets/furniture", "assets/models/tiny"):
@@ -62,6 +64,33 @@ def test_the_zip_holds_the_addon_and_its_assets(archive: zipfile.ZipFile) -> Non
             if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
         }
         assert {name for name in kept if not name.endswith(".blend1")} <= names
+
+
+def test_the_zip_holds_nothing_that_lies_about_in_the_checkout(archive: zipfile.ZipFile, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--shared", str(CHECKOUT), str(clone)], check=True)
+    before = set(zipfile.ZipFile(tool("build_extension").build(tmp_path / "before", clone)).namelist())
+    stray = (
+        "runs/grpo/checkpoint-000001/model.safetensors",
+        "report/report.html",
+        "my_room.json",
+        "apikey.txt",
+        ".env",
+        "metaspatial_addon/core/mine.py",
+        "assets/furniture/mine.glb",
+        "assets/models/large/model.safetensors",
+    )
+    for name in stray:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("secret")
+    assert set(zipfile.ZipFile(tool("build_extension").build(tmp_path / "after", clone)).namelist()) == before
+    assert {name.split("/")[0] for name in before} == {name.split("/")[0] for name in archive.namelist()}
+
+
+def test_without_git_no_zip_is_built(tmp_path: Path) -> None:
+    (tmp_path / "blender_manifest.toml").write_bytes((CHECKOUT / "blender_manifest.toml").read_bytes())
+    with pytest.raises(SystemExit, match="git cannot list its files"):
+        tool("build_extension").listed_files(tmp_path)
 
 
 def test_the_zip_holds_nothing_that_belongs_to_development(archive: zipfile.ZipFile) -> None:

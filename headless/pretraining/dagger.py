@@ -122,7 +122,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--layouts", required=True, metavar="PATTERN", help="files of tasks.py, as pretrain.py reads")
     parser.add_argument("--model", required=True, metavar="DIR", help="a checkpoint of pretrain.py")
     parser.add_argument("--count", type=cli.positive, default=5000, help="tasks to let it answer")
-    parser.add_argument("--seed", type=int, default=2, help="of tasks and of sampling")
+    parser.add_argument("--seed", type=cli.not_negative, default=2, help="of tasks and of sampling")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the examples go")
     options = parser.parse_args(arguments)
     policy, bank = BuiltinPolicy(options.model), LayoutBank(options.layouts)

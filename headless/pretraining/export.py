@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from metaspatial_addon.policy.builtin.model_files import CHECKSUM, METADATA, WEIGHTS
 from metaspatial_addon.prompts import vocabulary as v
 
 CHAT_TEMPLATE = (
@@ -61,4 +63,10 @@ def write_model(model: Any, folder: Path, pictures: bool = False) -> None:
         "image_std": [0.5, 0.5, 0.5],
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=1) + "\n", encoding="utf-8")
-    (folder / "metaspatial.json").write_text(json.dumps({"pictures": pictures}) + "\n", encoding="utf-8")
+    write_metadata(folder, pictures)
+
+
+def write_metadata(folder: Path, pictures: bool) -> None:
+    """metaspatial.json, with the checksum of the folder's weights: call it again after these are written anew."""
+    metadata = {"pictures": pictures, CHECKSUM: hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()}
+    (folder / METADATA).write_text(json.dumps(metadata) + "\n", encoding="utf-8")

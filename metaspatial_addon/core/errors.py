@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
+
 BUGS = (RecursionError, NotImplementedError)
 """RuntimeErrors that are bugs: what catches RuntimeError as a failure of Blender or of a server lets them through."""
+
+
+_SHORT = reprlib.Repr()
+"""Says a value of any size and depth: JSON may be nested deeper than `repr` can go."""
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 6, 30, 30, 30
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 
 class InputError(ValueError):
@@ -17,6 +25,6 @@ class InputError(ValueError):
         self.source, self.field, self.expected = str(source), field, expected
         message = f"{source}: {field}: expected {expected}" if field else f"{source}: expected {expected}"
         if got is not None:
-            text = repr(got)
+            text = _SHORT.repr(got)
             message += f", got {text if len(text) <= 80 else text[:77] + '...'}"
         super().__init__(message)

@@ -81,6 +81,9 @@ def test_what_is_written_reads_back(file, name):
         ("engine.power=0", "engine.power: expected a number above 0 and of at most 9, got 0.0"),
         ("engine.power=9.5", "engine.power: expected a number above 0 and of at most 9, got 9.5"),
         ("engine.power=inf", "engine.power: expected a finite number, got inf"),
+        (f"engine.power=1{'0' * 400}", "engine.power: expected a finite number, got inf"),
+        (f"number={2**63}", "number: expected a whole number of at most 64 bits"),
+        (f"number={'9' * 5000}", "number: expected a value of type int, got '999"),
         ("engine.power=true", "engine.power: expected a value of type float, got True"),
         ("engine.fuel=coal", "engine.fuel: expected one of diesel, steam, got 'coal'"),
         ("engine.fuel=[1]", "engine.fuel: expected one of diesel, steam, got [1]"),
@@ -108,3 +111,18 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
     for path in (broken, tmp_path / "none.toml"):
         with pytest.raises(InputError, match=f"{path.name}: expected a readable text file"):
             read(path)
+
+
+def test_a_number_of_thousands_of_digits_is_one_line(file):
+    file.write_text(f"number = {'9' * 5000}")
+    with pytest.raises(InputError, match=r"train.toml: expected TOML \(.*\)$"):
+        read(file)
+
+
+@pytest.mark.parametrize("text", ["number = " + "[" * 5000 + "]" * 5000, "number = " + "{a=" * 5000 + "1" + "}" * 5000])
+def test_toml_that_is_nested_too_deep_is_one_line(file, text):
+    with pytest.raises(InputError, match=r"^--set: number: expected TOML \(.*\)$"):
+        read(file, text)
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"train.toml: expected TOML \(.*\)$"):
+        read(file)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +138,65 @@ pretrain.main({arguments!r})
     steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert steps == list(range(1, 15)), "steps that were taken again are there once"
     assert not (tmp_path / "checkpoint.part").exists()
+
+
+@pytest.mark.parametrize("name", ["optimisers.pt", "model.safetensors", "config.json", "files.json"])
+def test_a_run_whose_newest_checkpoint_is_cut_short_goes_on_from_the_one_before(trained, config, tmp_path, name):
+    finished, pictures = trained
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
+    last = folder / "checkpoint-000014"
+    (last / name).write_bytes((last / name).read_bytes()[:-20])
+    command = [sys.executable, "headless/pretrain.py", "--config", str(config), "--run", str(folder), "--resume"]
+    command += ["--set", f"pictures={str(pictures).lower()}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = f"{folder}: checkpoint-000014 has files missing or cut short: going on from checkpoint-000012"
+    assert done.stderr.splitlines().count(said) == 1
+    assert rows(folder) == rows(finished)
+    assert (last / "model.safetensors").read_bytes() == (finished / last.name / "model.safetensors").read_bytes()
+
+
+def test_a_run_without_a_whole_checkpoint_is_refused_in_one_line(trained, config, tmp_path):
+    finished, pictures = trained
+    for checkpoint in finished.glob("checkpoint-*"):
+        shutil.copytree(checkpoint, tmp_path / checkpoint.name)
+        (tmp_path / checkpoint.name / "model.safetensors").unlink()
+    arguments = ["--config", str(config), "--run", str(tmp_path), "--set", f"pictures={str(pictures).lower()}"]
+    with pytest.raises(cli.CommandError, match="no whole checkpoint, .* in checkpoint-.*14"):
+        pretrain.main([*arguments, "--resume"])
+    with pytest.raises(cli.CommandError, match="it holds checkpoint-000014: add --resume"):
+        pretrain.main(arguments)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files have no names elsewhere")
+def test_a_checkpoint_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    from headless import training
+
+    flushed = []
+    fsync = os.fsync
+
+    def recorded(descriptor):
+        flushed.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")), (tmp_path / "checkpoint-000001").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    with training.new_checkpoint(tmp_path, 1) as part:
+        (part / "inner").mkdir(parents=True)
+        for name in ("a.json", "inner/b.pt"):
+            (part / name).write_text("{}")
+    part = tmp_path / "checkpoint.part"
+    names = {path.relative_to(part).as_posix() for path, named in flushed if not named}
+    assert names == {".", "a.json", "files.json", "inner", "inner/b.pt"}
+    assert flushed[-1] == (tmp_path, True)
+    assert json.loads((tmp_path / "checkpoint-000001/files.json").read_text()) == {"a.json": 2, "inner/b.pt": 2}
+
+
+def test_a_checkpoint_of_an_earlier_version_is_taken_as_whole(tmp_path):
+    from headless import training
+
+    (tmp_path / "checkpoint-000001").mkdir()
+    (tmp_path / "checkpoint-000001" / "optimisers.pt").write_text("{}")
+    assert training.last_checkpoint(tmp_path, "optimisers.pt", True) == tmp_path / "checkpoint-000001"
 
 
 def repairable(pictures):

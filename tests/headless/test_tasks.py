@@ -120,7 +120,7 @@ def test_the_command_writes_pairs(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(("--rooms", "attic"), "no room type 'attic'"), (("--count", "0"), "expected at least 1, got 0")],
+    [(("--rooms", "attic"), "no room type 'attic'"), (("--count", "0"), "at least 1, got '0'")],
 )
 def test_a_wrong_option_is_one_clear_line(tmp_path, arguments, told):
     done = run_tasks(*arguments, "--out", str(tmp_path / "x.jsonl"))

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import bpy
 
@@ -20,11 +21,13 @@ from ...core.files import written_beside
 from ...core.task import Layout, layout_to_json, write_json
 from ..flat_copies import flat_copies
 from ..meshes import scratch_scene
+from ..pictures import file_users, is_picture
 from ..turns.turns import is_room, runs
 from .item_mesh import has_usd
 
 log = logging.getLogger(__name__)
 
+BUILTIN_FONT = "<builtin>"
 _PATH_LENGTH = 1023
 """Bytes that a path may have in Blender, whose buffers hold one more."""
 _LONG_PATH = re.compile(rb"//image \d+ x{900,}")
@@ -39,7 +42,10 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
     """
     for image in bpy.data.images:
         _pack(image)
-    _set_path(scene.render, "filepath", "//")
+    for font in bpy.data.fonts:
+        _pack_font(font)
+    for owner, field in file_users():
+        _forget_folder(owner, field)
     with written_beside(path) as part, _full_paths() as paths:
         try:
             bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
@@ -132,15 +138,32 @@ def _pack(image: bpy.types.Image) -> None:
     """Pack an image into the file and drop the path of the folder that it came from."""
     if image.source not in ("FILE", "TILED"):
         return
-    if image.packed_file is None:
+    if image.packed_file is None and not is_picture(image):
+        log.warning("Image %s is left out: its file is missing, or no picture", image.name)
+    elif image.packed_file is None:
         try:
             image.pack()
         except RuntimeError:
-            log.warning("Image %s is missing: %s", image.name, image.filepath)
+            log.warning("Image %s cannot be packed", image.name)
     path = f"//textures/{bpy.path.basename(image.filepath_raw) or image.name}"
     _set_path(image, "filepath_raw", path)
     for packed in image.packed_files:
         _set_path(packed, "filepath", path)
+
+
+def _pack_font(font: bpy.types.VectorFont) -> None:
+    if font.filepath != BUILTIN_FONT and font.packed_file is None:
+        try:
+            font.pack()
+        except RuntimeError:
+            log.warning("Font %s is missing", font.name)
+
+
+def _forget_folder(owner: Any, field: str) -> None:
+    """Keep the name of a file alone; of a folder nothing."""
+    path = getattr(owner, field)
+    if path and path != BUILTIN_FONT:
+        _set_path(owner, field, "//" if field != "filepath" else f"//{bpy.path.basename(path)}")
 
 
 def _set_path(owner: bpy.types.bpy_struct, field: str, path: str) -> None:

@@ -18,6 +18,7 @@ from ...core.task import Item
 from ..assets.library import AssetLibrary
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, in_scene, mesh_points, remove_blocks, scratch_scene
+from ..pictures import check_uris, own_pictures
 
 FORMATS = (".glb", ".gltf", ".obj", ".usd", ".usda", ".usdc", ".usdz", ".blend")
 
@@ -85,7 +86,8 @@ def _load_file(item: Item, library: AssetLibrary) -> bpy.types.Mesh:
     if not path.is_file():
         raise InputError(path, "asset", f"an existing file for item {item.id}")
     with scratch_scene() as (scene, kept):
-        shown = _import_blend(path) if kind == ".blend" else _import_file(path, kind, scene)
+        with own_pictures(path):
+            shown = _import_blend(path) if kind == ".blend" else _import_file(path, kind, scene)
         with in_scene(shown) as depsgraph:
             parts = evaluated_parts(depsgraph, lambda instance: None if _unrendered(instance) else item.id)
         if not parts:
@@ -102,6 +104,8 @@ def _unrendered(instance: bpy.types.DepsgraphObjectInstance) -> bool:
 def _import_file(path: Path, kind: str, scene: bpy.types.Scene) -> bpy.types.Scene:
     """Import a file of another program into a scene, which is returned. Raises InputError."""
     operator: Callable[..., set[str]]
+    if kind == ".gltf":
+        check_uris(path)
     if kind in (".glb", ".gltf"):
         operator = bpy.ops.import_scene.gltf
     elif kind == ".obj":

@@ -6,7 +6,6 @@ the allowed tokens; forced tokens have log-probability 0.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,11 @@ from typing import Literal
 import numpy as np
 
 from ...core.conversation import Conversation
-from ...core.task import read_json
 from ...prompts import vocabulary as v
 from ..base import OnProgress, PolicyError, Reply
-from .decoder import Decoder, DecoderConfig, KVCache
+from .decoder import Decoder, KVCache
 from .grammar import AnswerGrammar, grammar_for
-from .safetensors import read_safetensors
+from .model_files import read_model_files
 from .vision import IMAGE_IDS, IMAGE_PAD_ID, VisionTower, extract_patches, mrope_positions
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[3] / "assets" / "models" / "tiny"
@@ -61,7 +59,7 @@ class BuiltinPolicy:
 
     It is given images if it was trained with them, as the folder's metaspatial.json says: {"pictures": true}. Its name
     has the first digits of the SHA-256 of its weights. Raises InputError for files that cannot be read, and PolicyError
-    for a model with another vocabulary.
+    for damaged ones and for a model with another vocabulary.
     """
 
     prompt_format: Literal["full", "compact"] = "compact"
@@ -69,14 +67,11 @@ class BuiltinPolicy:
     def __init__(self, folder: str | Path = DEFAULT_MODEL, free_places: bool = True):
         folder = Path(folder)
         self.free_places = free_places
-        config = read_json(folder / "config.json")
-        weights = folder / "model.safetensors"
-        tensors = read_safetensors(weights)
-        self.name = f"builtin-{hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}"
-        self.decoder = Decoder(DecoderConfig.of(config["text_config"]), tensors)
-        metadata = folder / "metaspatial.json"
-        self.sees_images = metadata.exists() and read_json(metadata).get("pictures") is True
-        self.vision_tower = VisionTower(config["vision_config"], tensors)
+        files = read_model_files(folder)
+        self.name = f"builtin-{files.sha256[:8]}"
+        self.decoder = Decoder(files.decoder, files.tensors)
+        self.sees_images = files.pictures
+        self.vision_tower = VisionTower(files.vision, files.tensors)
         if len(self.decoder.embeddings) != len(v.TOKENS):
             raise PolicyError(
                 f"The model in {folder.name} has another vocabulary than this version: pick a newer model."

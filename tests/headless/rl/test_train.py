@@ -154,6 +154,19 @@ train.main({arguments(small_model, tmp_path)!r})
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize("name", ["optimiser.pt", "training.json"])
+def test_a_run_whose_newest_checkpoint_is_cut_short_goes_on_from_the_one_before(
+    run, small_model, tmp_path, capsys, name
+):
+    train.main(arguments(small_model, tmp_path, "--set", "steps=3"))
+    last = checkpoints(tmp_path)[-1]
+    (last / name).write_bytes((last / name).read_bytes()[:-5])
+    train.main(arguments(small_model, tmp_path, "--resume"))
+    said = f"{tmp_path}: checkpoint-000003 has files missing or cut short: going on from checkpoint-000002"
+    assert said in capsys.readouterr().err.splitlines()
+    assert rows(tmp_path) == rows(run) and weights(tmp_path) == weights(run) and turns(tmp_path) == turns(run)
+
+
 def test_the_newest_checkpoints_and_the_best_are_kept(run, small_model, tmp_path):
     train.main(arguments(small_model, tmp_path, "--set", "keep=1"))
     kept = [int(path.name[-6:]) for path in checkpoints(tmp_path)]

@@ -155,10 +155,10 @@ def test_weights_of_each_type_are_read(tmp_path, dtype):
 
     tensor = torch.linspace(-2, 2, 12).reshape(3, 4).to(getattr(torch, dtype))
     save_file({"a": tensor}, tmp_path / "w.safetensors")
-    np.testing.assert_array_equal(read_safetensors(tmp_path / "w.safetensors")["a"], tensor.float().numpy())
+    np.testing.assert_array_equal(read_safetensors(tmp_path / "w.safetensors")[0]["a"], tensor.float().numpy())
 
 
 def test_a_broken_weights_file_is_one_clear_error(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"not a model at all")
-    with pytest.raises(InputError, match="safetensors file"):
+    with pytest.raises(PolicyError, match="safetensors file"):
         read_safetensors(tmp_path / "w.safetensors")

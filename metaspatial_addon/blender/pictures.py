@@ -1,0 +1,103 @@
+"""Pictures that scenes and assets name: what is one, and where those of an asset may come from.
+
+A file from elsewhere may name any file of this machine as its picture. What is packed into a scene is passed on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_FROM_FILES = ("FILE", "TILED", "SEQUENCE", "MOVIE")
+
+
+def is_picture(image: bpy.types.Image) -> bool:
+    """Whether an image that comes from a file can be decoded."""
+    if image.source not in _FROM_FILES:
+        return True
+    decoded = min(image.size) > 0
+    image.buffers_free()
+    return decoded
+
+
+@contextmanager
+def own_pictures(asset: Path) -> Iterator[None]:
+    """Remove what an asset's import brings, until the end of the block, of images that are none, or are read from
+    outside the asset's folder. What is packed in a .blend came with it."""
+    before = {image.session_uid for image in bpy.data.images}
+    yield
+    for image in [image for image in bpy.data.images if image.session_uid not in before]:
+        held = image.packed_file is not None and asset.suffix.lower() == ".blend"
+        if (
+            image.source in _FROM_FILES
+            and not held
+            and not _is_below(asset.parent, bpy.path.abspath(image.filepath_raw))
+        ):
+            log.warning("%s: its picture %s is left out: it lies outside the asset's folder", asset.name, image.name)
+        elif not is_picture(image):
+            log.warning("%s: its picture %s is left out: it cannot be read as one", asset.name, image.name)
+        else:
+            continue
+        bpy.data.images.remove(image)
+
+
+def check_uris(asset: Path) -> None:
+    """Refuse a .gltf whose buffers are files outside its folder: their bytes would become geometry.
+
+    Raises InputError.
+    """
+    try:
+        content = json.loads(asset.read_bytes())
+        buffers = content.get("buffers", []) if isinstance(content, dict) else []
+        uris = [buffer.get("uri", "") for buffer in buffers if isinstance(buffer, dict)]
+    except (ValueError, RecursionError) as error:
+        raise InputError(asset, "asset", f"a readable .gltf file ({error})") from error
+    for number, uri in enumerate(uris):
+        if isinstance(uri, str) and not uri.startswith("data:") and not _is_below(asset.parent, asset.parent / uri):
+            raise InputError(asset, f"buffers[{number}].uri", "a file in the folder of the asset or below it")
+
+
+def _is_below(folder: Path, path: str | os.PathLike[str]) -> bool:
+    """Whether a file lies in a folder or below it, links followed; one that does not exist counts as lying there."""
+    return not os.path.exists(path) or Path(path).resolve().is_relative_to(folder.resolve())
+
+
+def file_users() -> Iterable[tuple[Any, str]]:
+    """What of the open file names a file or folder outside it, but for images: owner and field."""
+    blocks = ("fonts", "sounds", "movieclips", "volumes", "cache_files", "texts")
+    for name in blocks:
+        yield from ((block, "filepath") for block in getattr(bpy.data, name))
+    for scene in bpy.data.scenes:
+        yield scene.render, "filepath"
+        yield scene.render.bake, "filepath"
+        for strip in scene.sequence_editor.strips_all if scene.sequence_editor else ():
+            yield from ((strip, field) for field in ("filepath", "directory") if hasattr(strip, field))
+    for obj in bpy.data.objects:
+        for modifier in obj.modifiers:
+            settings = getattr(modifier, "domain_settings", None)
+            for owner in (modifier, settings):
+                yield from ((owner, f) for f in ("filepath", "bake_directory", "cache_directory") if hasattr(owner, f))
+        yield from ((system.point_cache, "filepath") for system in obj.particle_systems)
+    for tree in _node_trees():
+        for node in tree.nodes:
+            yield from ((node, field) for field in ("filepath", "base_path", "directory") if hasattr(node, field))
+
+
+def _node_trees() -> Iterator[bpy.types.NodeTree]:
+    for owners in (bpy.data.materials, bpy.data.worlds, bpy.data.lights, bpy.data.linestyles, bpy.data.scenes):
+        for owner in owners:
+            tree = getattr(owner, "node_tree", None)
+            if tree is not None:
+                yield tree
+    yield from bpy.data.node_groups
