@@ -13,6 +13,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -305,6 +306,7 @@ def _lock(descriptor: int) -> None:
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Run a command's `main(argv)` and end the process with its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own, which takes the first Ctrl-C
     try:
         code = main(arguments()) or 0
     except (InputError, PolicyError, CommandError) as error:

@@ -45,7 +45,6 @@ def main(arguments: list[str]) -> int:
     policy = policies.open_policy(args)
     embedded = policies.without_free_places(policy) is not policy
     plans = plans_for(args.samples, args.temperature, args.seeds, args.free_places == "on", args.tidy == "on", embedded)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own
     folder = cli.output_folder(args.out)
     with ExitStack() as stack:
         stack.enter_context(cli.sole_use(folder))

@@ -40,8 +40,8 @@ class Reply:
 
 
 def request_threads() -> list[threading.Thread]:
-    """Threads that still ask a server: after a request was broken off, those in a name look-up, a TCP connect or a TLS
-    handshake. No Blender operator may run beside them."""
+    """Threads that still ask a server: after a request was broken off, those in a name look-up. No Blender operator may
+    run beside them."""
     return [thread for thread in threading.enumerate() if thread.name == REQUEST_THREAD]
 
 

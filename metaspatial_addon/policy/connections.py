@@ -1,12 +1,10 @@
-"""HTTP connections for `endpoint`: they can be broken off from another thread, and redirects stay on one server."""
+"""HTTP requests for `endpoint`: each ends by its deadline or when all are cancelled; redirects stay on one server."""
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import functools
 import http.client
-import socket
 import ssl
 import threading
 import time
@@ -17,89 +15,76 @@ from contextlib import contextmanager
 from typing import Any
 
 from .base import PolicyError
+from .http_replies import one_line, shortened
+from .http_transport import Channel, Patience
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class InFlight:
-    """Requests that run in threads: their sockets and deadlines.
+    """Requests that run in threads, and until when each may wait.
 
-    `closed` is set once no result is wanted any more.
+    `closed` is set once no result is wanted any more: threads that wait for a server then end with an error.
     """
 
     def __init__(self) -> None:
         self.closed = threading.Event()
         self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._deadlines: dict[int, float] = {}  # by thread, on the monotonic clock
+        self._requests: set[Patience] = set()
 
     @property
     def overdue(self) -> bool:
         """Whether a request has taken longer than it may."""
-        now = time.monotonic()
         with self._lock:
-            return any(deadline < now for deadline in self._deadlines.values())
+            return any(patience.left < 0 for patience in self._requests)
 
     @contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """What this thread does inside may take so many seconds in all."""
-        thread = threading.get_ident()
+    def request(self, seconds: float) -> Iterator[Patience]:
+        """A request that may take so many seconds in all, redirects included."""
+        patience = Patience(seconds, self.closed)
         with self._lock:
-            self._deadlines[thread] = time.monotonic() + seconds
+            self._requests.add(patience)
         try:
-            yield
+            yield patience
         finally:
             with self._lock:
-                del self._deadlines[thread]
-
-    def add(self, connection: socket.socket) -> None:
-        """Shut this socket down when the requests are closed."""
-        with self._lock:
-            self._sockets.append(connection)
-        if self.closed.is_set():
-            self.close()
-
-    def close(self) -> None:
-        """Break off all requests: threads that wait for a server wake up with an error."""
-        self.closed.set()
-        with self._lock:
-            for connection in self._sockets:
-                with contextlib.suppress(OSError):  # closed already
-                    connection.shutdown(socket.SHUT_RDWR)
-            self._sockets.clear()
+                self._requests.remove(patience)
 
 
 class Request(urllib.request.Request):
-    """A request that is broken off with others."""
+    """A request that waits no longer than `patience` allows."""
 
-    def __init__(self, url: str, in_flight: InFlight, **options: Any):
+    def __init__(self, url: str, patience: Patience, **options: Any):
         super().__init__(url, **options)
-        self.in_flight = in_flight
+        self.patience = patience
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, host: str, in_flight: InFlight, **options: Any):
+    """A connection that waits no longer than `patience` allows, with TLS where a context is given."""
+
+    def __init__(self, host: str, patience: Patience, tls: ssl.SSLContext | None = None, **options: Any):
+        self.default_port = http.client.HTTP_PORT if tls is None else http.client.HTTPS_PORT
         super().__init__(host, **options)
-        self._in_flight = in_flight
+        self._patience, self._tls = patience, tls
 
     def connect(self) -> None:
-        super().connect()
-        self._in_flight.add(self.sock)
+        self._channel = Channel(self.host, self.port, self._patience)
+        self.sock: Any = self._channel  # closed with the connection, whatever fails from here on
+        tunnel_to: str | None = self._tunnel_host  # type: ignore[attr-defined]
+        if tunnel_to:
+            self._tunnel()  # type: ignore[attr-defined]
+        if self._tls is not None:
+            self._channel.start_tls(self._tls, tunnel_to or self.host)
 
-
-class _SecureConnection(http.client.HTTPSConnection):
-    def __init__(self, host: str, in_flight: InFlight, **options: Any):
-        super().__init__(host, **options)
-        self._in_flight = in_flight
-
-    def connect(self) -> None:
-        super().connect()
-        self._in_flight.add(self.sock)
+    def getresponse(self) -> http.client.HTTPResponse:
+        response = super().getresponse()
+        self._channel.head_is_read()
+        return response
 
 
 class _Handler(urllib.request.HTTPHandler):
     def http_open(self, req: Any) -> Any:
-        return self.do_open(functools.partial(_Connection, in_flight=req.in_flight), req)
+        return self.do_open(functools.partial(_Connection, patience=req.patience), req)
 
 
 class _SecureHandler(urllib.request.HTTPSHandler):
@@ -108,8 +93,7 @@ class _SecureHandler(urllib.request.HTTPSHandler):
         super().__init__(context=self._tls)
 
     def https_open(self, req: Any) -> Any:
-        connection = functools.partial(_SecureConnection, in_flight=req.in_flight)
-        return self.do_open(connection, req, context=self._tls)
+        return self.do_open(functools.partial(_Connection, patience=req.patience, tls=self._tls), req)
 
 
 class _SameServer(urllib.request.HTTPRedirectHandler):
@@ -120,11 +104,18 @@ class _SameServer(urllib.request.HTTPRedirectHandler):
         upgraded = (_server(old), _server(new)) == (("http", old.hostname, 80), ("https", old.hostname, 443))
         if _server(old) != _server(new) and not upgraded:
             raise PolicyError(
-                f"{old.netloc} sends requests on to another server, {new.hostname}. Nothing was sent there. "
+                f"{old.netloc} sends requests on to another server, {shortened(one_line(new.hostname or ''), 50)}. "
+                "Nothing was sent there. "
                 "If you trust it, enter its address as the URL."
             )
         # The standard handler turns a POST into a GET; a chat request has to stay what it is.
-        return Request(newurl, req.in_flight, data=req.data, headers=dict(req.header_items()), method=req.get_method())
+        return Request(newurl, req.patience, data=req.data, headers=dict(req.header_items()), method=req.get_method())
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        fp.close()  # the standard handler would read the whole body, however large
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_302
 
     def http_error_308(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         return self.http_error_302(req, fp, code, msg, headers)

@@ -27,16 +27,28 @@ from typing import Any, Literal, TypeVar
 from ..core.conversation import Conversation, Message
 from .base import REQUEST_THREAD, OnProgress, PolicyError, Reply
 from .connections import InFlight, Request, build_opener, retry_after_seconds
+from .http_replies import (
+    LARGEST_ERROR,
+    LARGEST_REPLY,
+    TooLarge,
+    UnknownEncoding,
+    one_line,
+    parse,
+    read_body,
+    shortened,
+    summary,
+)
+from .http_transport import Patience
 
 T = TypeVar("T")
 
 KEY_VARIABLE = "METASPATIAL_API_KEY"
 BACK_OFF = 1.0  # seconds before the second try; doubles with each further one
 LONGEST_PAUSE = 60.0  # seconds; a server that asks for more is reported rather than waited for
-LARGEST_REPLY = 32 * 2**20  # bytes
 LONGEST_QUOTE = 50  # characters of a server's own words that an error quotes, so that it fits a panel
+LONGEST_ID = 200  # characters of a model's name; paths of model folders are names as well
 _POLL = 0.2  # seconds between looks at requests in flight
-_TO_END = 0.5  # seconds in which threads end whose connections were shut down
+_TO_END = 0.5  # seconds in which threads end after their requests were cancelled
 
 
 class _TryAgain(Exception):
@@ -51,10 +63,10 @@ class EndpointPolicy:
     """Chat completions over HTTP.
 
     `url` is the server's base address ("http://localhost:8000/v1"); `key` defaults to the environment variable
-    METASPATIAL_API_KEY and may be absent. `timeout` (seconds) holds for each request as a whole, `tries` counts the
-    first one, and pauses between tries double from `BACK_OFF` seconds on. At most `parallel` requests run at a time,
-    each in a thread. All threads have ended when a method returns. When one raises, a thread in a name look-up, a TCP
-    connect or a TLS handshake may still run: see `base.request_threads`. Raises PolicyError for an address or a key
+    METASPATIAL_API_KEY and may be absent. `timeout` (seconds) holds for each request as a whole, however slowly its
+    server sends; `tries` counts the first one, and pauses between tries double from `BACK_OFF` seconds on. At most
+    `parallel` requests run at a time, each in a thread. All threads have ended when a method returns. When one raises,
+    a thread in a name look-up may still run: see `base.request_threads`. Raises PolicyError for an address or a key
     that cannot be used.
     """
 
@@ -109,7 +121,8 @@ class EndpointPolicy:
             raise PolicyError(
                 f"{self.host} answered, but not with a list of models. Check the URL: it usually ends in /v1."
             )
-        return sorted(str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry)
+        names = [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+        return sorted(shortened(self._one_line(name), LONGEST_ID) for name in names)
 
     def prompt_tokens(self, conversation: Conversation) -> int | None:
         """How many tokens the server counts in a conversation that the model has answered, images included where
@@ -123,7 +136,7 @@ class EndpointPolicy:
     def _run(self, calls: Sequence[Callable[[InFlight], T]], on_progress: OnProgress | None = None) -> list[T]:
         """Results of the calls, in order. The first exception of one, or of `on_progress`, breaks off all others.
 
-        Threads are daemons: one whose connection is not made yet cannot be woken, and does not keep the process.
+        Threads are daemons: one in a name look-up cannot be woken, and does not keep the process.
         """
         in_flight, waiting = InFlight(), collections.deque(enumerate(calls))
         finished: queue.SimpleQueue[tuple[int, T | None, Exception | None]] = queue.SimpleQueue()
@@ -149,13 +162,16 @@ class EndpointPolicy:
                 with contextlib.suppress(queue.Empty):
                     index, results[index], error = finished.get(timeout=_POLL)
                     if error is not None:
-                        raise error
+                        try:
+                            raise error
+                        finally:
+                            del error  # its traceback refers to this frame: a cycle would keep the server's reply
                 if in_flight.overdue:
                     raise self._unreachable(TimeoutError())
                 if on_progress is not None:
                     on_progress()
         finally:
-            in_flight.close()
+            in_flight.closed.set()
             until = time.monotonic() + _TO_END
             for thread in threads:
                 thread.join(max(until - time.monotonic(), 0.0))
@@ -182,8 +198,8 @@ class EndpointPolicy:
         """Parsed JSON of the server's answer, after as many tries as are allowed. `jitter` shortens the pauses."""
         for attempt in range(1, self.tries + 1):
             try:
-                with in_flight.deadline(self.timeout):
-                    return self._once(method, path, body, in_flight)
+                with in_flight.request(self.timeout) as patience:
+                    return self._once(method, path, body, patience)
             except _TryAgain as failure:
                 if attempt == self.tries:
                     raise PolicyError(failure.message + f" Tried {attempt} times." * (attempt > 1)) from None
@@ -193,57 +209,54 @@ class EndpointPolicy:
                     pause = min(LONGEST_PAUSE, BACK_OFF * 2 ** (attempt - 1)) * share
                 elif pause > LONGEST_PAUSE:
                     raise PolicyError(
-                        f"{failure.message} It asks to wait {pause:.0f} seconds: try again then."
+                        f"{failure.message} It asks to wait {pause:.9g} seconds: try again then."
                     ) from None
             if in_flight.closed.wait(pause):
                 raise PolicyError(f"The request to {self.host} was cancelled.")
         raise PolicyError(f"No request was sent to {self.host}: `tries` must be at least 1.")
 
-    def _once(self, method: str, path: str, body: dict[str, Any] | None, in_flight: InFlight) -> Any:
+    def _once(self, method: str, path: str, body: dict[str, Any] | None, patience: Patience) -> Any:
         """One request. Raises `_TryAgain` for a failure that may pass, and PolicyError for any other."""
         limit_field = self._limit_field
         payload = None if body is None else json.dumps({**body, limit_field: self.max_new_tokens}).encode("utf-8")
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "MetaSpatial"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        url = self._base + path + self._query
-        request = Request(url, in_flight, data=payload, headers=headers, method=method)
+        request = Request(self._base + path + self._query, patience, data=payload, headers=headers, method=method)
         try:
-            with self._opener.open(request, timeout=self.timeout) as response:
-                return self._json(self._read(response))
-        except urllib.error.HTTPError as error:
-            with error:
-                words = self._words(error)
-            if error.code == 400 and "max_completion_tokens" in words and limit_field == "max_tokens":
-                self._limit_field = "max_completion_tokens"  # what OpenAI's newer models call the same limit
-                return self._once(method, path, body, in_flight)
-            raise self._refusal(error.code, words, error.headers.get("Retry-After")) from None
+            try:
+                with self._opener.open(request) as response:
+                    data, whole = read_body(response, LARGEST_REPLY)
+            except urllib.error.HTTPError as error:
+                with contextlib.closing(error):
+                    words = self._words(error)
+                if error.code == 400 and "max_completion_tokens" in words and limit_field == "max_tokens":
+                    self._limit_field = "max_completion_tokens"  # what OpenAI's newer models call the same limit
+                    return self._once(method, path, body, patience)
+                raise self._refusal(error.code, words, error.headers.get("Retry-After")) from None
+            if not whole:
+                raise TooLarge
+            return self._json(data)
+        except TooLarge:
+            raise PolicyError(f"{self.host} sent more than a model's answer can hold. Check the URL.") from None
+        except UnknownEncoding as encoding:
+            raise PolicyError(
+                f"{self.host} sent a reply in an encoding that cannot be read ({self._quote(str(encoding))}). "
+                "Turn compression off there."
+            ) from None
         except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a host name no DNS can hold
-            # urllib wraps what fails before the request is out in a URLError, and lets the rest through as it is.
-            reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            raise self._unreachable(reason) from None
-
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        """The whole body, up to LARGEST_REPLY."""
-        pieces, size = [], 0
-        while piece := response.read1(65536):
-            pieces.append(piece)
-            size += len(piece)
-            if size > LARGEST_REPLY:
-                raise PolicyError(f"{self.host} sent more than {LARGEST_REPLY >> 20} MB. Check the URL.")
-        if response.length:  # bytes that were announced and never came
-            raise http.client.IncompleteRead(b"".join(pieces), response.length)
-        return b"".join(pieces)
+            raise self._unreachable(error) from None
 
     def _json(self, data: bytes) -> Any:
-        text = data.decode("utf-8", "replace").strip()
+        """Parsed JSON of a whole body. Raises TooLarge, `_TryAgain` and PolicyError."""
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            if text.startswith(("{", "[")) and not text.endswith(("}", "]")):
+            return parse(data)
+        except ValueError:
+            if data.lstrip()[:1] in (b"{", b"[") and data.rstrip()[-1:] not in (b"}", b"]"):
                 raise _TryAgain(f"The reply of {self.host} was cut off midway. Try again.") from None
             raise PolicyError(
-                f"{self.host} answered with something that is no JSON ({self._quote(text)}). "
+                f"{self.host} answered with something that is no JSON "
+                f"({self._quote(data[:LARGEST_ERROR].decode('utf-8', 'replace'))}). "
                 "Check the URL: it usually ends in /v1."
             ) from None
 
@@ -257,7 +270,7 @@ class EndpointPolicy:
                 raise TypeError
         except (LookupError, TypeError, AttributeError):
             raise PolicyError(
-                f"The reply of {self.host} holds no answer ({self._quote(json.dumps(answer))}). "
+                f"The reply of {self.host} holds no answer ({self._quote(json.dumps(summary(answer)))}). "
                 "Check that the URL is an OpenAI-compatible server's and that the model can chat."
             ) from None
         return Reply(content)
@@ -292,8 +305,10 @@ class EndpointPolicy:
             return PolicyError(f"The request is too large for {self.host} (HTTP 413).{quote} Send smaller pictures.")
         return PolicyError(f"{self.host} refused the request (HTTP {status}).{quote} Check the model and its settings.")
 
-    def _unreachable(self, reason: object) -> Exception:
+    def _unreachable(self, error: Exception) -> Exception:
         """The error for a connection that could not be made or broke."""
+        # urllib wraps what fails before the request is out in a URLError, and lets the rest through as it is.
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, TimeoutError):
             return PolicyError(
                 f"{self.host} did not answer within {self.timeout:g} seconds. "
@@ -326,14 +341,20 @@ class EndpointPolicy:
         )
 
     def _words(self, error: urllib.error.HTTPError) -> str:
-        """The server's own description of an error, in one line; "" where there is none that can be read."""
-        try:
-            text = error.read(65536).decode("utf-8", "replace")
-        except (OSError, http.client.HTTPException):
+        """The server's own description of an error, in one line; "" where there is none that can be read. Raises
+        TimeoutError."""
+        if error.code == 401:  # see `_refusal`
             return ""
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError):
+            data, _ = read_body(error.fp, LARGEST_ERROR)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException, UnknownEncoding):
+            return ""
+        try:
+            content = parse(data)
+        except ValueError:
+            text = data.decode("utf-8", "replace")
             return "" if text.lstrip().startswith("<") else self._one_line(text)
         for field in ("error", "detail", "message"):
             if isinstance(content, dict) and field in content:
@@ -342,12 +363,11 @@ class EndpointPolicy:
 
     def _quote(self, text: str) -> str:
         """The beginning of `text` in one line, without the key."""
-        line = self._one_line(text)
-        return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + "…"
+        return shortened(self._one_line(text), LONGEST_QUOTE)
 
     def _one_line(self, text: str) -> str:
-        """`text` in one line without the key, which some servers repeat."""
-        line = " ".join(text.split())
+        """The beginning of `text` in one printable line without the key, which some servers repeat."""
+        line = one_line(text)
         return line.replace(self._key, "…") if self._key else line
 
 
