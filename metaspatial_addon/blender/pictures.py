@@ -81,7 +81,7 @@ def file_users() -> Iterable[tuple[Any, str]]:
     for scene in bpy.data.scenes:
         yield scene.render, "filepath"
         yield scene.render.bake, "filepath"
-        for strip in scene.sequence_editor.strips_all if scene.sequence_editor else ():
+        for strip in _strips(scene):
             yield from ((strip, field) for field in ("filepath", "directory") if hasattr(strip, field))
     for obj in bpy.data.objects:
         for modifier in obj.modifiers:
@@ -92,6 +92,13 @@ def file_users() -> Iterable[tuple[Any, str]]:
     for tree in _node_trees():
         for node in tree.nodes:
             yield from ((node, field) for field in ("filepath", "base_path", "directory") if hasattr(node, field))
+
+
+def _strips(scene: bpy.types.Scene) -> Iterable[Any]:
+    editor = scene.sequence_editor
+    if editor is None:
+        return ()
+    return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all  # the latter before 4.4
 
 
 def _node_trees() -> Iterator[bpy.types.NodeTree]:

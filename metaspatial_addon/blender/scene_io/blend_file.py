@@ -46,6 +46,8 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
         _pack_font(font)
     for owner, field in file_users():
         _forget_folder(owner, field)
+    for layer in scene.view_layers:
+        layer.update()  # 5.2 crashes on writing a layer that was never brought up to date
     with written_beside(path) as part, _full_paths() as paths:
         try:
             bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
