@@ -306,7 +306,8 @@ def _lock(descriptor: int) -> None:
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Run a command's `main(argv)` and end the process with its exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a real Blender has its own, which takes the first Ctrl-C
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell has it for what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender has its own, which takes the first Ctrl-C
     try:
         code = main(arguments()) or 0
     except (InputError, PolicyError, CommandError) as error:

@@ -36,7 +36,7 @@ def flat_copies(
             if original.type in GEOMETRY:
                 location, rotation, scale = matrix.decompose()
                 spare = Matrix.LocRotScale(location, rotation, scale) - matrix
-                sheared = max(abs(value) for row in spare for value in row) > SHEAR * max(matrix.to_scale())
+                sheared = max(abs(value) for row in spare for value in row) > SHEAR * max(map(abs, scale))
                 if sheared or not _is_plain(original):
                     data = instance_mesh(instance, depsgraph)
                 if sheared:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import bpy
 
@@ -19,12 +20,12 @@ from ..core.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_FROM_FILES = ("FILE", "TILED", "SEQUENCE", "MOVIE")
+FROM_FILES = ("FILE", "TILED", "SEQUENCE", "MOVIE")
 
 
 def is_picture(image: bpy.types.Image) -> bool:
     """Whether an image that comes from a file can be decoded."""
-    if image.source not in _FROM_FILES:
+    if image.source not in FROM_FILES:
         return True
     decoded = min(image.size) > 0
     image.buffers_free()
@@ -39,17 +40,27 @@ def own_pictures(asset: Path) -> Iterator[None]:
     yield
     for image in [image for image in bpy.data.images if image.session_uid not in before]:
         held = image.packed_file is not None and asset.suffix.lower() == ".blend"
-        if (
-            image.source in _FROM_FILES
-            and not held
-            and not _is_below(asset.parent, bpy.path.abspath(image.filepath_raw))
-        ):
+        if not held and not all(_is_below(asset.parent, path) for path in _read_from(image)):
             log.warning("%s: its picture %s is left out: it lies outside the asset's folder", asset.name, image.name)
         elif not is_picture(image):
             log.warning("%s: its picture %s is left out: it cannot be read as one", asset.name, image.name)
         else:
             continue
         bpy.data.images.remove(image)
+
+
+def _read_from(image: bpy.types.Image) -> list[str]:
+    """The files that an image is read from, as far as they are named."""
+    path = bpy.path.abspath(image.filepath_raw)
+    if image.source == "TILED":
+        return [path.replace("<UDIM>", str(t.number)).replace("<UVTILE>", _uv_tile(t.number)) for t in image.tiles]
+    return [path] if image.source in FROM_FILES else []
+
+
+def _uv_tile(number: int) -> str:
+    """The name of a tile by its column and row, of its UDIM number."""
+    row, column = divmod(number - 1001, 10)
+    return f"u{column + 1}_v{row + 1}"
 
 
 def check_uris(asset: Path) -> None:
@@ -60,11 +71,11 @@ def check_uris(asset: Path) -> None:
     try:
         content = json.loads(asset.read_bytes())
         buffers = content.get("buffers", []) if isinstance(content, dict) else []
-        uris = [buffer.get("uri", "") for buffer in buffers if isinstance(buffer, dict)]
+        uris = [str(buffer.get("uri", "")) for buffer in buffers if isinstance(buffer, dict)]
     except (ValueError, RecursionError) as error:
         raise InputError(asset, "asset", f"a readable .gltf file ({error})") from error
     for number, uri in enumerate(uris):
-        if isinstance(uri, str) and not uri.startswith("data:") and not _is_below(asset.parent, asset.parent / uri):
+        if not uri.startswith("data:") and not _is_below(asset.parent, asset.parent / unquote(uri)):
             raise InputError(asset, f"buffers[{number}].uri", "a file in the folder of the asset or below it")
 
 

@@ -74,9 +74,9 @@ def obj(folder: Path, picture: str) -> Path:
     return path
 
 
-def blend(folder: Path, picture: str) -> Path:
+def blend(folder: Path, picture: str, source: str = "FILE") -> Path:
     named = bpy.data.images.new("cloth", 1, 1)
-    named.source, named.filepath_raw = "FILE", picture if picture.startswith("/") else f"//{picture}"
+    named.source, named.filepath_raw = source, picture if picture.startswith("/") else f"//{picture}"
     material = bpy.data.materials.new("cloth")
     material.use_nodes = True
     node = material.node_tree.nodes.new("ShaderNodeTexImage")
@@ -136,11 +136,20 @@ def test_a_picture_of_the_asset_goes_in(make, folders):
     assert b"the asset's own picture" in content and str(asset.parent).encode() not in content
 
 
-def test_a_buffer_outside_the_folder_is_refused(folders):
+@pytest.mark.parametrize("source", ["TILED", "SEQUENCE", "MOVIE"])
+def test_tiles_and_films_from_elsewhere_stay_out(source, folders):
+    asset, out = folders
+    (asset.parent / "private.1001.png").write_bytes(png(MARKER))
+    named = "../private.<UDIM>.png" if source == "TILED" else "../private.1001.png"
+    assert MARKER not in written(blend(asset, named, source), out)
+
+
+@pytest.mark.parametrize("uri", ["../secret.txt", "%2e%2e/secret.txt", "..%2Fsecret.txt"])
+def test_a_buffer_outside_the_folder_is_refused(uri, folders):
     asset, _ = folders
     (asset.parent / "secret.txt").write_bytes(MARKER * 10)
     with pytest.raises(InputError, match=r"buffers\[0\]\.uri: expected a file in the folder"):
-        load_item(Item("c", "chair", (1, 1, 1), asset=str(gltf(asset, "x.png", "../secret.txt"))), AssetLibrary())
+        load_item(Item("c", "chair", (1, 1, 1), asset=str(gltf(asset, "x.png", uri))), AssetLibrary())
 
 
 def test_no_path_of_this_machine_is_left_in_a_scene(tmp_path):
@@ -152,6 +161,8 @@ def test_no_path_of_this_machine_is_left_in_a_scene(tmp_path):
     (private / "secret.png").write_bytes(MARKER)
     named = str(private / "secret.png")
     image = bpy.data.images.load(named)
+    film = bpy.data.images.new("film", 1, 1)
+    film.source, film.filepath_raw, film.use_fake_user = "SEQUENCE", str(private / "film_0001.png"), True
     scene.render.filepath = scene.render.bake.filepath = str(private) + "/"
     text = bpy.data.texts.new("notes")
     text.filepath = str(private / "notes.txt")
@@ -159,7 +170,8 @@ def test_no_path_of_this_machine_is_left_in_a_scene(tmp_path):
     volume.filepath = str(private / "smoke.vdb")
     material = bpy.data.materials.new("m")
     material.use_nodes = True
-    material.node_tree.nodes.new("ShaderNodeTexImage").image = image
+    for shown in (image, film):
+        material.node_tree.nodes.new("ShaderNodeTexImage").image = shown
     for kind in ("ShaderNodeTexIES", "ShaderNodeScript"):
         node = material.node_tree.nodes.new(kind)
         node.mode = "EXTERNAL"

@@ -414,7 +414,7 @@ def test_numbers_beyond_what_python_calculates_with(start, number):
 
 @pytest.mark.parametrize("wait", ["1" + "0" * 300, "1e400", "nan", "-5", "Fri, 99 Foo 2026", "x" * 1000, "1" * 5000])
 def test_a_time_to_wait_that_makes_no_sense(start, wait):
-    failure(start(send(429, Retry_After=wait)), tries=2)
+    assert len(failure(start(send(429, Retry_After=wait)), tries=2)) < 300
 
 
 # --- compressed replies
@@ -469,11 +469,16 @@ def test_what_a_server_says_is_shown_printable(start, status, saying):
 
 
 def test_a_status_line_and_a_header_are_not_shown_as_they_are(raw):
-    message_of(raw(says(b"\x1b[31mHTTP/9 red\r\n\r\n")).url, tries=1)
-    message_of(raw(says(b"HTTP/1.1 \x1b[31m red\r\n\r\n")).url, tries=1)
-    message_of(raw(says(b"HTTP/1.1 307 \x1b[31m\r\nLocation: http://e\x9b31m\x1b[x.example/\r\n\r\n")).url)
-    message_of(raw(says(b"HTTP/1.1 307 Go\r\nLocation: http://" + b"x" * 5000 + b".example/\r\n\r\n")).url)
-    message_of(raw(says(b"HTTP/1.1 307 Go\r\nLocation: ftp://\x1b[31m/\r\n\r\n")).url)
+    heads = (
+        b"\x1b[31mHTTP/9 red",
+        b"HTTP/1.1 \x1b[31m red",
+        b"HTTP/1.1 307 \x1b[31m\r\nLocation: http://e\x9b31m\x1b[x.example/",
+        b"HTTP/1.1 307 Go\r\nLocation: http://" + b"x" * 5000 + b".example/",
+        b"HTTP/1.1 307 Go\r\nLocation: ftp://\x1b[31m/",
+    )
+    for head in heads:
+        text = message_of(raw(says(head + b"\r\n\r\n")).url, tries=1)
+        assert text.isprintable() and "x" * 300 not in text, head
 
 
 def test_names_of_models_are_shown_printable_and_short(start):

@@ -21,7 +21,7 @@ from ...core.files import written_beside
 from ...core.task import Layout, layout_to_json, write_json
 from ..flat_copies import flat_copies
 from ..meshes import scratch_scene
-from ..pictures import file_users, is_picture
+from ..pictures import FROM_FILES, file_users, is_picture
 from ..turns.turns import is_room, runs
 from .item_mesh import has_usd
 
@@ -138,9 +138,11 @@ def _in_window(scene: bpy.types.Scene) -> Iterator[None]:
 
 def _pack(image: bpy.types.Image) -> None:
     """Pack an image into the file and drop the path of the folder that it came from."""
-    if image.source not in ("FILE", "TILED"):
+    if image.source not in FROM_FILES:
         return
-    if image.packed_file is None and not is_picture(image):
+    if image.source not in ("FILE", "TILED"):
+        log.warning("Image %s is left out: only still pictures can be packed", image.name)
+    elif image.packed_file is None and not is_picture(image):
         log.warning("Image %s is left out: its file is missing, or no picture", image.name)
     elif image.packed_file is None:
         try:

@@ -167,7 +167,7 @@ class Ways:
                 x0, x1, y0, y1 = _reach(box, side, 0.0)
                 area = box.x + x0, box.x + x1, box.y + y0, box.y + y1
                 (i0, i1), (j0, j1) = self._number(np.array(area[:2]), 0), self._number(np.array(area[2:]), 1)
-                cells = int(self._sums[i1, j1] - self._sums[i0, j1] - self._sums[i1, j0] + self._sums[i0, j0])
+                cells = int(self._cells_in(i0, i1, j0, j1))
                 if cells:
                     parts.append((area, cells))
             if parts:
@@ -187,7 +187,7 @@ class Ways:
             x0, x1, y0, y1 = _reach(shape, side, AGENT_RADIUS_M)
             i0, i1 = self._number(xs + further + x0, 0)[:, None], self._number(xs + x1, 0)[:, None]
             j0, j1 = self._number(ys + further + y0, 1)[None, :], self._number(ys + y1, 1)[None, :]
-            own |= self._sums[i1, j1] - self._sums[i0, j1] - self._sums[i1, j0] + self._sums[i0, j0] > 0
+            own |= self._cells_in(i0, i1, j0, j1) > 0
         ex, ey = (shape.corners.max(axis=0) + AGENT_RADIUS_M).tolist()
         key = (round(ex, 6), round(ey, 6), grid.step)
         if key not in self._by_extents:
@@ -210,9 +210,13 @@ class Ways:
                 columns, rows = self._number(np.array(area[:2]), 0), self._number(np.array(area[2:]), 1)
                 k0, k1 = np.clip(i0[a:b], *columns), np.clip(i1[a:b], *columns)
                 l0, l1 = np.clip(j0[:, c:d], *rows), np.clip(j1[:, c:d], *rows)
-                spared |= self._sums[k1, l1] - self._sums[k0, l1] - self._sums[k1, l0] + self._sums[k0, l0] < cells
+                spared |= self._cells_in(k0, k1, l0, l1) < cells
             lost[a:b, c:d] += ~spared
         return lost
+
+    def _cells_in(self, i0: np.ndarray, i1: np.ndarray, j0: np.ndarray, j1: np.ndarray) -> np.ndarray:
+        """How many cells are reached of the columns from i0 to i1 and the rows from j0 to j1, the ends left out."""
+        return self._sums[i1, j1] - self._sums[i0, j1] - self._sums[i1, j0] + self._sums[i0, j0]
 
     def _number(self, values: np.ndarray, axis: int) -> np.ndarray:
         """The number of cells whose centres lie below coordinates."""
