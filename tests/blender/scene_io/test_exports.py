@@ -114,12 +114,18 @@ def test_an_export_is_where_the_turn_is(make, unit, kind, tmp_path):
         assert sorted(obj.name for obj in bpy.data.objects if obj.type == "MESH") == names
 
 
-def test_a_mirrored_piece_keeps_its_outside(tmp_path):
-    scene, turn = a_turn(mirrored, 1.0)
-    blend_file.export_glb(tmp_path / "scene.glb", turn, scene)
+def read_back(make, path) -> bpy.types.Object:
+    """The one mesh that an exported turn brings."""
+    scene, turn = a_turn(make, 1.0)
+    blend_file.export_glb(path, turn, scene)
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "scene.glb"))
-    (chair,) = (obj for obj in bpy.data.objects if obj.type == "MESH")
+    bpy.ops.import_scene.gltf(filepath=str(path))
+    (found,) = (obj for obj in bpy.data.objects if obj.type == "MESH")
+    return found
+
+
+def test_a_mirrored_piece_keeps_its_outside(tmp_path):
+    chair = read_back(mirrored, tmp_path / "scene.glb")
     matrix = np.array(chair.matrix_world)
     middle = np.mean([vertex.co for vertex in chair.data.vertices], axis=0)
     outwards = [(np.array(face.center) - middle) @ np.array(face.normal) > 0 for face in chair.data.polygons]
@@ -127,9 +133,4 @@ def test_a_mirrored_piece_keeps_its_outside(tmp_path):
 
 
 def test_custom_properties_go_along(tmp_path):
-    scene, turn = a_turn(under_an_empty, 1.0)
-    blend_file.export_glb(tmp_path / "scene.glb", turn, scene)
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "scene.glb"))
-    (chair,) = (obj for obj in bpy.data.objects if obj.type == "MESH")
-    assert chair[turns.KEY] == "Group"
+    assert read_back(under_an_empty, tmp_path / "scene.glb")[turns.KEY] == "Group"
