@@ -18,7 +18,7 @@ from headless.config import write_config
 from headless.judge import JudgeSettings, open_judge
 from headless.training import MetricsLog, last_checkpoint
 from metaspatial_addon.core.faults import hard_counts
-from metaspatial_addon.policy.local import load_in_one_thread
+from metaspatial_addon.policy.model_loading import load_in_one_thread
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 

@@ -24,7 +24,7 @@ from transformers.utils import cached_file
 
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.task import Task
-from metaspatial_addon.policy.local import load_model, load_processor
+from metaspatial_addon.policy.model_loading import load_model, load_processor
 from metaspatial_addon.prompts.png import write_png
 
 from ..config import LoraConfig
