@@ -31,6 +31,8 @@ def relation_sentence(relation: Relation) -> str:
     if relation.negated:
         return f"it is not so that {relation_sentence(replace(relation, negated=False))}"
     other = {"wall": "a wall", "room": "the room"}.get(relation.object, relation.object)
+    if relation.predicate == "corner" and other != "the room":
+        return f"{relation.subject} stands in a corner at {other}, its back corner at two walls"
     if relation.predicate == "centred" and other != "the room":
         return f"{relation.subject} is centred along {other}"
     return _SENTENCES[relation.predicate].format(s=relation.subject, o=other)

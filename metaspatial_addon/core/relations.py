@@ -34,7 +34,8 @@ and `right_of` are the left and right of someone who stands before its front and
 A side is the strip as wide as the item that leaves through that side and widens by 45 degrees both ways.
 The direction of an item for `facing` is the better of two: its centre, or the nearest point of its spine (the middle
 line of its footprint, half the shorter side away from all edges), so a chair at the end of a long table faces it.
-All subjects `around` the same item make one group. `against` with object `wall` takes the best wall.
+All subjects `around` the same item make one group. `against` with object `wall` takes the best wall, `corner` with
+object `room` the best corner, and with object `wall_k` the better of the corners at which that wall ends.
 """
 
 from __future__ import annotations
@@ -225,9 +226,13 @@ def _against(subject: OrientedBox, room: Room, name: str) -> float:
     return max(_at_wall(subject, side) for side in chosen)
 
 
-def _corner(subject: OrientedBox, room: Room, _name: str) -> float:
+def _corner(subject: OrientedBox, room: Room, name: str) -> float:
     best = 0.0
-    for before, after in zip(room.walls, [*room.walls[1:], room.walls[0]], strict=True):
+    for k, before in enumerate(room.walls):
+        other = (k + 1) % len(room.walls)
+        if name not in ("room", f"wall_{k}", f"wall_{other}"):
+            continue
+        after = room.walls[other]
         turn = math.degrees(
             math.atan2(
                 before.direction[0] * after.direction[1] - before.direction[1] * after.direction[0],

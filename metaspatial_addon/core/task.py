@@ -319,7 +319,7 @@ def task_from_json(data: Any, source: object = "task") -> Task:
     if not items:
         raise read.fail("items", "at least one item")
     walls = {f"wall_{k}" for k in range(len(room.floor))}
-    in_room = {"against": {"wall", *walls}, "corner": {"room"}, "centred": {"room", *walls}}
+    in_room = {"against": {"wall", *walls}, "corner": {"room", *walls}, "centred": {"room", *walls}}
     relations = tuple(
         _read_relation(read, entry, f"relations[{k}]", ids, in_room)
         for k, entry in enumerate(read.list(raw.get("relations", []), "relations"))

@@ -118,6 +118,13 @@ def test_an_armchair_set_diagonally_stands_in_the_corner():
     assert score("chair", "corner", "room", chair=pose) == 1
 
 
+def test_two_walls_name_a_corner():
+    at_north_west = Pose(0.4, 4.8, 0, 0)
+    met = [k for k in range(4) if score("shelf", "corner", f"wall_{k}", shelf=at_north_west) == 1]
+    assert met == [2, 3]
+    assert score("shelf", "corner", "wall_1", shelf=at_north_west) < 0.5
+
+
 def test_a_reflex_corner_is_none():
     assert score("shelf", "corner", "room", U_SHAPE, shelf=Pose(1.2, 1.2, 0, 0)) < 0.5
 

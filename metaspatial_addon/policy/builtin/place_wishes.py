@@ -137,11 +137,14 @@ def _against(room: PromptRoom, words: str, box: OrientedBox, x: np.ndarray, y: n
     return met
 
 
-def _corner(room: PromptRoom, _words: str, box: OrientedBox, x: np.ndarray, y: np.ndarray, slack: float) -> np.ndarray:
+def _corner(room: PromptRoom, words: str, box: OrientedBox, x: np.ndarray, y: np.ndarray, slack: float) -> np.ndarray:
     met = np.zeros((x.shape[0], y.shape[1]), bool)
     most = 0.15 + slack * SLACKS["distance"]
     backs = [(px - box.x, py - box.y) for px, py in box.points[2:]]
+    named = room.walls_named(words)
     for a, b in _meeting(room.walls):
+        if a not in named and b not in named:
+            continue
         near = [np.minimum.reduce([_to_wall(wall, x + px, y + py) for px, py in backs]) <= most for wall in (a, b)]
         met |= near[0] & near[1]
     return met

@@ -33,7 +33,11 @@ yaws = st.sampled_from([float(yaw) for yaw in range(0, 360, 15)])
 sizes = st.integers(6, 30).map(lambda n: n * 0.05)
 places = st.tuples(st.integers(0, 200), st.integers(0, 160)).map(lambda p: (p[0] * 0.025, p[1] * 0.025))
 between = ["next_to", "near", "across", "far", "left_of", "right_of", "in_front_of", "behind", "facing"]
-in_room = [("against", "wall"), ("against", "wall_0"), ("corner", "room"), ("centred", "room"), ("centred", "wall_1")]
+in_room = [
+    *(("against", target) for target in ("wall", "wall_0")),
+    *(("corner", target) for target in ("room", "wall_1")),
+    *(("centred", target) for target in ("room", "wall_1")),
+]
 
 
 def room_of(shape: str) -> Room:
