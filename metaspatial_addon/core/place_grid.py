@@ -22,6 +22,17 @@ class PlaceGrid:
     def __init__(self, xs: np.ndarray, ys: np.ndarray, step: float):
         self.xs, self.ys, self.step = xs, ys, step
 
+    def around(self, box: OrientedBox, reach: float) -> tuple[slice, slice]:
+        """The columns and rows of the places at most `reach` metres from the rectangle that encloses a footprint."""
+        (x0, y0), (x1, y1) = box.corners.min(axis=0) - reach, box.corners.max(axis=0) + reach
+        i0, i1 = np.searchsorted(self.xs, (x0, x1))
+        j0, j1 = np.searchsorted(self.ys, (y0, y1))
+        return slice(int(i0), int(i1)), slice(int(j0), int(j1))
+
+    def part(self, columns: slice, rows: slice) -> PlaceGrid:
+        """The grid of some neighbouring columns and rows."""
+        return PlaceGrid(self.xs[columns], self.ys[rows], self.step)
+
     def within(self, x0: float, x1: float, y0: float, y1: float, width: float, depth: float, yaw: float) -> np.ndarray:
         """Where a footprint lies inside a rectangle: (nx, ny) bool."""
         shape = OrientedBox(0.0, 0.0, 0.0, yaw, width, depth, 0.0)
@@ -43,7 +54,7 @@ class PlaceGrid:
     ) -> Iterator[tuple[slice, slice, np.ndarray | None]]:
         """For each of the obstacles (N, 5) that a footprint overlaps somewhere, the places at which it does: slices of
         the grid, and which places in them; None for all of them."""
-        if not len(obstacles):
+        if not len(obstacles) or not len(self.xs) or not len(self.ys):
             return
         c, s = right_vector(yaw)
         other = axes(obstacles)
@@ -54,18 +65,18 @@ class PlaceGrid:
         low = (obstacles[:, :2] - np.column_stack([ex, ey]) - (self.xs[0], self.ys[0])) / self.step
         high = (obstacles[:, :2] + np.column_stack([ex, ey]) - (self.xs[0], self.ys[0])) / self.step
         # The grid lines strictly between two coordinates, as a half-open range.
-        first = np.maximum(np.floor(low + 1e-9).astype(int) + 1, 0).tolist()
-        last = np.minimum(np.ceil(high - 1e-9).astype(int), (len(self.xs), len(self.ys))).tolist()
+        first = np.maximum(np.floor(low + 1e-9).astype(int) + 1, 0)
+        last = np.minimum(np.ceil(high - 1e-9).astype(int), (len(self.xs), len(self.ys)))
         upright = min(abs(c), abs(s)) < 1e-9
         square = (upright & (np.minimum(np.abs(oc), np.abs(os)) < 1e-9)).tolist()
-        for k, ((i0, j0), (i1, j1)) in enumerate(zip(first, last, strict=True)):
-            if i0 < i1 and j0 < j1:
-                columns, rows = slice(i0, i1), slice(j0, j1)
-                yield (
-                    columns,
-                    rows,
-                    None if square[k] else self._overlap(columns, rows, (width, depth, c, s), obstacles[k]),
-                )
+        hit = np.flatnonzero((first < last).all(axis=1))
+        for k, (i0, j0), (i1, j1) in zip(hit.tolist(), first[hit].tolist(), last[hit].tolist(), strict=True):
+            columns, rows = slice(i0, i1), slice(j0, j1)
+            yield (
+                columns,
+                rows,
+                None if square[k] else self._overlap(columns, rows, (width, depth, c, s), obstacles[k]),
+            )
 
     def _overlap(
         self, columns: slice, rows: slice, shape: tuple[float, float, float, float], obstacle: np.ndarray

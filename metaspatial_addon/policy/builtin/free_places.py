@@ -8,6 +8,7 @@ allow that is not told. A yaw that is no quarter is offered where a coarse look 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from ...core.place_grid import PlaceGrid
 from ...core.polygon import WallSegment, contains, wall_segments
 from ...prompts import vocabulary as v
 from .place_faults import PlaceFaults
+from .place_habits import Habits
 from .place_uses import as_box
 from .prompt_room import PromptItem, PromptRoom, Standing, written_extents
 
@@ -86,6 +88,7 @@ class FreePlaces:
         self.grid, self._floor = self._grid(v.POSE_STEP)
         self._coarse, self._coarse_floor = self._grid(COARSE * v.POSE_STEP)
         self._walls = [_wall_obstacle(wall) for wall in (wall_segments(room.corners) if room.corners else ())]
+        self._habits = Habits(room)
         self._inside: dict[tuple[bool, float, float, float], np.ndarray] = {}
 
     def _grid(self, step: float) -> tuple[PlaceGrid, np.ndarray | None]:
@@ -100,7 +103,7 @@ class FreePlaces:
     def offer(self, item: PromptItem, standing: Mapping[str, Standing]) -> Offer:
         """The free places of an item that have the fewest faults, at the yaws that have such a place."""
         others = [other for other in (*self.room.fixed, *standing.values()) if other.name != item.name]
-        faults = PlaceFaults(self.room, self._walls, item, others)
+        faults = PlaceFaults(self._habits, self._walls, item, others)
         best = _Best()
         shapes: dict[tuple[float, float, float], np.ndarray] = {}
         for yaw in range(0, 360, 90):
@@ -249,17 +252,22 @@ class FreePlaces:
         grid = self._coarse if coarse else self.grid
         width, depth, angle = shape
         mask = np.zeros((len(grid.xs), len(grid.ys)), bool)
+        by_height = defaultdict(list)
         for top in self._tops(item, solid):
-            box = top.box
-            if box.yaw % 90 == 0:
-                (x0, y0), (x1, y1) = box.corners.min(axis=0), box.corners.max(axis=0)
-                on = grid.within(float(x0), float(x1), float(y0), float(y1), width, depth, angle)
-            else:  # its middle over the top
-                on = np.ones_like(mask)
-                grid.take(on, 0.0, 0.0, 0.0, rows_of([box]))
-                on = ~on
-            beside = _between((o for o in solid if o is not top), box.top, box.top + item.size[2])
-            grid.take(on, width, depth, angle, rows_of(beside))
+            by_height[top.box.top].append(top.box)
+        for height, boxes in by_height.items():
+            on = np.zeros_like(mask)
+            for box in boxes:
+                columns, rows = grid.around(box, 0.0)
+                there = grid.part(columns, rows)
+                if box.yaw % 90 == 0:
+                    (x0, y0), (x1, y1) = box.corners.min(axis=0), box.corners.max(axis=0)
+                    on[columns, rows] |= there.within(float(x0), float(x1), float(y0), float(y1), width, depth, angle)
+                else:  # its middle over the top
+                    off = np.ones((len(there.xs), len(there.ys)), bool)
+                    there.take(off, 0.0, 0.0, 0.0, rows_of([box]))
+                    on[columns, rows] |= ~off
+            grid.take(on, width, depth, angle, rows_of(_between(solid, height, height + item.size[2])))
             mask |= on
         return mask
 

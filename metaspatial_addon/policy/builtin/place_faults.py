@@ -11,10 +11,10 @@ import numpy as np
 
 from ...core.geometry import OrientedBox
 from ...core.place_grid import PlaceGrid
-from .place_habits import Habit
+from .place_habits import Habits
 from .place_uses import Needs, Ways
 from .place_wishes import ABOUT_THE_ROOM, is_good
-from .prompt_room import PromptItem, PromptRoom, Standing, Wish
+from .prompt_room import PromptItem, Standing, Wish
 
 WISHED = 2.0
 """What it costs to miss a wish: more than what nobody asked for."""
@@ -23,7 +23,8 @@ WISHED = 2.0
 class PlaceFaults:
     """The faults of one item beside what stands; each counts as one, and a wish that is missed as two."""
 
-    def __init__(self, room: PromptRoom, walls: Sequence[OrientedBox], item: PromptItem, others: Sequence[Standing]):
+    def __init__(self, habits: Habits, walls: Sequence[OrientedBox], item: PromptItem, others: Sequence[Standing]):
+        room = habits.room
         self.room, self.item, self.others = room, item, others
         by_name = {other.name: other for other in others}
         self._wishes: list[tuple[Wish, Standing | None]] = []
@@ -32,7 +33,7 @@ class PlaceFaults:
                 name = wish.object if wish.subject == item.name else wish.subject
                 if name in by_name or wish.predicate in ABOUT_THE_ROOM:
                     self._wishes.append((wish, by_name.get(name)))
-        self._habit = Habit(room, item, others)
+        self._habit = habits.of(item, others)
         on_floor = item.mount == "floor" and not item.covering
         self._ways = Ways(room, others) if on_floor else None
         takes_floor = not item.covering and item.mount in ("floor", "wall")

@@ -6,16 +6,17 @@ line with the head of its bed), by half where the two are near each other in the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from ...core.footprints import rows_of
+from ...core.footprints import overlaps, rows_of
 from ...core.furniture import FURNITURE, UNKNOWN, Way
-from ...core.geometry import OrientedBox, gap
+from ...core.geometry import OrientedBox
 from ...core.place_grid import PlaceGrid
 from .place_uses import row_of
 from .place_wishes import is_good
@@ -29,6 +30,8 @@ AT_IT_M = 0.6
 """Metres from its host at which a guest counts as being at it."""
 APART_M = 1.4
 """Metres between two tables that seats stand around: two chairs, and a way between their backs."""
+NEXT_TO_M = 0.6
+"""Metres from its host beyond which nothing counts as next to it: the band and its slack."""
 ALONG_M = 0.05
 """Metres by which a guest may reach beyond the end of its host's side."""
 
@@ -82,11 +85,54 @@ def _seated_round() -> frozenset[str]:
     return frozenset(name for row in rows for name in row.hosts)
 
 
+ELSEWHERE, NEAR, AT = range(3)
+"""How well a place keeps a habit."""
+_COSTS = np.array([UNUSUAL, NEARLY, 0.0])
+
+
+class Habits:
+    """The habits of the items of one prompt. What was found out about a host serves all of its guests."""
+
+    def __init__(self, room: PromptRoom):
+        self.room = room
+        self._at_hosts: dict[tuple[Any, ...], tuple[slice, slice, np.ndarray]] = {}
+
+    def of(self, item: PromptItem, others: Sequence[Standing]) -> Habit:
+        return Habit(self, item, others)
+
+    def at_host(
+        self, item: PromptItem, way: Way, host: Standing, yaw: float, grid: PlaceGrid
+    ) -> tuple[slice, slice, np.ndarray]:
+        """How well an item keeps its habit near a host: columns and rows of a grid, and the level at each; beyond them
+        it is elsewhere."""
+        low = way == "around" and host.box.height <= LOW_TABLE_M
+        box = host.turned_box
+        key = (item.size, way, low, box, yaw, grid.step)
+        if key not in self._at_hosts:
+            predicates = ("facing",) if low else NEAR_HOST[way]
+            half = math.hypot(*item.size[:2]) / 2
+            columns, rows = grid.around(box, half + NEXT_TO_M if "next_to" in predicates else math.inf)
+            there = grid.part(columns, rows)
+            near = np.ones((len(there.xs), len(there.ys)), bool)
+            for predicate in predicates:
+                near &= self.good(item, predicate, host, yaw, there)
+            at = _at(AT_LOW_TABLE if low else STATIONS[way], item, yaw, box, there)
+            self._at_hosts[key] = columns, rows, np.where(at, AT, np.where(near, NEAR, ELSEWHERE)).astype(np.int8)
+        return self._at_hosts[key]
+
+    def good(self, item: PromptItem, predicate: str, host: Standing | None, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        """Where an item is to a host, or to a wall, as a predicate says: (nx, ny) bool."""
+        wish = Wish(item.name, predicate, "wall" if host is None else host.name, False)
+        box = OrientedBox(0.0, 0.0, 0.0, yaw, *item.size)
+        there = None if host is None else host.turned_box
+        return is_good(self.room, wish, box, there, True, grid.xs, grid.ys)
+
+
 class Habit:
     """The habit of an item beside what stands, see `cost`."""
 
-    def __init__(self, room: PromptRoom, item: PromptItem, others: Sequence[Standing]):
-        self.room, self.item = room, item
+    def __init__(self, habits: Habits, item: PromptItem, others: Sequence[Standing]):
+        self.habits, self.item = habits, item
         row = row_of(item.kind)
         has_one = item.mount == "floor" and not item.covering and row.name != UNKNOWN
         self.way = row.way if has_one else "loose"
@@ -103,27 +149,17 @@ class Habit:
             grid.take(apart, width, depth, yaw, rows_of(self._alike))
             return NEARLY * ~apart
         if not self.hosts:
-            return UNUSUAL * ~self._good("against", None, yaw, grid) if self.way in AT_WALL else np.zeros((1, 1))
-        kept = np.zeros((len(grid.xs), len(grid.ys)), bool)
-        nearly = kept.copy()
+            return UNUSUAL * ~self._at_wall(yaw, grid) if self.way in AT_WALL else np.zeros((1, 1))
+        kept = np.full((len(grid.xs), len(grid.ys)), ELSEWHERE, np.int8)
         for host in self.hosts:
-            low = self.way == "around" and host.box.height <= LOW_TABLE_M
-            near = np.ones_like(kept)
-            for predicate in ("facing",) if low else NEAR_HOST[self.way]:
-                near &= self._good(predicate, host, yaw, grid)
-            nearly |= near
-            kept |= _at(AT_LOW_TABLE if low else STATIONS[self.way], self.item, yaw, host.turned_box, grid)
+            columns, rows, levels = self.habits.at_host(self.item, self.way, host, yaw, grid)
+            np.maximum(kept[columns, rows], levels, out=kept[columns, rows])
         if self.way in AT_WALL_AS_WELL:
-            at_wall = self._good("against", None, yaw, grid)
-            kept &= at_wall
-            nearly &= at_wall
-        return np.where(kept, 0.0, np.where(nearly, NEARLY, UNUSUAL))
+            kept[~self._at_wall(yaw, grid)] = ELSEWHERE
+        return _COSTS[kept]
 
-    def _good(self, predicate: str, host: Standing | None, yaw: float, grid: PlaceGrid) -> np.ndarray:
-        wish = Wish(self.item.name, predicate, "wall" if host is None else host.name, False)
-        box = OrientedBox(0.0, 0.0, 0.0, yaw, *self.item.size)
-        there = None if host is None else host.turned_box
-        return is_good(self.room, wish, box, there, True, grid.xs, grid.ys)
+    def _at_wall(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        return self.habits.good(self.item, "against", None, yaw, grid)
 
 
 def _least_taken(item: PromptItem, others: Sequence[Standing], kinds: Sequence[str]) -> list[Standing]:
@@ -131,9 +167,9 @@ def _least_taken(item: PromptItem, others: Sequence[Standing], kinds: Sequence[s
     for kind in kinds:
         hosts = [other for other in others if row_of(other.kind).name == kind]
         if hosts:
-            guests = [other.box for other in others if other.kind == item.kind]
-            taken = [sum(gap(host.box, guest) < AT_IT_M for guest in guests) for host in hosts]
-            return [host for host, number in zip(hosts, taken, strict=True) if number == min(taken)]
+            guests = rows_of([other.box for other in others if other.kind == item.kind])
+            taken = overlaps(rows_of([host.box for host in hosts]), guests, AT_IT_M).sum(axis=1)
+            return [host for host, number in zip(hosts, taken, strict=True) if number == taken.min()]
     return []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
@@ -29,6 +30,8 @@ from ...core.place_grid import PlaceGrid
 from ...prompts import vocabulary as v
 from .prompt_room import PromptItem, PromptRoom, Rectangle, Standing
 
+Index = int | np.ndarray
+Range = tuple[int, int]
 EVERY = 2
 """Steps of the grid between two places whose ways are looked at: a cell of the raster."""
 
@@ -138,6 +141,15 @@ def _open_strips(
     return found
 
 
+@dataclass(frozen=True)
+class _UsedFloor:
+    """The floor about a piece from which it is used: the rectangle that encloses it, and its parts, one a side, each as
+    a range of columns, one of rows, and how many of their cells are reached."""
+
+    area: Rectangle
+    parts: list[tuple[Range, Range, int]]
+
+
 class Ways:
     """The floor on which one can walk up to what stands."""
 
@@ -157,21 +169,23 @@ class Ways:
         self._used = self._used_floor(walked_to)
         self._by_extents: dict[tuple[float, float, float], np.ndarray] = {}
 
-    def _used_floor(self, walked_to: list[Standing]) -> list[list[tuple[Rectangle, int]]]:
-        """About each piece that one can walk up to, the parts of the floor from which it is used, and how many of their
-        cells are reached."""
+    def _used_floor(self, walked_to: list[Standing]) -> list[_UsedFloor]:
         found = []
         for other in walked_to:
-            box, parts = other.turned_box, []
+            box = other.turned_box
+            areas: list[Rectangle] = []
+            parts: list[tuple[Range, Range, int]] = []
             for side in _sides(box):
                 x0, x1, y0, y1 = _reach(box, side, 0.0)
                 area = box.x + x0, box.x + x1, box.y + y0, box.y + y1
                 (i0, i1), (j0, j1) = self._number(np.array(area[:2]), 0), self._number(np.array(area[2:]), 1)
                 cells = int(self._cells_in(i0, i1, j0, j1))
                 if cells:
-                    parts.append((area, cells))
+                    areas.append(area)
+                    parts.append(((i0, i1), (j0, j1), cells))
             if parts:
-                found.append(parts)
+                (x0, y0), (x1, y1) = np.min(areas, axis=0)[[0, 2]], np.max(areas, axis=0)[[1, 3]]
+                found.append(_UsedFloor((x0, x1, y0, y1), parts))
         return found
 
     def lost(self, item: PromptItem, yaw: float, grid: PlaceGrid) -> np.ndarray:
@@ -185,8 +199,8 @@ class Ways:
         own = np.zeros((len(xs), len(ys)), bool)
         for side in _sides(shape):
             x0, x1, y0, y1 = _reach(shape, side, AGENT_RADIUS_M)
-            i0, i1 = self._number(xs + further + x0, 0)[:, None], self._number(xs + x1, 0)[:, None]
-            j0, j1 = self._number(ys + further + y0, 1)[None, :], self._number(ys + y1, 1)[None, :]
+            i0, i1 = self._number(xs + further + x0, 0), self._number(xs + x1, 0)
+            j0, j1 = self._number(ys + further + y0, 1), self._number(ys + y1, 1)
             own |= self._cells_in(i0, i1, j0, j1) > 0
         ex, ey = (shape.corners.max(axis=0) + AGENT_RADIUS_M).tolist()
         key = (round(ex, 6), round(ey, 6), grid.step)
@@ -197,26 +211,26 @@ class Ways:
 
     def _lost_to_others(self, ex: float, ey: float, xs: np.ndarray, ys: np.ndarray, further: float) -> np.ndarray:
         """The same without the item itself, for an area of half extents `ex`, `ey` that is taken about each place."""
-        i0, i1 = self._number(xs - ex, 0)[:, None], self._number(xs + further + ex, 0)[:, None]
-        j0, j1 = self._number(ys - ey, 1)[None, :], self._number(ys + further + ey, 1)[None, :]
+        i0, i1 = self._number(xs - ex, 0), self._number(xs + further + ex, 0)
+        j0, j1 = self._number(ys - ey, 1), self._number(ys + further + ey, 1)
         lost = 0.5 * self._across(i0, i1 + 1, j0, j1 + 1)
-        for parts in self._used:
-            x0, _, y0, _ = np.min([area for area, _ in parts], axis=0)
-            _, x1, _, y1 = np.max([area for area, _ in parts], axis=0)
+        for used in self._used:
+            x0, x1, y0, y1 = used.area
             a, b = np.searchsorted(xs, (x0 - ex - further, x1 + ex))
             c, d = np.searchsorted(ys, (y0 - ey - further, y1 + ey))
             spared = np.zeros((b - a, d - c), bool)
-            for area, cells in parts:
-                columns, rows = self._number(np.array(area[:2]), 0), self._number(np.array(area[2:]), 1)
-                k0, k1 = np.clip(i0[a:b], *columns), np.clip(i1[a:b], *columns)
-                l0, l1 = np.clip(j0[:, c:d], *rows), np.clip(j1[:, c:d], *rows)
+            for columns, rows, cells in used.parts:
+                k0, k1 = _clipped(i0[a:b], columns), _clipped(i1[a:b], columns)
+                l0, l1 = _clipped(j0[c:d], rows), _clipped(j1[c:d], rows)
                 spared |= self._cells_in(k0, k1, l0, l1) < cells
             lost[a:b, c:d] += ~spared
         return lost
 
-    def _cells_in(self, i0: np.ndarray, i1: np.ndarray, j0: np.ndarray, j1: np.ndarray) -> np.ndarray:
-        """How many cells are reached of the columns from i0 to i1 and the rows from j0 to j1, the ends left out."""
-        return self._sums[i1, j1] - self._sums[i0, j1] - self._sums[i1, j0] + self._sums[i0, j0]
+    def _cells_in(self, i0: Index, i1: Index, j0: Index, j1: Index) -> np.ndarray:
+        """How many cells are reached of the columns from i0 to i1 and the rows from j0 to j1, the ends left out: for
+        arrays (n,) of columns and (m,) of rows (n, m)."""
+        columns = self._sums[i1] - self._sums[i0]
+        return columns.take(j1, axis=-1) - columns.take(j0, axis=-1)
 
     def _number(self, values: np.ndarray, axis: int) -> np.ndarray:
         """The number of cells whose centres lie below coordinates."""
@@ -236,9 +250,14 @@ class Ways:
     def _across(self, i0: np.ndarray, i1: np.ndarray, j0: np.ndarray, j1: np.ndarray) -> np.ndarray:
         """Where the ring of cells through those columns and rows is reached in more than one piece."""
         along_x, along_y = self._changes
-        changes = along_x[i1, j0] - along_x[i0, j0] + along_x[i1, j1] - along_x[i0, j1]
-        changes += along_y[i0, j1] - along_y[i0, j0] + along_y[i1, j1] - along_y[i1, j0]
+        sides = along_x[i1] - along_x[i0]
+        ends = along_y.take(j1, axis=1) - along_y.take(j0, axis=1)
+        changes = sides.take(j0, axis=1) + sides.take(j1, axis=1) + ends[i0] + ends[i1]
         return changes > 2
+
+
+def _clipped(numbers: np.ndarray, limits: Range) -> np.ndarray:
+    return np.minimum(np.maximum(numbers, limits[0]), limits[1])  # np.clip costs several times as much
 
 
 def _reached(raster: FloorRaster, free: np.ndarray, room: PromptRoom) -> np.ndarray:
@@ -265,7 +284,7 @@ def _reach(box: OrientedBox, side: str, off: float) -> Rectangle:
     """Where one stands who uses a box from a side, `off` metres from it and more; relative to its centre."""
     (rx, ry), (fx, fy) = box.right, box.front
     ox, oy = {"front": (fx, fy), "back": (-fx, -fy), "right": (rx, ry), "left": (-rx, -ry)}[side]
-    ex, ey = (abs(box.corners[:, k] - at).max() for k, at in ((0, box.x), (1, box.y)))
+    ex, ey = (abs(rx) * box.width + abs(fx) * box.depth) / 2, (abs(ry) * box.width + abs(fy) * box.depth) / 2
     if abs(ox) > abs(oy):
         near, far = sorted(math.copysign(ex + distance, ox) for distance in (off, REACH_M))
         return near, far, -ey - SIDE_REACH_M, ey + SIDE_REACH_M

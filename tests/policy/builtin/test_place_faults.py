@@ -18,7 +18,7 @@ from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import Item, Layout, Opening, Pose, Relation, Room, Task
 from metaspatial_addon.policy.builtin.free_places import FreePlaces
 from metaspatial_addon.policy.builtin.place_faults import PlaceFaults
-from metaspatial_addon.policy.builtin.place_habits import Habit
+from metaspatial_addon.policy.builtin.place_habits import Habits
 from metaspatial_addon.policy.builtin.place_wishes import is_good
 from metaspatial_addon.policy.builtin.prompt_room import PromptItem, PromptRoom, Standing
 from metaspatial_addon.prompts.compact import CompactEncoding
@@ -129,7 +129,7 @@ def test_places_without_faults_break_no_need_and_close_no_way(shape, pieces, see
     shut_off = {fault.id for fault in measure_access(without, Layout("t", poses)).unreachable}
     cramped = {fault.id for fault in measure_needs(without, Layout("t", poses))[0]}
     others = list(standing.values())
-    faults = PlaceFaults(room, [], new, others)
+    faults = PlaceFaults(Habits(room), [], new, others)
     for yaw in (0.0, 90.0, 180.0, 270.0):
         count = faults.count(yaw, offers.grid)
         found = np.argwhere(offers.free(new, yaw, others) & (count < 1.0))
@@ -168,7 +168,7 @@ def test_what_belongs_together_is_offered_places_together(kind, size, host, host
 def test_a_thing_that_the_table_does_not_know_has_no_habit():
     task = Task("t", "", room_of("rectangle"), (Item("it", "gizmo", (0.7, 0.7, 0.7)),))
     room = prompt_room(task)
-    assert not Habit(room, room.items["thing_1"], []).cost(0.0, FreePlaces(room).grid).any()
+    assert not Habits(room).of(room.items["thing_1"], []).cost(0.0, FreePlaces(room).grid).any()
 
 
 def test_chairs_are_offered_the_table_with_the_fewest_and_tables_stand_apart():
