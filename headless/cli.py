@@ -116,6 +116,15 @@ def length(text: str) -> float:
     return metres
 
 
+def factor(text: str) -> float:
+    """Convert an argument that lengths are multiplied by."""
+    expected = f"a factor from {1 / MOST_METRES} to {MOST_METRES}"
+    number = _finite(text, expected)
+    if not 1 / MOST_METRES <= number <= MOST_METRES:
+        raise _unexpected(expected, text)
+    return number
+
+
 def temperature(text: str) -> float:
     """Convert an argument that is a temperature of sampling: 0, or a number that logits can be divided by."""
     expected = f"0, or a number from {LEAST_TEMPERATURE} to {MOST_TEMPERATURE}"

@@ -26,6 +26,7 @@ from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import write_file
+from metaspatial_addon.core.scale import by_factor, describe
 from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
 from metaspatial_addon.episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
@@ -97,6 +98,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     blend.add_argument("--height", type=cli.length, default=2.7, help="of the room above --floor, in metres")
     blend.add_argument("--collection", metavar="NAME", help="of the furniture; else all that is visible")
+    blend.add_argument(
+        "--scale", type=cli.factor, default=1.0, help="furniture is laid out so many times as large as in the scene"
+    )
     blend.add_argument("--room-type", type=cli.text, default="room", help="as bedroom or office")
     policies.add_arguments(parser)
     parser.add_argument("--seed", type=cli.not_negative, default=0, help="of sampling")
@@ -108,8 +112,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if (args.replay is None) != (args.episode is None):
         parser.error("--replay and --episode go together")
     if args.blend is None:
-        if args.prompt or args.floor or args.size or args.collection:
-            parser.error("--prompt, --floor, --size and --collection go with --blend")
+        if args.prompt or args.floor or args.size or args.collection or args.scale != 1.0:
+            parser.error("--prompt, --floor, --size, --collection and --scale go with --blend")
     elif args.prompt is None or (args.floor is not None and args.size is not None):
         parser.error("--blend needs --prompt, and takes --floor or --size, not both")
     args.samples = args.samples or policies.DEFAULT_SAMPLES[args.policy]
@@ -185,7 +189,7 @@ def _from_blend(args: argparse.Namespace) -> Source:
     import bpy
 
     from metaspatial_addon.blender.assets.library import AssetLibrary
-    from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
+    from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
 
     path = Path(args.blend)
     try:
@@ -208,13 +212,27 @@ def _from_blend(args: argparse.Namespace) -> Source:
         height=args.height,
         collection=chosen,
         library=AssetLibrary(),
+        other_items=ItemOptions(scale=args.scale),
+        carry=True,
         prompt=args.prompt,
         room_type=args.room_type,
     )
     scene_task = scene_to_task(scene, options)
+    _say_what_was_read(scene_task)
+    return Source(scene_task.task, scene_task)
+
+
+def _say_what_was_read(scene_task: SceneTask) -> None:
+    """Say what of a scene is not laid out, what goes along with what, and what is of a doubtful size."""
     for item_id, note in scene_task.notes.items():
         cli.progress(f"{item_id} stays where it is: {note}")
-    return Source(scene_task.task, scene_task)
+    for name, why in scene_task.left_out.items():
+        cli.progress(f"{name} is left out: {why}")
+    for item_id, item in scene_task.items.items():
+        if item.carried:
+            cli.progress(f"{item_id} +{len(item.carried)}: {', '.join(item.carried)} rests on it and goes along")
+    for doubts in by_factor(scene_task.scale_doubts):
+        cli.progress(f"{describe(doubts)} (--scale)")
 
 
 def _called_floor(path: Path, scene: bpy.types.Scene) -> bpy.types.Object:

@@ -13,6 +13,9 @@ from .frames import rotation_z
 LOCKED = "metaspatial_locked"
 """Custom property with which an artist keeps an object where it is."""
 
+FIRST_FRAME = "metaspatial_first_frame"
+"""Custom property on a scene that was handed over without its rigid-body world: the first frame of that."""
+
 _SHADING = ("DATA_TRANSFER", "NORMAL_EDIT", "UV_PROJECT", "UV_WARP")
 """Modifiers that leave every point of a mesh where it is."""
 
@@ -50,7 +53,13 @@ def why_locked(root: bpy.types.Object, tree: Sequence[bpy.types.Object], held: C
         return "animated or driven"
     if root.parent is not None and _would_shear(root):
         return f"turning it would shear it, since {root.parent.name} is scaled unevenly"
-    return _tied(root, tree) or _simulated(tree, held, bpy.context.scene.frame_current)
+    return _tied(root, tree) or _simulated(tree, held, bpy.context.scene)
+
+
+def first_frame(scene: bpy.types.Scene) -> int:
+    """The frame at which the scene's rigid bodies stand where their transforms say."""
+    world = scene.rigidbody_world
+    return world.point_cache.frame_start if world is not None else scene.get(FIRST_FRAME, 1)
 
 
 def _would_shear(root: bpy.types.Object) -> bool:
@@ -107,15 +116,17 @@ def _objects_of(modifier: bpy.types.Modifier) -> Iterator[bpy.types.Object]:
             yield from value.all_objects
 
 
-def _simulated(tree: Sequence[bpy.types.Object], held: Container[bpy.types.Object], frame: int) -> str:
+def _simulated(tree: Sequence[bpy.types.Object], held: Container[bpy.types.Object], scene: bpy.types.Scene) -> str:
     """By what physics an item is moved or held."""
+    frame, first = scene.frame_current, first_frame(scene)
     for member in tree:
         if member in held:
             return f"{member.name} is held by a rigid-body constraint"
         body = member.rigid_body
-        if body is not None and body.type == "ACTIVE" and body.enabled and not body.kinematic and frame > 1:
-            return f"physics moves {member.name} at this frame; at the first frame it can be laid out"
+        if body is not None and body.type == "ACTIVE" and body.enabled and not body.kinematic and frame > first:
+            return f"physics moves {member.name} at this frame; at frame {first} it can be laid out"
         for modifier in member.modifiers:
             if modifier.type in _SIMULATED and modifier.show_viewport and frame > modifier.point_cache.frame_start:
-                return f"physics shapes {member.name} at this frame; at the first frame it can be laid out"
+                start = modifier.point_cache.frame_start
+                return f"physics shapes {member.name} at this frame; at frame {start} it can be laid out"
     return ""

@@ -114,7 +114,7 @@ class JobRunner:
                     "task": task_to_json(scene_task.task),
                     "frame": [float(value) for value in scene_task.frame.flat],
                     "notes": dict(scene_task.notes),
-                    "left_out": list(scene_task.left_out),
+                    "left_out": dict(scene_task.left_out),
                     "objects": {item_id: list(item.names) for item_id, item in scene_task.items.items()},
                 }
             )

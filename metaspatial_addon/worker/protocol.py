@@ -221,8 +221,8 @@ class TaskMessage(TypedDict):
     """The task that the scene was read as.
 
     `task`: a `metaspatial.task/1` object. `frame`: matrix from the room's frame (metres) into the scene's world.
-    `notes`: by item id, why it stays where it is. `left_out`: names of objects that are parts of the building or stand
-    outside the room. `objects`: by item id, names of its objects, the root first.
+    `notes`: by item id, why it stays where it is. `left_out`: by the names of other objects, why they are no
+    items: parts of the building, or outside the room. `objects`: by item id, names of its objects, the root first.
     """
 
     type: Literal["task"]
@@ -230,7 +230,7 @@ class TaskMessage(TypedDict):
     task: dict[str, Any]
     frame: list[float]
     notes: dict[str, str]
-    left_out: list[str]
+    left_out: dict[str, str]
     objects: dict[str, list[str]]
 
 

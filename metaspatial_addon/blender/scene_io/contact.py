@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mathutils.bvhtree import BVHTree
@@ -20,6 +20,9 @@ _HANGING = 0.1
 _HIGH_UP = 0.3
 """Metres above the floor from which an item at a wall hangs on it."""
 
+_LEVEL = 1e-4
+"""Metres by which heights differ that are the same."""
+
 _PROBES = np.array([(0.0, 0.0), *((x, y) for x in (-0.4, 0.4) for y in (-0.4, 0.4))])
 """Shares of width and depth at which rays look for a carrier: the middle, and near the corners for legs on an edge."""
 
@@ -30,7 +33,7 @@ def guess_mounts(room: Room, items: Sequence[SceneItem]) -> dict[str, str]:
     On the floor, and beside the room, items also wait for a better place: a table lamp is for a table, wherever it
     stands, and so is what hangs from ceilings; a picture leans on a wall, unless it does so outside.
     """
-    carriers = _Carriers(items)
+    carriers = Carriers(items)
     mounts = {}
     for number, scene_item in enumerate(items):
         item, pose = scene_item.item, scene_item.pose
@@ -41,7 +44,7 @@ def guess_mounts(room: Room, items: Sequence[SceneItem]) -> dict[str, str]:
         if abs(pose.z) <= TOUCH:
             waits = item.mount in ("surface", "ceiling") or not contains([(pose.x, pose.y)], room.floor)[0]
             mount = item.mount if waits else "floor"
-        elif carriers.any_below(number):
+        elif any(carriers.below(number)):
             mount = "surface"
         elif abs(room.height - pose.z - height) <= TOUCH:
             mount = "ceiling"
@@ -51,8 +54,8 @@ def guess_mounts(room: Room, items: Sequence[SceneItem]) -> dict[str, str]:
     return mounts
 
 
-class _Carriers:
-    """Finds what an item rests on among all items of a scene."""
+class Carriers:
+    """Finds what items rest on among all items of a scene."""
 
     def __init__(self, items: Sequence[SceneItem]):
         self._items = items
@@ -62,20 +65,45 @@ class _Carriers:
         self._reaches = np.hypot(sizes[:, 0], sizes[:, 1]) / 2
         self._trees: dict[int, BVHTree] = {}
 
-    def any_below(self, number: int) -> bool:
-        """Whether another item has a face right below the underside of item `number`."""
-        scene_item = self._items[number]
+    def below(self, number: int) -> Iterator[tuple[int, int]]:
+        """Other items with a face right below the underside of item `number`, each with how many of the probes touch
+        it."""
+        starts = self._probes(number, TOUCH)
+        for other in self._close(number):
+            tree, local = self._tree(other), self._items[other].pose.points_to_local(starts)
+            touched = sum(tree.ray_cast(start, (0, 0, -1), 2 * TOUCH)[0] is not None for start in local.tolist())
+            if touched:
+                yield other, touched
+
+    def pierced(self, number: int) -> Iterator[int]:
+        """Other items that hold item `number` by sticking in it: the surfaces cross, above its underside, and it is
+        within their outline."""
+        scene_item, points = self._items[number], self._probes(number, 0.0)
+        triangles = mesh_triangles(scene_item.mesh).tolist()
+        for other in self._close(number):
+            holder = self._items[other]
+            width, depth, _ = holder.item.size
+            if (np.abs(holder.pose.points_to_local(points)[:, :2]) > (width / 2, depth / 2)).any():
+                continue
+            corners = holder.pose.points_to_local(scene_item.pose.points_to_room(mesh_points(scene_item.mesh)))
+            if self._tree(other).overlap(BVHTree.FromPolygons(corners.tolist(), triangles)):
+                yield other
+
+    def _probes(self, number: int, height: float) -> np.ndarray:
+        """Points (P, 3) of the room at a height above the underside of an item."""
+        width, depth, _ = self._items[number].item.size
+        points = np.column_stack([_PROBES * (width, depth), np.full(len(_PROBES), height)])
+        return self._items[number].pose.points_to_room(points)
+
+    def _close(self, number: int) -> list[int]:
+        """Items that begin below the underside of item `number` and end there or above."""
         x, y, z = self._places[number]
-        width, depth, _ = scene_item.item.size
         close = np.hypot(self._places[:, 0] - x, self._places[:, 1] - y) <= self._reaches + self._reaches[number]
-        close &= (self._places[:, 2] < z) & (z <= self._tops + TOUCH)
-        starts = np.column_stack([_PROBES * (width, depth), np.full(len(_PROBES), TOUCH)])
-        starts = scene_item.pose.points_to_room(starts)
-        for other in np.flatnonzero(close).tolist():
-            if other not in self._trees:
-                mesh = self._items[other].mesh
-                self._trees[other] = BVHTree.FromPolygons(mesh_points(mesh).tolist(), mesh_triangles(mesh).tolist())
-            for start in self._items[other].pose.points_to_local(starts).tolist():
-                if self._trees[other].ray_cast(start, (0, 0, -1), 2 * TOUCH)[0] is not None:
-                    return True
-        return False
+        close &= (self._places[:, 2] < z - _LEVEL) & (z <= self._tops + TOUCH)
+        return np.flatnonzero(close).tolist()
+
+    def _tree(self, number: int) -> BVHTree:
+        if number not in self._trees:
+            mesh = self._items[number].mesh
+            self._trees[number] = BVHTree.FromPolygons(mesh_points(mesh).tolist(), mesh_triangles(mesh).tolist())
+        return self._trees[number]

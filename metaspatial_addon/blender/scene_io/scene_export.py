@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ...core.files import named
+from ..immovable import FIRST_FRAME, first_frame
 from ..turns.turn_visibility import hidden_originals, unrendered_originals
 from ..turns.turns import KEY as TURN_KEY
 
@@ -39,6 +40,7 @@ def export_scene(
     settings = {
         "frame": scene.frame_current,
         "subframe": scene.frame_subframe,
+        "first_frame": first_frame(scene),
         "scale_length": scene.unit_settings.scale_length,
         "render": {name: getattr(scene.render, name) for name in _RENDER},
         # By place among the collection's objects: a linked object may have the name of a local one.
@@ -99,5 +101,6 @@ def open_exported_scene(path: Path, name: str) -> bpy.types.Scene:
         objects[k].hide_render = False
     for k in settings["hidden"]:
         objects[k].hide_set(True, view_layer=layer)
+    scene[FIRST_FRAME] = settings["first_frame"]
     scene.frame_set(settings["frame"], subframe=settings["subframe"])
     return scene

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
 from mathutils import Matrix
 
 from ...core.polygon import contains
+from ...core.scale import fits
 from ...core.task import Item, Pose, Room, wrap_degrees
 from ..assets.library import AssetLibrary, name_words
 from ..frames import as_matrix, heading, rotation_z, transform_points, world_array
@@ -24,6 +25,9 @@ from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
 from .obstacles import NOTE, coarse_meshes, in_reach
 from .room.room_outline import source_object
+
+PART_OF_BUILDING = "part of the building"
+OUTSIDE = "outside the room"
 
 THIN = 0.001
 """Metres: the least width, depth or height of an item."""
@@ -42,11 +46,13 @@ _BUILDING = frozenset(("wall", "walls", "ceiling", "floor", "roof", "door", "win
 @dataclass(frozen=True)
 class ItemOptions:
     """An artist's settings of an item: whether it stays where it is; its category, guessed from the object's name
-    where empty; and the local axis that its front looks along: -Y, +X, +Y or -X."""
+    where empty; the local axis that its front looks along: -Y, +X, +Y or -X; and how many times as large as in the
+    scene it is laid out."""
 
     locked: bool = False
     category: str = ""
     front: str = "-Y"
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class SceneItem:
         matrices: world transforms (4, 4) of the objects.
         hidden: whether each of the objects is hidden.
         note: why the item is locked; empty where it is not.
+        scale: how many times as large as in the scene a layout shows it; mesh and sizes are of that scale.
+        carried: names of the objects that rest on it and go along, which are among its objects.
     """
 
     item: Item
@@ -70,11 +78,21 @@ class SceneItem:
     matrices: tuple[Matrix, ...]
     hidden: tuple[bool, ...]
     note: str
+    scale: float = 1.0
+    carried: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the item's objects, the root first."""
         return tuple(obj.name for obj in self.objects)
+
+    def scaled(self) -> SceneItem:
+        """The item with its mesh and sizes of its scale. Its mesh is changed."""
+        if self.scale == 1.0:
+            return self
+        self.mesh.transform(Matrix.Scale(self.scale, 4))
+        width, depth, height = (side * self.scale for side in self.item.size)
+        return replace(self, item=replace(self.item, size=(width, depth, height)))
 
 
 def item_trees(
@@ -112,30 +130,45 @@ class ItemReader:
 
     Attributes:
         items: what was read so far, by item id.
-        left_out: names of objects that are parts of the building or stand outside the room.
+        left_out: by name, why objects are no items: parts of the building, or outside the room.
     """
 
     def __init__(self, depsgraph: bpy.types.Depsgraph, room: Room, frame: np.ndarray, library: AssetLibrary | None):
         """`frame` (4, 4) leads from the room's frame into the scene's world; `library` has the words of categories."""
         self.items: dict[str, SceneItem] = {}
-        self.left_out: list[str] = []
+        self.left_out: dict[str, str] = {}
         self._depsgraph, self._room, self._frame, self._library = depsgraph, room, frame, library
+        self._extent: tuple[float, float] = tuple(np.ptp(room.floor, axis=0).tolist())
+        self._ids: set[str] = set()
 
     def read_items(
         self,
         trees: Mapping[bpy.types.Object, Sequence[bpy.types.Object]],
-        options: Mapping[str, ItemOptions],
+        options: Callable[[str], ItemOptions],
         whole: bool,
     ) -> None:
-        """Read trees of objects by their roots. Of a `whole` scene, parts of the building are left out."""
+        """Read trees of objects by their roots. Of a `whole` scene, parts of the building are left out, and what stands
+        outside the room too, unless nothing in the room can be moved there: then it waits beside it to be laid out.
+        """
         owners = {member: root for root, tree in trees.items() for member in tree if not member.hide_render}
         parts = evaluated_parts(self._depsgraph, lambda instance: _owner(instance, owners))
         held = rigid_body_ends()
+        outside: list[SceneItem] = []
         for root, tree in trees.items():
             if root in parts:
-                chosen = options.get(root.name, ItemOptions())
+                chosen = options(root.name)
                 note = "marked as locked" if chosen.locked else why_locked(root, tree, held)
-                self._read(tree, join_parts(parts[root], root.name), chosen, note, whole)
+                item, why = self._read(tree, join_parts(parts[root], root.name), chosen, note)
+                if whole and why == OUTSIDE and not note:
+                    outside.append(item)
+                elif whole and why:
+                    self.left_out[root.name] = why
+                else:
+                    self.items[item.item.id] = item
+        if any(not read.item.locked and fits(read.item.size, self._extent) for read in self.items.values()):
+            self.left_out |= {item.objects[0].name: OUTSIDE for item in outside}
+        else:
+            self.items |= {item.item.id: item for item in outside}
         # Of a tree with several parts the joined mesh holds all: memory would go on growing by the obstacles' meshes.
         bpy.data.batch_remove([part for joined in parts.values() if len(joined) > 1 for part in joined])
 
@@ -148,30 +181,25 @@ class ItemReader:
         meshes = {obj: join_parts(parts[obj], obj.name) for obj in parts}
         meshes |= coarse_meshes(self._depsgraph, {obj: e for obj, e in extents.items() if obj not in light})
         for obj in objects:
+            item, why = None, OUTSIDE
             if obj in meshes:
-                self._read([obj], meshes[obj], ItemOptions(), NOTE, True)
+                item, why = self._read([obj], meshes[obj], ItemOptions(), NOTE)
+            if item is None or why:
+                self.left_out[obj.name] = why
             else:
-                self.left_out.append(obj.name)
+                self.items[item.item.id] = item
 
     def _read(
-        self,
-        tree: Sequence[bpy.types.Object],
-        mesh: bpy.types.Mesh,
-        options: ItemOptions,
-        note: str,
-        may_be_building: bool,
-    ) -> None:
-        """Add the item of a tree whose world mesh is `mesh`, or its root's name to `left_out`."""
+        self, tree: Sequence[bpy.types.Object], mesh: bpy.types.Mesh, options: ItemOptions, note: str
+    ) -> tuple[SceneItem, str]:
+        """The item of a tree whose world mesh is `mesh`, and why it may be no item; empty where it surely is one."""
         root = tree[0]
         pose, size = _into_item_frame(mesh, world_array(root, self._depsgraph), self._frame, options.front)
         known = self._library.like(options.category or root.name, size) if self._library is not None else None
-        if may_be_building and _is_building(root.name, known is not None, pose, size, self._room):
-            self.left_out.append(root.name)
-            return
         name = " ".join(name_words(root.name)) or "object"
         flat = size[2] <= _COVERING_HEIGHT and min(size[:2]) > _COVERING_SIDE
         item = Item(
-            _item_id(root.name, self.items),
+            self._new_id(root.name),
             options.category or (known.category if known is not None else name),
             size,
             known.mount if known is not None else "floor",
@@ -180,7 +208,7 @@ class ItemReader:
             pose=pose if note else None,
         )
         layer = self._depsgraph.view_layer
-        self.items[item.id] = SceneItem(
+        scene_item = SceneItem(
             item,
             pose,
             mesh,
@@ -188,7 +216,17 @@ class ItemReader:
             tuple(as_matrix(world_array(member, self._depsgraph)) for member in tree),
             tuple(member.hide_render or not member.visible_get(view_layer=layer) for member in tree),
             note,
+            1.0 if note else options.scale,
         )
+        return scene_item, _why_left_out(root.name, known is not None, pose, size, self._room)
+
+    def _new_id(self, name: str) -> str:
+        """The object's name, or a numbered one where that is taken (linked objects) or means something in a task."""
+        wall = name.startswith("wall_") and name[5:].isdigit()
+        wanted = f"{name} object" if wall or name in ("room", "wall") else name
+        unused = next(i for n in itertools.count(1) if (i := wanted if n == 1 else f"{wanted} {n}") not in self._ids)
+        self._ids.add(unused)
+        return unused
 
 
 def _owner(
@@ -220,22 +258,13 @@ def _into_item_frame(
     return pose, (width, depth, height)
 
 
-def _item_id(name: str, taken: Container[str]) -> str:
-    """The object's name, or a numbered one where that is taken (linked objects) or means something in a task."""
-    wall = name.startswith("wall_") and name[5:].isdigit()
-    wanted = f"{name} object" if wall or name in ("room", "wall") else name
-    return next(i for n in itertools.count(1) if (i := wanted if n == 1 else f"{wanted} {n}") not in taken)
-
-
-def _is_building(name: str, known: bool, pose: Pose, size: tuple[float, float, float], room: Room) -> bool:
-    """Whether an object is a wall, a ceiling or the like: by its name, by standing outside, or by spanning the room.
+def _why_left_out(name: str, known: bool, pose: Pose, size: tuple[float, float, float], room: Room) -> str:
+    """Why an object may be no item: a wall, a ceiling or the like by its name or size, or outside; else empty.
 
     `known`: its name is that of furniture, whatever else it says.
     """
     words = name_words(name)
-    if not known and words and words[-1] in _BUILDING:
-        return True
-    if not contains([(pose.x, pose.y)], room.floor)[0]:
-        return True
     spans = np.sort(size[:2]) >= _SPANNING_SHARE * np.sort(np.ptp(room.floor, axis=0))
-    return bool(spans.all()) and pose.z + size[2] > _SPANNING_TOP
+    if not known and (words and words[-1] in _BUILDING or spans.all() and pose.z + size[2] > _SPANNING_TOP):
+        return PART_OF_BUILDING
+    return "" if contains([(pose.x, pose.y)], room.floor)[0] else OUTSIDE

@@ -1,13 +1,13 @@
 """An existing scene as a task, and layouts of that task as world transforms of the scene's objects again.
 
 Nothing in the scene is changed. Used by the worker on the artist's .blend and by `generate.py --blend`. The steps are:
-read the room (`room/`, `openings.py`), read the items and obstacles (`scene_items.py`), guess what each item stands or
-hangs on (`contact.py`).
+read the room (`room/`, `openings.py`), read the items and obstacles (`scene_items.py`), join to each item what rests on
+it (`carried.py`), guess what each item stands or hangs on (`contact.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import bpy
@@ -15,15 +15,20 @@ import numpy as np
 from mathutils import Matrix
 
 from ...core.errors import InputError
+from ...core.scale import ScaleDoubt, Sized, by_factor, describe, scale_doubts
 from ...core.task import Layout, Pose, Room, Task, pose_to_json
 from ..assets.library import AssetLibrary
 from ..frames import as_matrix, transform_points
 from ..meshes import in_scene, remove_blocks, scratch_scene
 from ..turns.turns import PlacedObject
+from .carried import with_carried
 from .contact import guess_mounts
 from .openings import find_openings, marker_points
 from .room.room_outline import room_outline
 from .scene_items import ItemOptions, ItemReader, SceneItem, item_trees
+
+_NAMED = 8
+"""Objects that an error names, at most."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,10 @@ class SceneOptions:
     without it, 2.7 or that of the walls. `openings`: door or window by the name of the object that marks it.
 
     Items are `objects`, those of `collection`, or else all that is shown and is no part of the building; `items` has
-    options by the name of an item's root object. `obstacles`: objects that stay where they are, as far as they belong
-    to no item, stand in the room and are no part of the building. `library` has the words by which categories are
-    known.
+    options by the name of an item's root object, `other_items` those of all others. `obstacles`: objects that stay
+    where they are, as far as they belong to no item, stand in the room and are no part of the building. With `carry`,
+    what rests on an item goes along with it, but for objects of a name in `separate`. `library` has the words by which
+    categories are known.
     """
 
     floor: bpy.types.Object | None = None
@@ -48,7 +54,10 @@ class SceneOptions:
     objects: Iterable[bpy.types.Object] | None = None
     collection: bpy.types.Collection | None = None
     items: Mapping[str, ItemOptions] = field(default_factory=dict)
+    other_items: ItemOptions = ItemOptions()
     obstacles: Iterable[bpy.types.Object] = ()
+    carry: bool = False
+    separate: Container[str] = ()
     library: AssetLibrary | None = None
     prompt: str = ""
     room_type: str = "room"
@@ -62,14 +71,14 @@ class SceneTask:
         task: room, items and prompt, in metres and in the room's frame.
         layout: where the movable items stand in the scene.
         items: by item id, what of the scene an item is. Its meshes belong to this object until `free()`.
-        left_out: names of objects that were taken for parts of the building, or stand outside the room.
+        left_out: by name, why objects are no items: parts of the building, or outside the room.
         frame: (4, 4), from the room's frame in metres into the scene's world.
     """
 
     task: Task
     layout: Layout
     items: Mapping[str, SceneItem]
-    left_out: tuple[str, ...]
+    left_out: Mapping[str, str]
     frame: np.ndarray
 
     @property
@@ -82,10 +91,17 @@ class SceneTask:
         """By the id of each locked item, why it is locked."""
         return {item_id: item.note for item_id, item in self.items.items() if item.note}
 
+    @property
+    def scale_doubts(self) -> list[ScaleDoubt]:
+        """Movable items that are far too large or small for their kind, or larger than the room."""
+        sized = [Sized(item.id, item.category, item.size) for item in self.task.movable]
+        width, depth = np.ptp(self.task.room.floor, axis=0).tolist()
+        return scale_doubts(sized, (width, depth))
+
     def placed(self, layout: Layout) -> list[PlacedObject]:
         """All objects of the layout's items as a turn shows them, an item's root object first.
 
-        What a layout leaves where it is keeps its very matrix. Raises KeyError for an id that the task does not have.
+        What a layout leaves as it is keeps its very matrix. Raises KeyError for an id that the task does not have.
         """
         placed = []
         for item_id, pose in layout.poses.items():
@@ -100,16 +116,17 @@ class SceneTask:
 
     def _moved(self, item: SceneItem, pose: Pose) -> list[Matrix]:
         """World transforms of an item's objects when the item stands at `pose`."""
-        if pose_to_json(pose) == pose_to_json(item.pose):
+        if pose_to_json(pose) == pose_to_json(item.pose) and item.scale == 1.0:
             return [matrix.copy() for matrix in item.matrices]
-        move = self.frame @ pose.matrix @ np.linalg.inv(item.pose.matrix) @ np.linalg.inv(self.frame)
+        scaled = pose.matrix @ np.diag([item.scale] * 3 + [1.0])
+        move = self.frame @ scaled @ np.linalg.inv(item.pose.matrix) @ np.linalg.inv(self.frame)
         return [as_matrix(move @ np.array(matrix, dtype=float)) for matrix in item.matrices]
 
 
 def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
     """The scene as a task. Hidden objects are left out, and what cannot be moved becomes a locked item.
 
-    Raises InputError for a scene without a room or without an item.
+    Raises InputError for a scene without a room, without an item, or with an item that is larger than the room.
     """
     file = bpy.path.basename(bpy.data.filepath) or scene.name
     # Everything that is made on the way and not handed out goes again, also when an error ends it.
@@ -119,18 +136,28 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         whole = options.objects is None and options.collection is None
         chosen = (options.collection or scene.collection).all_objects if options.objects is None else options.objects
         trees = item_trees(chosen, building)
-        reader.read_items(trees, options.items, whole)
+        reader.read_items(trees, lambda name: options.items.get(name, options.other_items), whole)
         if not reader.items:
-            raise InputError(file, "objects", "at least one visible object with faces beside the floor")
+            left_out = "; ".join(f"{name} is {why}" for name, why in list(reader.left_out.items())[:_NAMED])
+            expected = "at least one visible object with faces beside the floor"
+            raise InputError(file, "objects", f"{expected} ({left_out})" if left_out else expected)
         members = {obj for tree in trees.values() for obj in tree}
         reader.read_obstacles([o for o in dict.fromkeys(options.obstacles) if o not in members and o not in building])
-        kept.update(item.mesh for item in reader.items.values())
-    mounts = guess_mounts(room, list(reader.items.values()))
-    items = tuple(replace(read.item, mount=mounts[item_id]) for item_id, read in reader.items.items())
+        read_items = with_carried(reader.items, options.separate) if options.carry else reader.items
+        read_items = {item_id: read.scaled() for item_id, read in read_items.items()}
+        kept.update(read.mesh for read in read_items.values())
+    mounts = guess_mounts(room, list(read_items.values()))
+    items = tuple(replace(read.item, mount=mounts[item_id]) for item_id, read in read_items.items())
     name = file.removesuffix(".blend")
-    layout = Layout(name, {item.id: reader.items[item.id].pose for item in items if not item.locked})
+    layout = Layout(name, {item.id: read_items[item.id].pose for item in items if not item.locked})
     task = Task(name, options.prompt, room, items)
-    return SceneTask(task, layout, reader.items, tuple(reader.left_out), frame)
+    scene_task = SceneTask(task, layout, read_items, reader.left_out, frame)
+    too_large = [doubt for doubt in scene_task.scale_doubts if not doubt.fits]
+    if too_large:
+        scene_task.free()
+        said = "; ".join(describe(doubts) for doubts in by_factor(too_large))
+        raise InputError(file, "objects", f"furniture that has room on the floor ({said})")
+    return scene_task
 
 
 def _read_room(

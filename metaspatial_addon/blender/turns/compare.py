@@ -17,7 +17,7 @@ from ...core.faults import faults_from_json
 from ...core.task import Layout, Pose, wrap_degrees
 from ..frames import is_same_transform, matrix_from_list, pose_matrix, world_matrix
 from ..meshes import GEOMETRY
-from .turn_collections import ITEMS, ROOT_MATRIX, roots
+from .turn_collections import ITEMS, ROOT_MATRIX, item_roots
 from .turn_visibility import ORIGINAL
 from .turns import KEY, read_turn
 
@@ -44,12 +44,12 @@ class TurnFault:
 
 def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> list[Move]:
     """Which items stand elsewhere in `turn` than in `other`; None: than where the originals stand."""
-    elsewhere = {} if other is None else {copy[KEY]: copy for copy in roots(other)}
+    elsewhere = {} if other is None else item_roots(other)
     members: dict[str, list[bpy.types.Object]] = {}
     for copy in turn.objects:
         members.setdefault(copy.get(KEY), []).append(copy)
     moved = []
-    for copy in roots(turn):
+    for copy in item_roots(turn).values():
         before = copy.get(ORIGINAL) if other is None else elsewhere.get(copy[KEY])
         if before is None or is_same_transform(world_matrix(before), world_matrix(copy)):
             continue
@@ -105,7 +105,7 @@ def turn_layout(turn: bpy.types.Collection) -> Layout:
     if layout is None or "task" not in turn[KEY]:
         raise InputError(turn.name, "layout", "a turn with an answer that could be used")
     frame = matrix_from_list(json.loads(turn[KEY]["task"])["frame"])
-    copies = {copy[KEY]: copy for copy in roots(turn)}
+    copies = item_roots(turn)
     poses = {}
     for entry in layout["placements"]:
         pose = Pose(entry["x"], entry["y"], entry["z"], entry["yaw"])

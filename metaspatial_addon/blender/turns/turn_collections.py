@@ -23,7 +23,8 @@ from . import turns
 from .turn_visibility import ORIGINAL, all_turns, show, shown
 
 ROOT_MATRIX = "metaspatial_at"
-"""On the copies of items' root objects: the world transform (16 numbers, row by row) that the turn gave them."""
+"""On the copies of items' root objects, and of those that rest on one and go along: the world transform (16 numbers,
+row by row) that the turn gave them."""
 
 ITEMS = "metaspatial_items"
 """On turns: the items, also those that stay where they are, each as `id`, its root `object`, the artist's, and whether
@@ -126,7 +127,12 @@ def build_turn(incoming: IncomingTurn) -> Generator[None, None, bpy.types.Collec
         for entry in incoming.turn["objects"]
         if entry["name"] in originals
     ]
-    root_objects = {originals[name] for name in roots.values() if name in originals}
+    root_objects = {
+        originals[name]
+        for names in incoming.task["objects"].values()
+        for name in names
+        if name in originals and (originals[name].parent is None or originals[name].parent.name not in names)
+    }
     for entry, copy in turns.copy_objects(turn, placed, incoming.number):
         copy[ORIGINAL] = entry.object
         if copy.hide_select:
@@ -269,8 +275,17 @@ def accepted(scene: bpy.types.Scene) -> bpy.types.Collection | None:
 
 
 def roots(turn: bpy.types.Collection) -> list[bpy.types.Object]:
-    """The copies of items' root objects."""
+    """The copies of items' root objects, and of those that rest on one and go along."""
     return [copy for copy in turn.objects if ROOT_MATRIX in copy]
+
+
+def item_roots(turn: bpy.types.Collection) -> dict[str, bpy.types.Object]:
+    """By item id the copy of the item's root object."""
+    return {
+        copy[turns.KEY]: copy
+        for copy in roots(turn)
+        if copy.parent is None or copy.parent.get(turns.KEY) != copy[turns.KEY]
+    }
 
 
 def start_matrices(turn: bpy.types.Collection) -> dict[str, list[float]]:

@@ -34,7 +34,8 @@ class PlacedObject:
     """An object as a turn shows it: `matrix` (4x4) is its world transform there, `id` its item.
 
     `data` is the mesh to wear; None shares the object's own. `hidden`: goes along unseen, as helpers do.
-    Objects of one item keep their parents among each other.
+    Objects of one item keep their parents among each other; those without one, which rest on the item's first object,
+    are put under its copy.
     """
 
     id: str
@@ -167,6 +168,7 @@ def copy_objects(
     Whoever lets others work on the file between two steps must give up on a ReferenceError and start afresh.
     """
     copies: dict[bpy.types.Object, bpy.types.Object] = {}
+    leading: dict[str, PlacedObject] = {}
     names = set(bpy.data.objects.keys())
     for entry in placed:
         copy = copies[entry.object] = entry.object.copy()
@@ -178,17 +180,21 @@ def copy_objects(
         if (copy.hide_render, copy.hide_viewport) != (entry.hidden, entry.hidden):
             copy.hide_render = copy.hide_viewport = entry.hidden
         copy[KEY] = entry.id
+        leading.setdefault(entry.id, entry)
         if entry.data is not None:
             copy.data = entry.data
         turn.objects.link(copy)
         yield entry, copy
     for entry in placed:
-        _settle(copies[entry.object], entry, copies)
+        _settle(entry, leading[entry.id], copies)
         yield entry, copies[entry.object]
 
 
-def _settle(copy: bpy.types.Object, entry: PlacedObject, copies: Mapping[bpy.types.Object, bpy.types.Object]) -> None:
-    """Put a copy where it belongs, and let it refer to the other copies instead of their originals."""
+def _settle(entry: PlacedObject, leading: PlacedObject, copies: Mapping[bpy.types.Object, bpy.types.Object]) -> None:
+    """Put the copy of an entry where it belongs, and let it refer to the other copies instead of their originals.
+
+    `leading`: the first entry of its item."""
+    copy = copies[entry.object]
     for modifier in copy.modifiers:
         for prop in modifier.bl_rna.properties:
             if prop.type == "POINTER" and getattr(modifier, prop.identifier, None) in copies:
@@ -197,9 +203,15 @@ def _settle(copy: bpy.types.Object, entry: PlacedObject, copies: Mapping[bpy.typ
     if parent in copies:
         copy.parent = copies[parent]
         copy.matrix_parent_inverse = entry.object.matrix_parent_inverse
-    else:
-        copy.parent = None
+        return
+    copy.parent = None
+    if entry is leading:
         copy.matrix_world = entry.matrix
+        return
+    copy.parent = copies[leading.object]
+    copy.parent_type = "OBJECT"
+    copy.matrix_parent_inverse = leading.matrix.inverted_safe()
+    copy.matrix_basis = entry.matrix
 
 
 def read_turn(turn: bpy.types.Collection) -> dict[str, Any]:

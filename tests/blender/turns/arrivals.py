@@ -43,7 +43,7 @@ def task_message(roots: Sequence[bpy.types.Object], others: Sequence[bpy.types.O
         "job": 1,
         "task": {"id": "scene"},
         "notes": {},
-        "left_out": [],
+        "left_out": {},
         "frame": matrix_to_list(Matrix.Translation((1, 0, 0))),
         "objects": {obj.name: [member.name for member in tree(obj)] for obj in (*roots, *others)},
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ....core.polygon import is_simple, signed_area
+from .gaps import strips
 
 WELD = 1e-4
 """Metres within which corners of neighbouring faces are one point."""
@@ -20,11 +22,21 @@ LEVEL = 0.02
 _Edge = tuple[int, int]
 
 
-def floor_outline(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Corners (K, 2), counter-clockwise, and height of the floor in a mesh of points (N, 3) and triangles (M, 3).
+class FloorOutline(NamedTuple):
+    """Corners (K, 2) of a floor, counter-clockwise, its height, of how many pieces it is the largest, and that one's
+    share of their area."""
 
-    The floor is the lowest large level of the faces that look up. Of several pieces the largest counts, and holes are
-    filled. None where there is no such thing as one simple outline.
+    corners: np.ndarray
+    level: float
+    pieces: int
+    share: float
+
+
+def floor_outline(points: np.ndarray, triangles: np.ndarray) -> FloorOutline | None:
+    """The floor in a mesh of points (N, 3) and triangles (M, 3).
+
+    The floor is the lowest large level of the faces that look up. Gaps as between boards are closed, of several pieces
+    the largest counts, and holes are filled. None where there is no such thing as one simple outline.
     """
     corners = points[triangles]  # (M, 3, 3)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -42,12 +54,13 @@ def floor_outline(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
     flat_points, faces = _weld(points[:, :2], triangles)
     edges = _boundary([(int(f[i]), int(f[(i + 1) % 3])) for f in faces for i in range(3)])
     edges = _boundary(_split(edges, flat_points))
-    loops = [straightened(flat_points[loop]) for loop in _loops(edges, flat_points)]
-    loops = [loop for loop in loops if len(loop) >= 3]
-    best = max(loops, key=signed_area, default=None)
-    if best is None or signed_area(best) < 1e-6 or not is_simple(best):
+    pieces = _pieces(edges, flat_points)
+    if len(pieces) > 1:
+        pieces = _pieces(*_joined(edges, flat_points))
+    best = max(pieces, key=signed_area, default=None)
+    if best is None or not is_simple(best):
         return None
-    return best, height
+    return FloorOutline(best, height, len(pieces), signed_area(best) / sum(map(signed_area, pieces)))
 
 
 def level_of(heights: np.ndarray, areas: np.ndarray) -> float:
@@ -60,8 +73,28 @@ def level_of(heights: np.ndarray, areas: np.ndarray) -> float:
     return float(np.average(heights[lowest], weights=areas[lowest]))
 
 
+def _pieces(edges: list[_Edge], points: np.ndarray) -> list[np.ndarray]:
+    """The outer boundaries (K, 2) that edges make."""
+    loops = [straightened(points[loop]) for loop in _loops(edges, points)]
+    return [loop for loop in loops if len(loop) >= 3 and signed_area(loop) > 1e-6]
+
+
+def _joined(edges: list[_Edge], points: np.ndarray) -> tuple[list[_Edge], np.ndarray]:
+    """Boundary edges of a floor whose gaps are closed, and all points (P, 2)."""
+    starts, ends = np.array(edges).T
+    quads = strips(points[starts], points[ends])
+    if not len(quads):
+        return edges, points
+    corners = np.concatenate([points, quads.reshape(-1, 2)])
+    numbers = np.arange(len(points), len(corners)).reshape(-1, 4)
+    rings = np.stack([numbers, np.roll(numbers, -1, axis=1)], axis=2).reshape(-1, 2)
+    welded, all_edges = _weld(corners, np.concatenate([np.array(edges), rings]))
+    joined = [(int(a), int(b)) for a, b in all_edges]
+    return _boundary(_split(_boundary(joined), welded)), welded
+
+
 def _weld(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (P, 2) that faces use, each once, and the faces (M, 3) in their numbers."""
+    """Points (P, 2) that faces (M, 3) or edges (M, 2) use, each once, and these in their numbers."""
     cells: dict[tuple[int, int], int] = {}
     kept: list[np.ndarray] = []
     index = {}

@@ -19,6 +19,9 @@ from .walls import walls_outline
 HEIGHT = 2.7
 """Metres: the height of a room over a floor object where none is given."""
 
+_MAIN_PIECE = 0.5
+"""Share of a floor's area that its largest piece has at least, to be taken for the room."""
+
 
 class RoomOutline(NamedTuple):
     """Corners of a room in its own frame, the least x and y at 0, its height in metres, and its frame (4x4) in the
@@ -68,7 +71,11 @@ def _over_floor(
     outline = floor_outline(transform_points(np.linalg.inv(frame), points), triangles) if len(triangles) else None
     if outline is None:
         raise InputError(file, "floor", "a visible object with a level surface in one piece", floor.name)
-    corners, level = outline
+    if outline.share < _MAIN_PIECE:
+        width, depth = np.ptp(outline.corners, axis=0)
+        found = f"{floor.name} is in {outline.pieces} pieces; the largest is {width:.2f} x {depth:.2f} m"
+        raise InputError(file, "floor", f"a level surface in one piece, or one that is most of it ({found})")
+    corners, level = outline.corners, outline.level
     return _from_corners(corners, level, HEIGHT if height is None else height, frame)
 
 
