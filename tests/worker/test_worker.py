@@ -49,7 +49,7 @@ def test_two_layouts_in_one_process(worker, tmp_path):
     assert (
         task_message["objects"] == {name: [name] for name in FURNITURE}
         and task_message["notes"] == {}
-        and task_message["left_out"] == []
+        and task_message["left_out"] == {}
     )
     assert task.room.floor == ((0, 0), (4, 0), (4, 4), (0, 4))
 
