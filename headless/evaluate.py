@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, policies
-from headless.evaluation.metrics import MEASURES
+from headless.evaluation.metrics import FAULT_MEASURES, WORTH_MEASURES
 from headless.evaluation.public import public_tasks
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
 from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
+from headless.evaluation.strata import stratify
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
@@ -61,7 +62,13 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until what was measured is written
         if not measured.counts.tasks:
             raise cli.CommandError("no task was measured")
-        _write(folder, stage, args, _report(args, policy.name, plans, measured, earlier), measured)
+        _write(
+            folder,
+            stage,
+            args,
+            _report(args, policy.name, plans, [task for task, _ in pairs], measured, earlier),
+            measured,
+        )
     for name, failures in measured.infra.items():
         if failures:
             cli.progress(f"{name}: {len(failures)} of {len(pairs)} could not be measured and are left out")
@@ -142,7 +149,12 @@ def _write(folder: Path, stage: Stage, args: argparse.Namespace, report: Report,
 
 
 def _report(
-    args: argparse.Namespace, name: str, plans: tuple[SamplingPlan, ...], measured: Measured, earlier: EarlierRun | None
+    args: argparse.Namespace,
+    name: str,
+    plans: tuple[SamplingPlan, ...],
+    tasks: list[Task],
+    measured: Measured,
+    earlier: EarlierRun | None,
 ) -> Report:
     """The report without images; `name` is the policy's."""
     from headless.evaluation.gallery import failures_of
@@ -167,6 +179,7 @@ def _report(
             "interrupted": "yes" if measured.interrupted else None,
         },
         rows=counts.intervals(),
+        strata=stratify(counts, tasks),
         by_seed=counts.by_seed(),
         gains=counts.gains(gains),
         against={} if earlier is None else counts.against(earlier.counts),
@@ -194,6 +207,13 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
         "pictures": args.pictures,
         "interrupted": measured.interrupted,
         "rows": {row: _json(intervals) for row, intervals in report.rows.items()},
+        "strata": {
+            sorting: {
+                name: {"tasks": part.tasks, "rows": {row: _json(intervals) for row, intervals in part.rows.items()}}
+                for name, part in parts.items()
+            }
+            for sorting, parts in report.strata.items()
+        },
         "by_seed": report.by_seed,
         "gains_over_turn_1": {name: _json(intervals) for name, intervals in report.gains.items()},
         "against": None
@@ -215,7 +235,11 @@ def _json(intervals: Row) -> dict[str, Any]:
 
 def table(rows: Mapping[str, Row]) -> str:
     """A markdown table of the measures, shares in per cent."""
-    shown = [measure for measure in MEASURES if any(row[measure.name].value is not None for row in rows.values())]
+    shown = [
+        measure
+        for measure in (*FAULT_MEASURES, *WORTH_MEASURES)
+        if any(row[measure.name].value is not None for row in rows.values())
+    ]
     lines = ["| | " + " | ".join(m.heading for m in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for label, intervals in rows.items():
         lines.append(f"| {label} | " + " | ".join(m.format(intervals[m.name].value) for m in shown) + " |")

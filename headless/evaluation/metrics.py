@@ -13,7 +13,7 @@ import numpy as np
 
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.faults import Blocked, hard_counts
-from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.core.task import PREDICATES, Layout, Task
 from metaspatial_addon.scoring.paper import colliding_share, violating_share
 from metaspatial_addon.scoring.score import Score
 
@@ -26,6 +26,9 @@ DEPTHS = {"colliding_1cm": 0.01, "colliding_5cm": 0.05, "colliding_10cm": 0.10}
 ITEM_COUNTS = {name: label for name, label in hard_counts().items() if name != COLLIDING}
 """The other hard counts of a score, each with its label."""
 
+STATED = {predicate: (f"stated_{predicate}", f"met_{predicate}") for predicate in PREDICATES}
+"""The counts of relations of a predicate that a task states, and of those that are satisfied; negated ones apart."""
+
 COUNTS = (
     "tasks",
     "usable",
@@ -37,6 +40,7 @@ COUNTS = (
     "blocked",
     "relations",
     "satisfied",
+    *(name for pair in STATED.values() for name in pair),
     "belonging",
     "natural",
     "viewed",
@@ -100,7 +104,10 @@ WORTH_MEASURES = (
     Measure("cons", "paper's Cons", "cons", "tasks", "less"),
     Measure("seconds", "seconds a turn", "seconds", "turns", "less", percent=False),
 )
-MEASURES = (*FAULT_MEASURES, *WORTH_MEASURES)
+PREDICATE_MEASURES = tuple(
+    Measure(f"relations_{predicate}", predicate, met, stated, "more") for predicate, (stated, met) in STATED.items()
+)
+MEASURES = (*FAULT_MEASURES, *WORTH_MEASURES, *PREDICATE_MEASURES)
 CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked", "relations", "usable")
 """Names of the measures that a report draws by turn."""
 
@@ -122,6 +129,11 @@ def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = (), layo
         values |= {"openings": len(task.room.openings), "blocked": len(evidence.of_kind(Blocked))}
         values |= {"relations": len(evidence.relations)}
         values |= {"satisfied": len(evidence.relations) - len(evidence.unsatisfied)}
+        for relation in evidence.relations:
+            if not relation.negated:
+                stated, met = STATED[relation.predicate]
+                values[stated] += 1
+                values[met] += relation not in evidence.unsatisfied
         values |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
         if layout is not None:
             values["natural"], values["belonging"] = natural_relations(task, layout)

@@ -11,9 +11,10 @@ from .baselines import BASELINES
 from .bootstrap import Interval
 from .chart import COLOURS, Line, line_chart
 from .gallery import Failure, Gallery
-from .metrics import CURVES, FAULT_MEASURES, MEASURES, WORTH_MEASURES, Measure
+from .metrics import CURVES, FAULT_MEASURES, MEASURES, PREDICATE_MEASURES, WORTH_MEASURES, Measure
 from .results import Row, Versus
 from .runner import DEFAULT, best_row, rows_of, turn_row
+from .strata import Strata
 
 TABLES = {"Faults": FAULT_MEASURES, "Worth": WORTH_MEASURES}
 NAMED = {measure.name: measure for measure in MEASURES}
@@ -45,6 +46,7 @@ class Report:
 
     settings: Mapping[str, Any]
     rows: Mapping[str, Row]
+    strata: Strata
     by_seed: Mapping[str, Mapping[int, Mapping[str, float | None]]]
     gains: Mapping[str, Row]
     against: Mapping[str, Mapping[str, Versus]]
@@ -61,6 +63,8 @@ class Report:
             f"<h1>{escape(title)}</h1>",
             self._settings(),
             self._tables(),
+            self._predicates(),
+            self._strata(),
             self._against(),
             self._curves(),
             self._sheets(),
@@ -86,15 +90,50 @@ class Report:
             parts += [f"<h3>{title}</h3>", self._table(measures)]
         return "\n".join(parts)
 
-    def _table(self, measures: Sequence[Measure]) -> str:
+    def _table(self, measures: Sequence[Measure], names: Sequence[str] | None = None) -> str:
         head = "".join(f"<th>{escape(measure.heading)}</th>" for measure in measures)
         lines = []
         firsts = {rows_of(plan, self.turns)[0] for plan in self.plans}
-        for row, intervals in self.rows.items():
-            cells = "".join(_cell(measure, intervals[measure.name]) for measure in measures)
+        for row in self.rows if names is None else names:
+            cells = "".join(_cell(measure, self.rows[row][measure.name]) for measure in measures)
             part = ' class="part"' if row in firsts else ""
             lines.append(f"<tr{part}><td>{escape(row)}</td>{cells}</tr>")
         return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+    def _predicates(self) -> str:
+        stated = [m for m in PREDICATE_MEASURES if any(row[m.name].value is not None for row in self.rows.values())]
+        if not stated:
+            return ""
+        return (
+            "<h2>Relations by predicate</h2>"
+            '<p class="note">Shares of the relations that the tasks state; random placement is what chance gives.</p>'
+            + self._table(stated, self._results)
+        )
+
+    @property
+    def _results(self) -> list[str]:
+        """The rows that stand for a source of layouts: the baselines, and the best turns of the plans."""
+        best = {best_row(plan, self.turns) for plan in self.plans}
+        return [row for row in self.rows if row in BASELINES or row in best]
+
+    def _strata(self) -> str:
+        clean, sections = NAMED["clean"], ["<h2>By number of items and shape of the room</h2>"]
+        for sorting, parts in self.strata.items():
+            head = "".join(f"<th>{escape(name)}<small>{part.tasks} rooms</small></th>" for name, part in parts.items())
+            lines: list[str] = []
+            curves: list[Line] = []
+            for row in self._results:
+                intervals = [part.rows[row][clean.name] for part in parts.values()]
+                cells = "".join(_cell(clean, interval) for interval in intervals)
+                lines.append(f"<tr><td>{escape(row)}</td>{cells}</tr>")
+                if row not in BASELINES:
+                    curves.append(_line(row, clean, intervals, len(curves), False))
+            sections += [
+                f"<h3>{escape(clean.heading)}, by {escape(sorting)}</h3>",
+                f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>",
+                f'<div class="curves">{line_chart(f"by {sorting}", curves, 1.0, list(parts))}</div>',
+            ]
+        return "\n".join(sections)
 
     def _against(self) -> str:
         if not self.against:
@@ -121,7 +160,7 @@ class Report:
         names = list(self.gains)
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
         lines = []
-        for measure in MEASURES:
+        for measure in (*FAULT_MEASURES, *WORTH_MEASURES):
             cells = "".join(_cell(measure, self.gains[name][measure.name], signed=True) for name in names)
             lines.append(f"<tr><td>{escape(measure.heading)}</td>{cells}</tr>")
         return (
@@ -148,15 +187,10 @@ class Report:
 
     def _lines(self, measure: Measure) -> list[Line]:
         numbers, lines = range(1, self.turns + 1), []
-        factor = 100 if measure.percent else 1
         for colour, plan in enumerate(self.plans):
             for dashed, name in ((True, turn_row), (False, best_row)):
                 points = [self.rows[name(plan, k)][measure.name] for k in numbers]
-                value, low, high = (
-                    [None if number is None else factor * number for number in side]
-                    for side in zip(*((p.value, p.low, p.high) for p in points), strict=True)
-                )
-                lines.append(Line(f"{plan}, {'turn' if dashed else 'best'}", value, low, high, colour, dashed))
+                lines.append(_line(f"{plan}, {'turn' if dashed else 'best'}", measure, points, colour, dashed))
         return lines
 
     def _seeds(self) -> str:
@@ -166,7 +200,7 @@ class Report:
         seeds = self.by_seed[main]
         head = "".join(f"<th>seed {seed}</th>" for seed in seeds)
         lines = []
-        for measure in MEASURES:
+        for measure in (*FAULT_MEASURES, *WORTH_MEASURES):
             cells = "".join(f"<td>{measure.format(values[measure.name])}</td>" for values in seeds.values())
             lines.append(f"<tr><td>{escape(measure.heading)}</td>{cells}</tr>")
         table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -219,6 +253,16 @@ class Report:
         if not lines:
             return ""
         return f"<h2>Not measured</h2><p>What the machine failed at, left out of its row.</p><ul>{''.join(lines)}</ul>"
+
+
+def _line(label: str, measure: Measure, points: Sequence[Interval], colour: int, dashed: bool) -> Line:
+    """Values with their intervals as a line, in per cent where they are shares."""
+    factor = 100 if measure.percent else 1
+    value, low, high = (
+        [None if number is None else factor * number for number in side]
+        for side in zip(*((p.value, p.low, p.high) for p in points), strict=True)
+    )
+    return Line(label, value, low, high, colour, dashed)
 
 
 def _cell(measure: Measure, interval: Interval, signed: bool = False) -> str:

@@ -45,9 +45,9 @@ class Results:
                     sums[k] += counts
         return sums
 
-    def intervals(self) -> dict[str, Row]:
-        """Every measure of every row over all tasks."""
-        ids = list(self.tasks)
+    def intervals(self, ids: Sequence[str] | None = None) -> dict[str, Row]:
+        """Every measure of every row over some tasks, or all."""
+        ids = list(self.tasks) if ids is None else ids
         weights = draws(len(ids))
         return {row: _intervals(self.sums(row, ids), weights) for row in self.rows}
 

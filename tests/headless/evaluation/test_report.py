@@ -17,6 +17,7 @@ from headless.evaluation.metrics import counts_of
 from headless.evaluation.report import Report
 from headless.evaluation.results import Results
 from headless.evaluation.runner import Result, add_turns, best_row, rows_of, turn_row
+from headless.evaluation.strata import stratify
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.faults import Unreachable
@@ -72,6 +73,7 @@ def test_no_text_from_outside_becomes_html():
     report = Report(
         {"policy": "<script>", "against": None},
         results.intervals(),
+        stratify(results, [bad.task]),
         results.by_seed(),
         {},
         {},
