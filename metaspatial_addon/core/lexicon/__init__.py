@@ -1,0 +1,1 @@
+"""Words for furniture in thirteen languages, and how they make up a name."""

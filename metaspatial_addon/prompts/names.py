@@ -1,0 +1,112 @@
+"""What the name of an object says that it is, and which furniture a text speaks of, in the lexicon's languages.
+
+Names are written as people and pipelines write them: `SM_OfficeChair_02_LOD0`, `lampRoundFloor(Clone)`, `Küchentisch`,
+`椅子.003`. Used for the objects of a scene, for assets, and for prompts.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.lexicon.lexicon import Part, Reading, Token, lexicon, split_tokens
+
+_PIPELINE_WORDS = """
+    sm sk skm st sp bp pf pfb go geo geom geometry mesh msh shape obj object grp group lod clone copy instance inst
+    dup duplicate prefab model asset prop props static root node null empty ctrl rig jnt loc locator col collision
+    ucx ubx collider hull poly lowpoly highpoly midpoly lp hp final v ver version var variant wip tmp temp export
+    import fbx gltf glb usd usdz blend max maya subd subdiv uv baked bake pbr res lowres highres hires fixed merged
+    combined joined parts untitled unnamed default id idx nr no num
+"""
+"""Words that say nothing of what an object is."""
+_NOISE = frozenset(_PIPELINE_WORDS.split())
+_DETAIL = frozenset(("low", "high", "mid"))
+"""Levels of detail, at the end of a name or before "poly"."""
+_ACRONYM = re.compile(r"(?<![A-Z])(TV|PC|WC|LED|LCD)(?=[A-Z]?[a-z])")
+_HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A piece of furniture that a text speaks of, at text[start:end].
+
+    `categories` are those that it may mean, the likeliest first: "bed" is a double bed or a single bed.
+    """
+
+    start: int
+    end: int
+    categories: tuple[str, ...]
+    certainty: float
+    plural: bool
+
+
+def name_tokens(name: str) -> list[Token]:
+    """The words of an object's name that say something."""
+    spaced = _HUMP.sub(" ", _ACRONYM.sub(r"\1 ", name))
+    spaced = re.sub(r"[_\W]+", " ", spaced)
+    tokens = [token for token in split_tokens(spaced) if token.text not in _NOISE]
+    while len(tokens) > 1 and (tokens[-1].text in _DETAIL or tokens[-1].text.isdigit()):
+        tokens.pop()
+    return [t for k, t in enumerate(tokens) if len(t.text) > 1 or not t.text.isascii() or _is_shaped(tokens, k)]
+
+
+def _is_shaped(tokens: Sequence[Token], k: int) -> bool:
+    """Whether a letter or number belongs to the next word: L-shaped, 2-seater."""
+    return k + 1 < len(tokens) and (tokens[k + 1].text.startswith(("shape", "seat", "form")))
+
+
+@functools.lru_cache(maxsize=8192)
+def read_name(name: str) -> Reading:
+    """What the name of an object says that it is. Any text can be read."""
+    tokens = name_tokens(name)
+    words = lexicon()
+    language, parts = words.spoken(tokens)
+    return words.read(tokens, parts, language)
+
+
+def find_categories(text: str) -> tuple[Mention, ...]:
+    """The furniture that a text speaks of, in the text's order, in the language that knows most of its words.
+
+    A mention is a noun with the words before or after it that describe it: "office chair", "table de nuit".
+    """
+    words = lexicon()
+    tokens = split_tokens(text)
+    language, parts = words.spoken(tokens, text=True)
+    joins = language.joins if language.head == "first" else frozenset[str]()
+    mentions = []
+    for phrase in _phrases(tokens, parts, joins):
+        readings = [(phrase, words.read(tokens, phrase, language))]
+        if not readings[0][1].combined:  # nouns that only follow each other: "bed, wardrobe" without the comma
+            slices = _noun_phrases(phrase, language.head == "last")
+            readings = [(some, words.read(tokens, some, language)) for some in slices]
+        for some, reading in readings:
+            if reading.categories and reading.head is not None:
+                start, end = tokens[some[0].start].start, tokens[some[-1].end - 1].end
+                mentions.append(Mention(start, end, reading.categories, reading.certainty, reading.head.plural))
+    return tuple(mentions)
+
+
+def _noun_phrases(parts: Sequence[Part], head_last: bool) -> list[list[Part]]:
+    """Parts in groups of one noun and the words that describe it."""
+    groups: list[list[Part]] = [[]]
+    for part in parts:
+        if not head_last and part.word.nouns and groups[-1]:
+            groups.append([])
+        groups[-1].append(part)
+        if head_last and part.word.nouns:
+            groups.append([])
+    return [group for group in groups if group]
+
+
+def _phrases(tokens: Sequence[Token], parts: Sequence[Part], joins: frozenset[str]) -> list[list[Part]]:
+    """Parts that follow each other, with nothing or only a joining word between them."""
+    groups: list[list[Part]] = []
+    for part in parts:
+        between = tokens[groups[-1][-1].end : part.start] if groups else []
+        if groups and all(token.text in joins for token in between):
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups
