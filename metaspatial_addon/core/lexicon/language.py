@@ -162,7 +162,9 @@ def read_language(path: str | Path) -> Language:
         data["compounds"],
         tuple(map(fold, lists["endings"])),
         tuple(map(fold, lists["plurals"])),
-        *(frozenset(map(fold, lists[field])) for field in ("joins", "cuts", "common")),
+        frozenset(map(fold, lists["joins"])),
+        frozenset(map(fold, lists["cuts"])),
+        frozenset(map(fold, lists["common"])),
         words,
     )
 
