@@ -23,6 +23,7 @@ from typing import Any, NoReturn, TextIO
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.files import named
+from metaspatial_addon.core.task import LONGEST_PROMPT, MOST_METRES
 from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.policy.base import PolicyError
 
@@ -47,9 +48,6 @@ REMEDIES = {
 
 MOST = 2**31 - 1
 """The largest whole number that an option takes: generators of random numbers overflow with larger seeds."""
-
-MOST_METRES = 1000
-"""The largest length that an option takes. What is measured on a grid takes minutes and gigabytes in larger rooms."""
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.001, 100
 """Temperatures other than 0 between which a distribution is neither one token's nor everyone's alike."""
@@ -163,6 +161,8 @@ def _unexpected(expected: str, text: str) -> argparse.ArgumentTypeError:
 def text(argument: str) -> str:
     """Accept an argument that UTF-8 can encode: what a terminal sends may have lone surrogates."""
     argument.encode()  # a UnicodeEncodeError is a ValueError, which argparse explains
+    if len(argument) > LONGEST_PROMPT:
+        raise _unexpected(f"at most {LONGEST_PROMPT:,} characters", argument)
     return argument
 
 

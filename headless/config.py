@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.files import write_file
+from metaspatial_addon.core.reading import parse_toml, read_toml
 
 Config = TypeVar("Config")
 
@@ -48,7 +48,7 @@ def bounded(default: float, **bounds: float) -> Any:
     return field(default=default, metadata=bounds)
 
 
-def read_toml(
+def read_dataclass(
     kind: type[Config],
     path: str,
     changes: Sequence[str] = (),
@@ -59,12 +59,7 @@ def read_toml(
 
     `renamed` maps dotted keys that a former version knew to those of today. Raises InputError that names the key.
     """
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, "", f"a readable text file ({error})") from error
-    except (ValueError, RecursionError) as error:  # a plain ValueError for a number of thousands of digits
-        raise InputError(path, "", f"TOML ({error})") from error
+    data = read_toml(path)
     for change in changes:
         _apply(data, change, path)
     config = _Reader(path, renamed or {}).table(kind, data, "")
@@ -78,7 +73,8 @@ def read_toml(
 
 
 def _apply(data: dict[str, Any], change: str, path: str) -> None:
-    """Set the dotted key of `key=value`. A value that is no TOML is taken as a word, so that words need no quotes."""
+    """Set the dotted key of `key=value`. A value that is no TOML is taken as a word, so that words need no quotes,
+    unless it opens a list or a table."""
     key, equals, value = change.partition("=")
     if not equals:
         raise InputError("--set", change, "key=value")
@@ -88,11 +84,11 @@ def _apply(data: dict[str, Any], change: str, path: str) -> None:
         if not isinstance(data, dict):
             raise InputError(path, key, f"{parent} to be a table")
     try:
-        data[last] = tomllib.loads(f"value = {value}")["value"]
-    except ValueError:
+        data[last] = parse_toml(f"value = {value}", "--set", key.strip())["value"]
+    except InputError:
+        if value.lstrip().startswith(("[", "{")):
+            raise
         data[last] = value
-    except RecursionError as error:
-        raise InputError("--set", key.strip(), f"TOML ({error})") from error
 
 
 class _Reader:
@@ -163,7 +159,7 @@ class _Reader:
 
 
 def write_config(config: Any, path: Path) -> None:
-    """Write a configuration with all its keys as a TOML file that `read_toml` reads back."""
+    """Write a configuration with all its keys as a TOML file that `read_dataclass` reads back."""
     lines: list[str] = []
     _write_table(asdict(config), "", lines)
     write_file(path, ("\n".join(lines) + "\n").encode())

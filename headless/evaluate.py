@@ -7,7 +7,6 @@ python headless/evaluate.py --tasks test.jsonl --policy builtin --seeds 0,1,2 --
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure
 from headless.evaluation.strata import stratify
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.files import write_file
+from metaspatial_addon.core.reading import parse_json, read_lines
 from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
 from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of
 
@@ -109,18 +109,14 @@ def read_pairs(path: str) -> list[tuple[Task, Layout]]:
     if Path(path).suffix in (".json", ".csv"):
         return [(task, Layout(task.id)) for task in public_tasks(Path(path))]
     try:
-        lines = Path(path).read_bytes().splitlines()
+        with open(path, "rb") as file:
+            lines = list(read_lines(file, path))
     except OSError as error:
         raise InputError(path, "", f"a readable file ({error.strerror})") from error
     pairs: dict[str, tuple[Task, Layout]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in lines:
         source = f"{path}, line {number}"
-        try:
-            data: Any = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(source, "", f"JSON ({error})") from error
+        data = parse_json(line, source)
         if not isinstance(data, dict) or not {"task", "layout"} <= data.keys():
             raise InputError(source, "", "an object with task and layout")
         task = task_from_json(data["task"], f"{source}: task")

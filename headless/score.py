@@ -20,18 +20,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from headless import cli, judge
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.reading import parse_json, read_bytes, read_json, read_lines
 from metaspatial_addon.core.task import (
     Layout,
     Task,
     layout_from_json,
     layout_to_json,
-    read_json,
     read_layout,
     read_task,
     task_from_json,
 )
 from metaspatial_addon.episode.scorer import InfraFault, Scorer
-from metaspatial_addon.prompts.answer import Answer, read_answer
+from metaspatial_addon.prompts.answer import LONGEST_ANSWER, Answer, read_answer
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import DEFAULT, Weights
 
@@ -115,10 +115,7 @@ def _single(args: argparse.Namespace) -> Pair:
     task = read_task(args.task)
     if args.layout is not None:
         return task, _as_answer(task, read_layout(args.layout), args.layout), args.task
-    try:
-        text = Path(args.answer).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(args.answer, "", f"a readable file ({error.strerror})") from error
+    text = read_bytes(args.answer, 4 * LONGEST_ANSWER).decode("utf-8", "replace")
     return task, read_answer(text, task), args.task
 
 
@@ -135,19 +132,15 @@ def _read_pairs(path: str, file: BinaryIO) -> Iterator[Pair]:
     """Read pairs one by one."""
     last: Task | None = None
     with file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                source = f"{path}, line {number}"
-                task, answer = _pair(line, source)
-                last = last if last == task else task  # a task that is the same object stays on the stage
-                yield last, answer, source
+        for number, line in read_lines(file, path):
+            source = f"{path}, line {number}"
+            task, answer = _pair(line, source)
+            last = last if last == task else task  # a task that is the same object stays on the stage
+            yield last, answer, source
 
 
 def _pair(line: bytes, source: str) -> tuple[Task, Answer]:
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(source, "", f"JSON ({error})") from error
+    data = parse_json(line, source)
     if not isinstance(data, dict) or "task" not in data or ("layout" in data) == ("answer" in data):
         raise InputError(source, "", "an object with task, and either layout or answer")
     task = task_from_json(data["task"], f"{source}: task")

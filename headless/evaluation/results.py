@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.task import Task, read_json, task_to_json
+from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.task import Task, task_to_json
 
 from .bootstrap import Interval, draws
 from .metrics import COUNTS, MEASURES

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headless.config import Check, bounded, read_toml
+from headless.config import Check, bounded, read_dataclass
 from metaspatial_addon.core.errors import InputError
 
 from .model import ModelShape
@@ -79,7 +79,7 @@ CHECKS = (
 
 def read_config(path: str, changes: Sequence[str] = ()) -> PretrainConfig:
     """The configuration of a TOML file with `key=value` changes on top. Raises InputError that names the key."""
-    config = read_toml(PretrainConfig, path, changes, RENAMED, CHECKS)
+    config = read_dataclass(PretrainConfig, path, changes, RENAMED, CHECKS)
     if not glob.glob(config.layouts):
         raise InputError(path, "layouts", "files that headless/tasks.py wrote, a pattern", config.layouts)
     if config.start and not (Path(config.start) / "config.json").is_file():

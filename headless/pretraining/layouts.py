@@ -7,12 +7,12 @@ time, so that one of them gives many different lessons.
 from __future__ import annotations
 
 import glob
-import json
 from dataclasses import replace
 from random import Random
 
 from headless.taskgen.wishes import phrase, read_off
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.reading import parse_json
 from metaspatial_addon.core.task import Item, Layout, Pose, Task, layout_from_json, task_from_json
 from metaspatial_addon.prompts.placing_order import placing_order
 
@@ -44,11 +44,10 @@ class LayoutBank:
         """The task and layout of a line. Raises InputError."""
         path, number, line = self.lines[index]
         source = f"{path}, line {number}"
-        try:
-            data = json.loads(line)
-            task, layout = data["task"], data["layout"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(source, "", 'a line {"task": …, "layout": …}') from error
+        data = parse_json(line, source)
+        if not isinstance(data, dict) or not {"task", "layout"} <= data.keys():
+            raise InputError(source, "", 'a line {"task": …, "layout": …}')
+        task, layout = data["task"], data["layout"]
         return task_from_json(task, source), layout_from_json(layout, source)
 
     def draw(self, rng: Random) -> tuple[Task, Layout]:

@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from headless.config import Check, bounded, read_toml
+from headless.config import Check, bounded, read_dataclass
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.task import read_json
+from metaspatial_addon.core.reading import read_json
 from metaspatial_addon.scoring.weights import Weights
 
 from .advantages import AdvantageLevel
@@ -246,7 +246,7 @@ CHECKS = (
 
 def read_config(path: str, changes: Sequence[str] = ()) -> TrainConfig:
     """The configuration of a TOML file with `key=value` changes on top. Raises InputError that names the key."""
-    config = read_toml(TrainConfig, path, changes, RENAMED, CHECKS)
+    config = read_dataclass(TrainConfig, path, changes, RENAMED, CHECKS)
     _check_model(config, path)
     return config
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from random import Random
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.furniture import FURNITURE, UNKNOWN, Category
+from metaspatial_addon.core.reading import read_toml
 from metaspatial_addon.core.task import MOUNTS, Item, Room
 
 from .floors import draw_room
@@ -55,7 +55,7 @@ class Program:
 @cache
 def programs() -> tuple[Program, ...]:
     """The programs of programs.toml. Raises InputError for a category that the table of furniture does not have."""
-    data = tomllib.loads(PROGRAMS.read_text(encoding="utf-8"))
+    data = read_toml(PROGRAMS)
     return tuple(
         Program(
             name,

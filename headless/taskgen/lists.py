@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from metaspatial_addon.core.furniture import FURNITURE, Category
-from metaspatial_addon.core.task import Item, read_json
+from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.task import Item
 
 CATALOG = Path(__file__).resolve().parents[2] / "assets" / "furniture" / "catalog.json"
 ODD_CHANCE = 0.06

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import math
 import re
-import tomllib
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .errors import InputError
+from .reading import read_toml
 
 UNKNOWN = "thing"
 """The category that stands for whatever the table does not describe."""
@@ -33,6 +33,9 @@ Need = tuple[Literal["front", "back", "left", "right", "beside"], float, float]
 
 Range = tuple[float, float]
 """Least and greatest value, metres."""
+
+_MOST_WORDS = 6
+"""Words of the longest name, those before and behind an apostrophe counted apart."""
 
 METHOD_SETTINGS = {
     "wall": ("walls", "at", "clear"),
@@ -155,8 +158,8 @@ class Furniture:
         text = " ".join(re.findall(r"[a-z']+", category.lower()))
         if text in self.by_word:
             return self.by_word[text]
-        contained = [word for word in self.by_word if re.search(rf"\b{re.escape(word)}\b", text)]
-        return self.by_word[max(contained, key=len)] if contained else None
+        word = _longest_within(text, self.by_word)
+        return self.by_word[word] if word is not None else None
 
     def kind_of(self, category: str, size: Sequence[float]) -> Category:
         """The row that describes an item best; that of UNKNOWN where none does.
@@ -179,9 +182,9 @@ class Furniture:
         text = " ".join(words)
         if text in self.categories:
             return self.categories[text]
-        contained = [name for name in self.categories if re.search(rf"\b{re.escape(name)}\b", text)]
-        if contained:
-            return self.categories[max(contained, key=len)]
+        name = _longest_within(text, self.categories)
+        if name is not None:
+            return self.categories[name]
         for word in reversed(words):
             for row in self.by_headword.get(word, ()):
                 if shorter_side < row.narrower_than:
@@ -209,14 +212,16 @@ class Furniture:
         return sorted(uses, key=lambda entry: entry[1].rank)
 
 
+def _longest_within(text: str, names: typing.Iterable[str]) -> str | None:
+    """The longest name that a text holds as whole words, the first of equals. Takes time linear in the text."""
+    words = list(re.finditer(r"[a-z]+", text))
+    runs = {text[word.start() : last.end()] for k, word in enumerate(words) for last in words[k : k + _MOST_WORDS]}
+    return max((name for name in names if name in runs), key=len, default=None)
+
+
 def read_furniture(path: str | Path) -> Furniture:
     """The table of a TOML file. Raises InputError, which names the row and the field."""
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, "", f"a readable file ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(path, "", f"TOML in UTF-8 ({error})") from error
+    data = read_toml(path)
     unknown = sorted(data.keys() - {"groups", "classes", "rooms", "categories"})
     if unknown:
         raise InputError(path, unknown[0], "only groups, classes, rooms and categories")
@@ -227,7 +232,10 @@ def read_furniture(path: str | Path) -> Furniture:
         if needed not in table:
             raise InputError(path, kind, f"one named {needed!r}")
     groups = {}
-    for name, members in data.get("groups", {}).items():
+    listed = data.get("groups", {})
+    if not isinstance(listed, dict):
+        raise InputError(path, "groups", "a table", listed)
+    for name, members in listed.items():
         groups[name] = _converted(path, members, tuple[str, ...], f"groups.{name}")
         _among(path, f"groups.{name}", groups[name], categories)
     for name, row in categories.items():
@@ -313,9 +321,9 @@ def _converted(path: str | Path, value: Any, kind: Any, field: str) -> Any:
         kinds = parts[:1] * len(value) if open_ended else parts
         return tuple(_converted(path, v, k, f"{field}[{n}]") for n, (v, k) in enumerate(zip(value, kinds, strict=True)))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind or kind is float and not -1000 < value < 1000:
-        words = {str: "a text", bool: "true or false", int: "a whole number", float: "a number below 1000"}
+        value = float(value)
+    if type(value) is not kind or kind in (int, float) and not -1000 < value < 1000:
+        words = {str: "a text", bool: "true or false", int: "a whole number below 1000", float: "a number below 1000"}
         raise InputError(path, field, words[kind], value)
     return value
 

@@ -11,21 +11,32 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from .errors import InputError
 from .files import write_file
 from .polygon import WallSegment, is_simple, signed_area, wall_segments
 from .pose import Pose, wrap_degrees
+from .reading import FieldReader, read_json
 
 TASK_SCHEMA = "metaspatial.task/1"
 LAYOUT_SCHEMA = "metaspatial.layout/1"
 MAX_FLOOR_CORNERS = 10_000
 """Corners of a floor polygon. Measured time grows in proportion, seconds a layout at this many."""
+MAX_ITEMS, MAX_OPENINGS, MAX_RELATIONS = 1000, 1000, 10_000
+"""Of a task; a layout has as many placements as a task items."""
+LONGEST_NAME, LONGEST_PATH, LONGEST_PROMPT = 200, 4096, 10_000
+"""Characters of an id, a category or a kind of room; of an asset's path; of a prompt."""
+MOST_METRES = 1000
+"""The largest coordinate, length or angle, in metres or degrees. What is measured on a grid takes minutes and gigabytes
+in larger rooms."""
+FARTHEST = 1e6
+"""The largest coordinate or angle of a layout. One beyond MOST_METRES can be read, and is scored as a fault."""
+LEAST_METRES = 0.001
+"""The smallest length of what has one: the sides of an item, the width and height of an opening, a room's height. The
+geometry of smaller ones is lost in rounding."""
 MOUNTS = ("floor", "surface", "wall", "ceiling")
 OPENING_KINDS = ("door", "window")
 HINGES = ("start", "end")
@@ -161,90 +172,40 @@ class Layout:
         return placed
 
 
-class _FieldReader:
-    """Walks parsed JSON and raises InputError with the full path of the field at fault."""
-
-    def __init__(self, source: object):
-        self.source = source
-
-    def fail(self, path: str, expected: str, got: object = None) -> InputError:
-        return InputError(self.source, path, expected, got)
-
-    def object(self, value: Any, path: str, required: Iterable[str], optional: Iterable[str] = ()) -> dict:
-        if not isinstance(value, dict):
-            raise self.fail(path, "an object", value)
-        for name in required:
-            if name not in value:
-                raise self.fail(f"{path}.{name}" if path else name, "this field to be present")
-        unknown = sorted(set(value) - {*required, *optional})
-        if unknown:
-            raise self.fail(f"{path}.{unknown[0]}" if path else unknown[0], f"only {', '.join((*required, *optional))}")
-        return value
-
-    def list(self, value: Any, path: str) -> list:
-        if not isinstance(value, list):
-            raise self.fail(path, "a list", value)
-        return value
-
-    def text(self, value: Any, path: str, *, empty: bool = False) -> str:
-        if not isinstance(value, str) or not (value or empty):
-            raise self.fail(path, "a text" if empty else "a text that is not empty", value)
-        if value.encode(errors="ignore").decode() != value:
-            raise self.fail(path, "a text without lone surrogates, which no file can hold", value)
-        return value
-
-    def flag(self, value: Any, path: str) -> bool:
-        if not isinstance(value, bool):
-            raise self.fail(path, "true or false", value)
-        return value
-
-    def choice(self, value: Any, path: str, among: tuple[str, ...]) -> str:
-        if value not in among:
-            raise self.fail(path, f"one of {', '.join(among)}", value)
-        return value
-
-    def number(self, value: Any, path: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
-        usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not usable or not abs(value) < 1e6 or value < least or value <= above:
-            bound = f" of at least {least:g}" if least > -math.inf else f" above {above:g}" if above > -math.inf else ""
-            raise self.fail(path, f"a finite number{bound}", value)
-        return float(value)
-
-    def pose(self, value: Any, path: str, extra: tuple[str, ...] = ()) -> Pose:
-        data = self.object(value, path, (*extra, "x", "y", "z", "yaw"))
-        x, y, z, yaw = (self.number(data[key], f"{path}.{key}") for key in ("x", "y", "z", "yaw"))
-        return Pose(x, y, z, wrap_degrees(yaw))
+def _read_pose(read: FieldReader, value: Any, path: str, most: float, extra: tuple[str, ...] = ()) -> Pose:
+    data = read.object(value, path, (*extra, "x", "y", "z", "yaw"))
+    x, y, z, yaw = (read.number(data[key], f"{path}.{key}", -most, most) for key in ("x", "y", "z", "yaw"))
+    return Pose(x, y, z, wrap_degrees(yaw))
 
 
-def _read_room(read: _FieldReader, data: Any) -> Room:
+def _read_room(read: FieldReader, data: Any) -> Room:
     room = read.object(data, "room", ("type", "floor", "height"), ("openings",))
     floor = []
-    for k, corner in enumerate(read.list(room["floor"], "room.floor")):
+    for k, corner in enumerate(read.list(room["floor"], "room.floor", MAX_FLOOR_CORNERS, "corners")):
         if not isinstance(corner, list) or len(corner) != 2:
             raise read.fail(f"room.floor[{k}]", "a corner [x, y]", corner)
-        floor.append((read.number(corner[0], f"room.floor[{k}][0]"), read.number(corner[1], f"room.floor[{k}][1]")))
-    if len(floor) > MAX_FLOOR_CORNERS:
-        raise read.fail("room.floor", f"at most {MAX_FLOOR_CORNERS:,} corners", len(floor))
+        x, y = (read.number(v, f"room.floor[{k}][{n}]", -MOST_METRES, MOST_METRES) for n, v in enumerate(corner))
+        floor.append((x, y))
     if len(floor) < 3 or not is_simple(floor):
         raise read.fail("room.floor", "a simple polygon of at least 3 corners", room["floor"])
     if signed_area(floor) <= 0:
         raise read.fail("room.floor", "corners in counter-clockwise order", room["floor"])
-    height = read.number(room["height"], "room.height", above=0)
+    height = read.number(room["height"], "room.height", LEAST_METRES, MOST_METRES)
     openings: dict[str, Opening] = {}
-    for k, entry in enumerate(read.list(room.get("openings", []), "room.openings")):
+    for k, entry in enumerate(read.list(room.get("openings", []), "room.openings", MAX_OPENINGS)):
         path = f"room.openings[{k}]"
         raw = read.object(entry, path, ("id", "kind", "wall", "offset", "width", "sill", "height"), ("hinge",))
         wall = raw["wall"]
         if not isinstance(wall, int) or isinstance(wall, bool) or not 0 <= wall < len(floor):
             raise read.fail(f"{path}.wall", f"a wall number from 0 to {len(floor) - 1}", wall)
         opening = Opening(
-            id=read.text(raw["id"], f"{path}.id"),
+            id=read.text(raw["id"], f"{path}.id", LONGEST_NAME),
             kind=read.choice(raw["kind"], f"{path}.kind", OPENING_KINDS),
             wall=wall,
-            offset=read.number(raw["offset"], f"{path}.offset", least=0),
-            width=read.number(raw["width"], f"{path}.width", above=0),
-            sill=read.number(raw["sill"], f"{path}.sill", least=0),
-            height=read.number(raw["height"], f"{path}.height", above=0),
+            offset=read.number(raw["offset"], f"{path}.offset", 0, MOST_METRES),
+            width=read.number(raw["width"], f"{path}.width", LEAST_METRES, MOST_METRES),
+            sill=read.number(raw["sill"], f"{path}.sill", 0, MOST_METRES),
+            height=read.number(raw["height"], f"{path}.height", LEAST_METRES, MOST_METRES),
             hinge=read.choice(raw.get("hinge", "start"), f"{path}.hinge", HINGES),
         )
         length = math.dist(floor[wall], floor[(wall + 1) % len(floor)])
@@ -253,24 +214,27 @@ def _read_room(read: _FieldReader, data: Any) -> Room:
         if opening.id in openings:
             raise read.fail(f"{path}.id", "an id used once", opening.id)
         openings[opening.id] = opening
-    return Room(read.text(room["type"], "room.type"), tuple(floor), height, tuple(openings.values()))
+    return Room(read.text(room["type"], "room.type", LONGEST_NAME), tuple(floor), height, tuple(openings.values()))
 
 
-def _read_item(read: _FieldReader, data: Any, path: str) -> Item:
+def _read_item(read: FieldReader, data: Any, path: str) -> Item:
     raw = read.object(data, path, ("id", "category", "size"), ("mount", "asset", "covering", "locked", "pose"))
-    size = read.list(raw["size"], f"{path}.size")
-    if len(size) != 3:
-        raise read.fail(f"{path}.size", "width, depth and height", size)
+    size = raw["size"]
+    if not isinstance(size, list) or len(size) != 3:
+        raise read.fail(f"{path}.size", "a list of width, depth and height", size)
+    width, depth, height = (
+        read.number(side, f"{path}.size[{k}]", LEAST_METRES, MOST_METRES) for k, side in enumerate(size)
+    )
     asset, pose = raw.get("asset"), raw.get("pose")
     item = Item(
-        id=read.text(raw["id"], f"{path}.id"),
-        category=read.text(raw["category"], f"{path}.category"),
-        size=tuple(read.number(s, f"{path}.size[{k}]", above=0) for k, s in enumerate(size)),  # type: ignore[arg-type]
+        id=read.text(raw["id"], f"{path}.id", LONGEST_NAME),
+        category=read.text(raw["category"], f"{path}.category", LONGEST_NAME),
+        size=(width, depth, height),
         mount=read.choice(raw.get("mount", "floor"), f"{path}.mount", MOUNTS),
-        asset=None if asset is None else read.text(asset, f"{path}.asset"),
+        asset=None if asset is None else read.text(asset, f"{path}.asset", LONGEST_PATH),
         covering=read.flag(raw.get("covering", False), f"{path}.covering"),
         locked=read.flag(raw.get("locked", False), f"{path}.locked"),
-        pose=None if pose is None else read.pose(pose, f"{path}.pose"),
+        pose=None if pose is None else _read_pose(read, pose, f"{path}.pose", MOST_METRES),
     )
     if item.locked and item.pose is None:
         raise read.fail(f"{path}.pose", "a pose, since the item is locked")
@@ -280,14 +244,14 @@ def _read_item(read: _FieldReader, data: Any, path: str) -> Item:
 
 
 def _read_relation(
-    read: _FieldReader, data: Any, path: str, ids: Collection[str], in_room: Mapping[str, Collection[str]]
+    read: FieldReader, data: Any, path: str, ids: Collection[str], in_room: Mapping[str, Collection[str]]
 ) -> Relation:
     """`in_room` holds the objects that a predicate takes where it relates an item to the room, not to an item."""
     raw = read.object(data, path, ("subject", "predicate", "object"), ("negated", "source"))
     relation = Relation(
-        read.text(raw["subject"], f"{path}.subject"),
+        read.text(raw["subject"], f"{path}.subject", LONGEST_NAME),
         read.choice(raw["predicate"], f"{path}.predicate", PREDICATES),
-        read.text(raw["object"], f"{path}.object"),
+        read.text(raw["object"], f"{path}.object", LONGEST_NAME),
         read.flag(raw.get("negated", False), f"{path}.negated"),
         read.choice(raw["source"], f"{path}.source", ("prompt",)) if "source" in raw else "",
     )
@@ -295,7 +259,8 @@ def _read_relation(
         raise read.fail(f"{path}.subject", "the id of an item", relation.subject)
     objects = in_room.get(relation.predicate)
     if objects is not None and relation.object not in objects:
-        raise read.fail(f"{path}.object", " or ".join(sorted(objects)), relation.object)
+        more = " and so on" if len(objects) > 5 else ""
+        raise read.fail(f"{path}.object", " or ".join(sorted(objects)[:5]) + more, relation.object)
     if objects is None and (relation.object not in ids or relation.object == relation.subject):
         raise read.fail(f"{path}.object", "the id of another item", relation.object)
     return relation
@@ -303,14 +268,14 @@ def _read_relation(
 
 def task_from_json(data: Any, source: object = "task") -> Task:
     """A validated task. `source` (a file name) opens the message of the InputError that bad data raises."""
-    read = _FieldReader(source)
+    read = FieldReader(source)
     raw = read.object(data, "", ("schema", "id", "prompt", "room", "items"), ("relations",))
     if raw["schema"] != TASK_SCHEMA:
         raise read.fail("schema", TASK_SCHEMA, raw["schema"])
     room = _read_room(read, raw["room"])
     items: list[Item] = []
     ids: set[str] = set()
-    for k, entry in enumerate(read.list(raw["items"], "items")):
+    for k, entry in enumerate(read.list(raw["items"], "items", MAX_ITEMS)):
         item = _read_item(read, entry, f"items[{k}]")
         if item.id in ids:
             raise read.fail(f"items[{k}].id", "an id used once", item.id)
@@ -322,10 +287,14 @@ def task_from_json(data: Any, source: object = "task") -> Task:
     in_room = {"against": {"wall", *walls}, "corner": {"room", *walls}, "centred": {"room", *walls}}
     relations = tuple(
         _read_relation(read, entry, f"relations[{k}]", ids, in_room)
-        for k, entry in enumerate(read.list(raw.get("relations", []), "relations"))
+        for k, entry in enumerate(read.list(raw.get("relations", []), "relations", MAX_RELATIONS))
     )
     return Task(
-        read.text(raw["id"], "id"), read.text(raw["prompt"], "prompt", empty=True), room, tuple(items), relations
+        read.text(raw["id"], "id", LONGEST_NAME),
+        read.text(raw["prompt"], "prompt", LONGEST_PROMPT, empty=True),
+        room,
+        tuple(items),
+        relations,
     )
 
 
@@ -378,35 +347,25 @@ def task_to_json(task: Task) -> dict[str, Any]:
 
 def layout_from_json(data: Any, source: object = "layout") -> Layout:
     """A validated layout. Raises InputError."""
-    read = _FieldReader(source)
+    read = FieldReader(source)
     raw = read.object(data, "", ("schema", "task", "placements"))
     if raw["schema"] != LAYOUT_SCHEMA:
         raise read.fail("schema", LAYOUT_SCHEMA, raw["schema"])
     poses: dict[str, Pose] = {}
-    for k, entry in enumerate(read.list(raw["placements"], "placements")):
+    for k, entry in enumerate(read.list(raw["placements"], "placements", MAX_ITEMS)):
         path = f"placements[{k}]"
-        pose = read.pose(entry, path, extra=("id",))
-        item_id = read.text(entry["id"], f"{path}.id")
+        pose = _read_pose(read, entry, path, FARTHEST, extra=("id",))
+        item_id = read.text(entry["id"], f"{path}.id", LONGEST_NAME)
         if item_id in poses:
             raise read.fail(f"{path}.id", "an id used once", item_id)
         poses[item_id] = pose
-    return Layout(read.text(raw["task"], "task"), poses)
+    return Layout(read.text(raw["task"], "task", LONGEST_NAME), poses)
 
 
 def layout_to_json(layout: Layout) -> dict[str, Any]:
     """The `metaspatial.layout/1` object of a layout."""
     placements = [{"id": item_id, **pose_to_json(pose)} for item_id, pose in layout.poses.items()]
     return {"schema": LAYOUT_SCHEMA, "task": layout.task, "placements": placements}
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Parsed JSON of a file. Raises InputError for a missing file or text that is no JSON."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, "", f"a readable file ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(path, "", f"JSON ({error})") from error
 
 
 def read_task(path: str | os.PathLike[str]) -> Task:

@@ -18,7 +18,8 @@ Three format errors are tolerated at 5 % of the grade each: a code fence within 
 of blocks other than one closed block. Of several complete blocks the last counts; a single block without its end tag
 ends with the text.
 
-Takes time linear in the text and raises for no text, since texts come from models.
+Takes time linear in the text, which may have LONGEST_ANSWER characters, and raises for no text, since texts come from
+models.
 """
 
 from __future__ import annotations
@@ -29,17 +30,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..core.task import Layout, Pose, Task, wrap_degrees
+from ..core.reading import DEEPEST, MOST_DIGITS
+from ..core.task import MOST_METRES, Layout, Pose, Task, wrap_degrees
 
 NO_ANSWER, NOT_JSON, WRONG_LEAST, WRONG_MOST, USABLE = 0.0, 0.1, 0.2, 0.8, 1.0
 TOLERATED = 0.95
 """Factor on the grade for each format error that is tolerated."""
-LIMIT = 1000.0
-"""Greatest absolute value of a coordinate (metres) or a yaw (degrees)."""
-MAX_DEPTH = 100
-"""Levels of nested brackets; deeper nesting is no answer and could exhaust the parser's stack."""
-MAX_DIGITS = 100
-"""Characters of a number; converting longer ones takes more than linear time."""
+LONGEST_ANSWER = 2**21
+"""Characters of an answer. One that places a thousand items has some hundred thousand."""
 MAX_PROBLEMS = 12
 
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
@@ -69,6 +67,9 @@ class Answer:
 
 def read_answer(text: str, task: Task, previous: Layout | None = None) -> Answer:
     """Parse an answer to `task`. `previous` is the layout that it changes, None before anything is placed."""
+    if len(text) > LONGEST_ANSWER:
+        problem = f"The answer is longer than {LONGEST_ANSWER:,} characters."
+        return Answer("model_fault", NO_ANSWER, problems=(problem,))
     block, think, errors = _answer_block(text)
     if block is None:
         problem = "There is no <answer>…</answer> block."
@@ -138,8 +139,8 @@ def _parse(block: str) -> tuple[Any, list[str]]:
             copied = token.end()
         elif first in "[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+            if depth > DEEPEST:
+                raise ValueError(f"it is nested deeper than {DEEPEST} levels")
         elif first in "]}":
             depth -= 1
     if pieces:
@@ -149,7 +150,7 @@ def _parse(block: str) -> tuple[Any, list[str]]:
 
 
 def _number(digits: str) -> float:
-    return float(digits) if len(digits) <= MAX_DIGITS else math.nan
+    return float(digits) if len(digits) <= MOST_DIGITS else math.nan
 
 
 @dataclass
@@ -179,11 +180,13 @@ def _read_entries(entries: list[Any], task: Task) -> tuple[dict[str, Pose], _Rej
             problem = f"{item_id} is listed more than once."
         else:
             x, y, z, yaw = (entry.get(key) for key in ("x", "y", "z", "yaw"))
-            if all(isinstance(value, float) and abs(value) <= LIMIT for value in (x, y, z, yaw)):
+            if all(isinstance(value, float) and abs(value) <= MOST_METRES for value in (x, y, z, yaw)):
                 poses[item_id] = Pose(x, y, z, wrap_degrees(yaw))
             else:
                 rejected.ids.add(item_id)
-                rejected.problems.append(f"{item_id} needs x, y, z and yaw as numbers from -{LIMIT:g} to {LIMIT:g}.")
+                rejected.problems.append(
+                    f"{item_id} needs x, y, z and yaw as numbers from -{MOST_METRES:g} to {MOST_METRES:g}."
+                )
             continue
         rejected.problems.append(problem)
         rejected.unexpected += 1

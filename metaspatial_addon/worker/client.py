@@ -132,10 +132,8 @@ class Worker:
         greeted = False
         assert self._process.stdout is not None
         with self._process.stdout as stream:
-            for line in stream:
-                try:
-                    message = protocol.decode(line)
-                except ValueError:
+            for message in protocol.read_messages(stream):
+                if message is None:
                     continue  # Blender's own output, or the half line of a process that was killed
                 greeted = greeted or message["type"] == "hello"
                 if greeted:

@@ -76,13 +76,8 @@ def _listen(messages: queue.SimpleQueue[dict[str, Any] | None], temporary: str, 
 
     folders: set[Path] = set()
     with open(0, "rb", closefd=False) as stream:
-        for line in stream:
-            try:
-                message = protocol.decode(line)
-            except ValueError:
-                messages.put(None)
-                continue
-            if isinstance(message.get("folder"), str):
+        for message in protocol.read_messages(stream):
+            if message is not None and isinstance(message.get("folder"), str):
                 folders.add(Path(message["folder"]))
             messages.put(message)
     if leaving.is_set():

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Literal, NotRequired, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from ..core.engines import Engine
 from ..core.errors import InputError
+from ..core.reading import LARGEST_JSON, parse_json
+from ..core.task import MOST_METRES
 
 VERSION = 1
 """Of this protocol. Window and worker come from one zip, so another number means a broken installation."""
@@ -333,7 +335,19 @@ REQUESTS: Mapping[str, type] = {
     "quit": QuitRequest,
 }
 
-_PLAIN = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+LONGEST_TEXT = 10_000
+"""Characters of a text in a request: a prompt, the name of an object, a folder, an address."""
+LARGEST_NUMBER = 2**31 - 1
+"""In a request. Beyond, Blender's and the generators' numbers overflow."""
+MOST_TURNS, MOST_SAMPLES, MOST_PIXELS = 100, 1000, 8192
+"""Of a layout: turns, answers in each turn, and the width and height of its images."""
+
+_PLAIN = {
+    str: f"a text of at most {LONGEST_TEXT:,} characters",
+    bool: "true or false",
+    int: f"a whole number of at most {LARGEST_NUMBER}",
+    float: f"a finite number of at most {LARGEST_NUMBER}",
+}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -342,11 +356,24 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """The message in a line. Raises ValueError for anything but an object with a type."""
-    message = json.loads(line)
+    """The message in a line. Raises ValueError for anything but an object with a type, within the limits of JSON."""
+    message = parse_json(line, "message", allow_nan=True)
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ValueError("expected an object with a type")
     return message
+
+
+def read_messages(stream: IO[bytes]) -> Iterator[dict[str, Any] | None]:
+    """The messages in a stream's lines; None for a line that holds none. Of one that is longer than a message may be no
+    more is kept than that."""
+    while line := stream.readline(LARGEST_JSON + 1):
+        long = len(line) > LARGEST_JSON
+        while len(line) > LARGEST_JSON and not line.endswith(b"\n"):
+            line = stream.readline(LARGEST_JSON + 1)
+        try:
+            yield None if long else decode(line)
+        except ValueError:
+            yield None
 
 
 def check_request(message: Mapping[str, Any]) -> None:
@@ -356,11 +383,14 @@ def check_request(message: Mapping[str, Any]) -> None:
         raise InputError("request", "type", f"one of {', '.join(REQUESTS)}", message["type"])
     _check(message, shape, "")
     if shape is LayoutRequest:
-        for name in ("turns", "samples", "pictures"):
-            _expect(message[name] > 0, name, "a number above 0", message[name])
+        for name, most in (("turns", MOST_TURNS), ("samples", MOST_SAMPLES), ("pictures", MOST_PIXELS)):
+            _expect(0 < message[name] <= most, name, f"a number above 0 and of at most {most}", message[name])
         for name, matrix in message["start"].items():
             _expect(len(matrix) == 16, f"start.{name}", "16 numbers", matrix)
-        _expect(len(message["room"].get("size", "wdh")) == 3, "room.size", "3 numbers", message["room"].get("size"))
+        room = message["room"]
+        _expect(len(room.get("size", "wdh")) == 3, "room.size", "3 numbers", room.get("size"))
+        for metres in (*room.get("size", ()), room.get("height", 1)):
+            _expect(0 < metres <= MOST_METRES, "room", f"metres, above 0 and at most {MOST_METRES}", metres)
 
 
 def _check(value: Any, hint: Any, where: str) -> None:
@@ -391,6 +421,10 @@ def _check(value: Any, hint: Any, where: str) -> None:
     else:
         accepted = (int, float) if hint is float else hint
         right = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
+        if right and hint in (int, float):
+            right = abs(value) <= LARGEST_NUMBER  # false for what is no number, too
+        elif right and hint is str:
+            right = len(value) <= LONGEST_TEXT
         _expect(right, where, _PLAIN[hint], value)
 
 

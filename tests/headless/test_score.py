@@ -150,7 +150,7 @@ def test_weights_of_a_file_and_the_preset(files, tmp_path):
         ({"colour": 1}, "colour: expected one of format"),
         ({"view": "1"}, "view: expected a number"),
         ({"view": -1}, "weights.view"),
-        ({"view": float("nan")}, "weights.view"),
+        ({"view": float("nan")}, "NaN is no finite number"),
     ],
 )
 def test_bad_weights_are_named(files, weights, message):

@@ -78,6 +78,14 @@ def test_a_request_of_the_right_shape_passes(request_):
         ({"policy": {"kind": "server", "url": "x", "model": None, "sees_images": True}}, "policy.model"),
         ({"start": {"Bed": [0.0] * 15}}, "start.Bed"),
         ({"start": []}, "start"),
+        ({"start": {"Bed": [float("nan")] * 16}}, "start.Bed[0]"),
+        ({"start": {"Bed": [1e300] * 16}}, "start.Bed[0]"),
+        ({"seed": 10**30}, "seed"),
+        ({"turns": 10**6}, "turns"),
+        ({"pictures": 100_000}, "pictures"),
+        ({"prompt": "x" * 10_001}, "prompt"),
+        ({"room": {"source": "size", "size": [4, 0, 2.7]}}, "room"),
+        ({"room": {"source": "floor", "floor": "Floor", "height": 1e6}}, "room"),
     ],
 )
 def test_an_error_names_the_field(changed, field):

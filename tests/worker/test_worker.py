@@ -128,6 +128,19 @@ def test_errors_end_a_job_and_the_next_one_works(busy_worker, tmp_path):
     assert wait_for(worker, "done", "error")[-1]["type"] == "done"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 5000, b'{"a":' * 5000, b"[" * 10**6, b'{"type":"check","job":' + b"9" * 5000 + b"}", b"x" * (40 * 2**20)],
+    ids=["brackets", "braces", "a million", "digits", "40 MB"],
+)
+def test_a_line_that_is_no_message_is_refused_once_and_the_worker_goes_on(busy_worker, line):
+    raw(busy_worker, line + b"\n")
+    busy_worker.send({"type": "nap", "job": 8})
+    refused, answered = (wait_for(busy_worker, "error")[-1] for _ in range(2))
+    assert refused["job"] is None and "one JSON object with a type on a line" in refused["message"]
+    assert answered["job"] == 8 and "type: expected one of" in answered["message"]
+
+
 @pytest.mark.parametrize("phase", ["scene", "model", "physics", "render"])
 def test_cancel_in_every_phase_leaves_no_process(worker, tmp_path, phase):
     folder = job_folder(tmp_path / "job")

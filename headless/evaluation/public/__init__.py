@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.task import Task, read_json
+from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.task import Task
 
 from .layoutgpt import layoutgpt_tasks
 from .r3l import r3l_task

@@ -14,7 +14,8 @@ from typing import Any
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.furniture import FURNITURE, UNKNOWN
-from metaspatial_addon.core.task import Item, Room, Task, read_json
+from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.task import Item, Room, Task
 
 NAMES = {
     "multi_seat_sofa": "sofa",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task, read_json, wrap_degrees
+from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.task import Item, Layout, Pose, Relation, Room, Task, wrap_degrees
 
 _WALLS = {"B": "wall_0", "R": "wall_1", "T": "wall_2", "L": "wall_3"}
 _SIDES = {"left_of": "right_of", "right_of": "left_of", "in_front_of": "in_front_of", "behind_of": "behind"}

@@ -14,7 +14,8 @@ from headless.pretraining.examples import free_tokens
 from headless.pretraining.export import write_model
 from headless.pretraining.train import Batch, embedded
 from metaspatial_addon.core.conversation import Conversation
-from metaspatial_addon.core.task import Task, read_json
+from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.task import Task
 from metaspatial_addon.policy.builtin import policy
 from metaspatial_addon.policy.builtin.grammar import AnswerGrammar, grammar_for
 from metaspatial_addon.policy.builtin.vision import extract_patches, mrope_positions

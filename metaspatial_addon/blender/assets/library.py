@@ -16,10 +16,13 @@ import bpy
 
 from ...core.errors import InputError
 from ...core.furniture import FURNITURE, UNKNOWN
-from ...core.task import MOUNTS, read_json
+from ...core.reading import FieldReader, read_json
+from ...core.task import LEAST_METRES, LONGEST_NAME, MOST_METRES, MOUNTS
 from ..meshes import remove_blocks, scratch_scene
 
 CATALOG_SCHEMA = "metaspatial.catalog/1"
+MAX_ASSETS, MAX_WORDS, MOST_WEIGHT = 10_000, 100, 1000
+"""Assets of a catalog; names that an asset lists as its rooms or words; how much more often it may be drawn."""
 LIBRARY_FOLDER = Path(__file__).parents[3] / "assets" / "furniture"
 
 
@@ -46,29 +49,34 @@ def name_words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[^\W\d_]+", parted)]
 
 
-def _read_asset(source: Path, field: str, raw: Any) -> Asset:
+def _read_asset(read: FieldReader, field: str, raw: Any) -> Asset:
     if not isinstance(raw, dict) or not {"name", "category", "size"} <= raw.keys():
-        raise InputError(source, field, "an object with name, category and size", raw)
+        raise read.fail(field, "an object with name, category and size", raw)
     size = raw["size"]
-    if not isinstance(size, list) or len(size) != 3 or not all(isinstance(s, (int, float)) and s > 0 for s in size):
-        raise InputError(source, f"{field}.size", "three positive metres", size)
-    for key in ("name", "category"):
-        if not isinstance(raw[key], str):
-            raise InputError(source, f"{field}.{key}", "a text", raw[key])
-    row = FURNITURE.categories.get(raw["category"], FURNITURE.categories[UNKNOWN])
-    mount = raw.get("mount", row.mount)
-    if mount not in MOUNTS:
-        raise InputError(source, f"{field}.mount", f"one of {', '.join(MOUNTS)}", mount)
+    if not isinstance(size, list) or len(size) != 3:
+        raise read.fail(f"{field}.size", "three positive metres", size)
+    width, depth, height = (
+        read.number(side, f"{field}.size[{k}]", LEAST_METRES, MOST_METRES) for k, side in enumerate(size)
+    )
+    category = read.text(raw["category"], f"{field}.category", LONGEST_NAME)
+    row = FURNITURE.categories.get(category, FURNITURE.categories[UNKNOWN])
+
+    def names(key: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+        if key not in raw:
+            return usual
+        listed = read.list(raw[key], f"{field}.{key}", MAX_WORDS)
+        return tuple(read.text(name, f"{field}.{key}[{k}]", LONGEST_NAME) for k, name in enumerate(listed))
+
     return Asset(
-        raw["name"],
-        raw["category"],
-        (float(size[0]), float(size[1]), float(size[2])),
-        mount,
-        raw.get("covering", row.covering),
-        raw.get("carries", False),
-        tuple(raw.get("rooms", row.rooms)),
-        tuple(raw.get("words", row.words)),
-        raw.get("weight", 1.0),
+        read.text(raw["name"], f"{field}.name", LONGEST_NAME),
+        category,
+        (width, depth, height),
+        read.choice(raw.get("mount", row.mount), f"{field}.mount", MOUNTS),
+        read.flag(raw.get("covering", row.covering), f"{field}.covering"),
+        read.flag(raw.get("carries", False), f"{field}.carries"),
+        names("rooms", row.rooms),
+        names("words", row.words),
+        read.number(raw.get("weight", 1.0), f"{field}.weight", 0, MOST_WEIGHT),
     )
 
 
@@ -82,9 +90,9 @@ class AssetLibrary:
         data = read_json(catalog)
         if not isinstance(data, dict) or data.get("schema") != CATALOG_SCHEMA:
             raise InputError(catalog, "schema", CATALOG_SCHEMA)
-        if not isinstance(data.get("assets"), list):
-            raise InputError(catalog, "assets", "a list", data.get("assets"))
-        assets = [_read_asset(catalog, f"assets[{k}]", raw) for k, raw in enumerate(data["assets"])]
+        read = FieldReader(catalog)
+        listed = read.list(data.get("assets"), "assets", MAX_ASSETS)
+        assets = [_read_asset(read, f"assets[{k}]", raw) for k, raw in enumerate(listed)]
         self.assets = {asset.name: asset for asset in assets}
         self._meshes: dict[str, bpy.types.Mesh] = {}
 

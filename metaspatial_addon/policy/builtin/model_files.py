@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.task import read_json
+from ...core.reading import read_json
 from ..base import PolicyError
 from . import decoder, vision
 from .safetensors import read_safetensors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
+from ...core.reading import LARGEST_JSON, parse_json
 from ..base import PolicyError
 
 MOST_BYTES = 2**30
 """Size of the largest file that is read: its weights take up to twice as much memory. The embedded model has 8 MB."""
+
+MOST_AXES = 8
+"""Axes of a tensor; our own have 5 at most."""
 
 _TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 
@@ -46,17 +49,17 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
 def _parse(data: bytes) -> dict[str, np.ndarray]:
     """The tensors of a file's bytes. Raises ValueError, TypeError, KeyError or RecursionError."""
     first = 8 + int.from_bytes(data[:8], "little")
-    if first > len(data):
+    if first > min(len(data), LARGEST_JSON):
         raise ValueError(f"its header would end at byte {first}, and the file has {len(data)}")
-    header = json.loads(data[8:first].decode(), object_pairs_hook=_without_duplicates)
+    header = parse_json(data[8:first], "its header", pairs=_without_duplicates)
     if not isinstance(header, dict):
         raise ValueError("its header is no object")
     header.pop("__metadata__", None)
     tensors, start = {}, 0
     for name, entry in sorted(header.items(), key=lambda named: named[1]["data_offsets"]):
         dtype, shape = _TYPES[entry["dtype"]], entry["shape"]
-        if not all(type(length) is int and length >= 0 for length in shape):
-            raise ValueError(f"{name} has the shape {shape}")
+        if len(shape) > MOST_AXES or not all(type(length) is int and 0 <= length <= MOST_BYTES for length in shape):
+            raise ValueError(f"{name} has the shape {str(shape)[:40]}")
         end = start + math.prod(shape) * dtype.itemsize
         # Tensors that share bytes could fill any amount of memory.
         if entry["data_offsets"] != [start, end] or first + end > len(data):

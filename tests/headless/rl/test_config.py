@@ -138,7 +138,7 @@ def test_configurations_of_pretrained_models_read(name, tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere.toml: expected a readable text file"):
+    with pytest.raises(InputError, match="nowhere.toml: expected a readable file"):
         read_config(str(tmp_path / "nowhere.toml"))
     broken = tmp_path / "broken.toml"
     broken.write_text("steps = = 3")
