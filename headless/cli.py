@@ -1,7 +1,7 @@
 """What commands share: arguments under `blender -b -P X.py -- …` and under `python X.py …`, files, the exit code.
 
-An error that a user can correct is one line on stderr and exit code 2; anything else is a traceback and exit code 1
-(Blender itself would exit 0 after an uncaught exception).
+An error that a user can correct is one line on stderr and exit code 2; a signal is one line and 128 plus its number;
+anything else is a traceback and exit code 1 (Blender itself would exit 0 after an uncaught exception).
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ import argparse
 import ctypes
 import errno
 import json
-import math
 import os
 import shutil
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from headless import interruption
+from metaspatial_addon.core import files
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.files import named
-from metaspatial_addon.core.task import LONGEST_PROMPT, MOST_METRES
+from metaspatial_addon.core.printable import PrintableStream, one_line
+from metaspatial_addon.core.temporary import TemporaryFolder
 from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.policy.base import PolicyError
 
@@ -43,14 +45,11 @@ REMEDIES = {
     errno.ENOTDIR: _NAME,
     errno.ENAMETOOLONG: _NAME,
     errno.EIO: "check the free space on that disk, or choose another place",
+    errno.EFBIG: "allow larger files, or choose another place",
+    errno.EPIPE: "keep open what reads the output",
+    errno.EBADF: "leave it open",
 }
 """What a user can do about an OSError, by its number. Any other OSError is a bug."""
-
-MOST = 2**31 - 1
-"""The largest whole number that an option takes: generators of random numbers overflow with larger seeds."""
-
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.001, 100
-"""Temperatures other than 0 between which a distribution is neither one token's nor everyone's alike."""
 
 LOCK = ".lock"
 """Name of the file in a folder of results that a running command holds locked."""
@@ -87,85 +86,6 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-def positive(text: str) -> int:
-    """Convert an argument that is a whole number above 0."""
-    return _whole(text, 1)
-
-
-def not_negative(text: str) -> int:
-    """Convert an argument that is a whole number, 0 or above."""
-    return _whole(text, 0)
-
-
-def seeds(text: str) -> tuple[int, ...]:
-    """Convert an argument that lists whole numbers, 0 or above, separated by commas, each once."""
-    numbers = tuple(_whole(part, 0) for part in text.split(","))
-    if len(set(numbers)) < len(numbers):
-        raise _unexpected("each number once", text)
-    return numbers
-
-
-def length(text: str) -> float:
-    """Convert an argument that is a length in metres, above 0."""
-    expected = f"metres, above 0 and at most {MOST_METRES}"
-    metres = _finite(text, expected)
-    if not 0 < metres <= MOST_METRES:
-        raise _unexpected(expected, text)
-    return metres
-
-
-def factor(text: str) -> float:
-    """Convert an argument that lengths are multiplied by."""
-    expected = f"a factor from {1 / MOST_METRES} to {MOST_METRES}"
-    number = _finite(text, expected)
-    if not 1 / MOST_METRES <= number <= MOST_METRES:
-        raise _unexpected(expected, text)
-    return number
-
-
-def temperature(text: str) -> float:
-    """Convert an argument that is a temperature of sampling: 0, or a number that logits can be divided by."""
-    expected = f"0, or a number from {LEAST_TEMPERATURE} to {MOST_TEMPERATURE}"
-    number = _finite(text, expected)
-    if number != 0 and not LEAST_TEMPERATURE <= number <= MOST_TEMPERATURE:
-        raise _unexpected(expected, text)
-    return number
-
-
-def _whole(text: str, least: int) -> int:
-    expected = f"a whole number of at least {least}"
-    try:
-        number = int(text)
-    except ValueError as error:
-        raise _unexpected(expected, text) from error
-    if not least <= number <= MOST:
-        raise _unexpected(expected if number < least else f"a whole number of at most {MOST}", text)
-    return number
-
-
-def _finite(text: str, expected: str) -> float:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise _unexpected(expected, text) from error
-    if not math.isfinite(number):
-        raise _unexpected(expected, text)
-    return number
-
-
-def _unexpected(expected: str, text: str) -> argparse.ArgumentTypeError:
-    """An error that argparse reports behind the option's name."""
-    return argparse.ArgumentTypeError(f"expected {expected}, got {text[:40]!r}")
-
-
-def text(argument: str) -> str:
-    """Accept an argument that UTF-8 can encode: what a terminal sends may have lone surrogates."""
-    argument.encode()  # a UnicodeEncodeError is a ValueError, which argparse explains
-    if len(argument) > LONGEST_PROMPT:
-        raise _unexpected(f"at most {LONGEST_PROMPT:,} characters", argument)
-    return argument
-
-
 def arguments() -> list[str]:
     """The command's own arguments: after `--` inside Blender, after the script's name elsewhere."""
     inside_blender = os.path.basename(sys.argv[0] if sys.argv else "").lower().startswith("blender")
@@ -175,8 +95,23 @@ def arguments() -> list[str]:
 
 
 def progress(line: str) -> None:
-    """Print a line to stderr at once: stdout is for results."""
-    print(line, file=sys.stderr, flush=True)
+    """Print a line to stderr at once: stdout is for results. Where nobody reads it any more the work goes on."""
+    with suppress(OSError):
+        print(one_line(line), file=sys.stderr, flush=True)
+
+
+def output(*lines: str) -> None:
+    """Print lines to stdout. Raises OSError that names it."""
+    with _named_stdout():
+        print("\n".join(map(one_line, lines)), flush=True)
+
+
+@contextmanager
+def _named_stdout() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 @contextmanager
@@ -192,7 +127,7 @@ def json_lines(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]
     """
     special = path is not None and os.path.exists(path) and not os.path.isfile(path)
     if path is None or special and os.path.samestat(os.stat(path), os.fstat(1)):
-        with _own_stdout() as stdout:
+        with _named_stdout(), _own_stdout() as stdout:
             yield lambda record: print(json.dumps(record), file=stdout, flush=True)
         return
     target = Path(os.path.realpath(path))
@@ -214,13 +149,14 @@ def json_lines(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]
     def write(record: Mapping[str, Any]) -> None:
         try:
             append_line(part, record)
-        except OSError as error:
-            raise named(error, path) from error
+        except (OSError, InputError) as error:
+            raise files.named(error, target) from error
 
     try:
         yield write
     finally:
-        os.replace(part, target)
+        if part.exists():  # its folder may have gone
+            files.put_in_place(part, target)
 
 
 @contextmanager
@@ -294,54 +230,127 @@ def sole_use(folder: Path, option: str = "--out") -> Iterator[None]:
 
 def _lock(descriptor: int) -> None:
     """Lock an open file. Raises BlockingIOError where another process holds it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError from error
-        return
-    import fcntl
-
     try:
-        # Unlike flock's, this lock does not pass to forked children, which may outlive a process that is killed.
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        files.lock(descriptor)
+    except BlockingIOError:
+        raise
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN):
-            raise BlockingIOError from error
         progress(f"this folder cannot be locked ({error.strerror}): take care that nothing else writes to it")
 
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Run a command's `main(argv)` and end the process with its exit code."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell has it for what runs in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender has its own, which takes the first Ctrl-C
+    _open_standard_streams()
+    for name in ("SIGPIPE", "SIGXFSZ"):  # Python has them so, and Blender before 5.0 has not: they are OSErrors then
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
     try:
-        code = main(arguments()) or 0
-    except (InputError, PolicyError, CommandError) as error:
-        progress("error: " + " ".join(str(error).split()))
-        code = USAGE
-    except KeyboardInterrupt:
-        progress("interrupted")
-        code = 130
-    except Exception as error:
-        remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
-        if isinstance(error, OSError) and remedy is not None:
-            progress(f"error: {error.filename or 'a file'}: {error.strerror}: {remedy}")
-            code = USAGE
-        else:
-            traceback.print_exc()
-            code = 1
+        code = _run(main)
+    except (OSError, KeyboardInterrupt) as error:  # while the temporary folder was made
+        code = _report(error)
+    finally:
+        sys.stdout, sys.stderr = streams
     leave(code)
+
+
+def _run(main: Callable[[list[str]], int | None]) -> int:
+    """The exit code of a command, which has a temporary folder of its own meanwhile."""
+    with TemporaryFolder() as temporary, _temporary_files_in(temporary):
+
+        def end(interrupt: interruption.Interrupted) -> None:
+            """End at once, from a thread: the main thread is held up."""
+            interruption.kill_children()
+            files.remove_unfinished()
+            shutil.rmtree(temporary, ignore_errors=True)
+            progress(str(interrupt))
+            os._exit(interruption.exit_code(interrupt))
+
+        with interruption.watched(end) as watch:
+            try:
+                return main(arguments()) or 0
+            except (Exception, KeyboardInterrupt) as error:
+                watch.leave()
+                return _report(error)
+            finally:
+                watch.leave()
+
+
+def _report(error: BaseException) -> int:
+    """Say what ended a command; returns its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        progress(str(error) or "interrupted")
+        return interruption.exit_code(error)
+    if isinstance(error, (InputError, PolicyError, CommandError)):
+        progress(f"error: {error}")
+        return USAGE
+    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if isinstance(error, OSError) and remedy is not None:
+        progress(f"error: {error.filename or 'a file'}: {error.strerror}: {remedy}")
+        return USAGE
+    traceback.print_exception(error)
+    return 1
+
+
+def _open_standard_streams() -> None:
+    """Open what the caller has closed of descriptors 0 to 2: the next file that is opened would be taken for it.
+
+    A closed stdout stays one that cannot be written to.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDONLY if descriptor < 2 else os.O_WRONLY)
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            stream = os.fdopen(descriptor, mode, encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have this process, its children and Blender make all temporary files in a folder."""
+    before = tempfile.gettempdir()
+    variables = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+    if "RAY_TMPDIR" not in os.environ:  # where Ray looks for a cluster of this machine
+        variables["RAY_TMPDIR"] = before
+    kept = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    tempfile.tempdir = str(folder)
+    bpy = sys.modules.get("bpy")
+    if bpy is not None:  # its folder of this session is there already, and moves; the preference is not saved
+        paths = bpy.context.preferences.filepaths
+        preferred, paths.temporary_directory = paths.temporary_directory, str(folder)
+    try:
+        yield
+    finally:
+        if bpy is not None:
+            bpy.context.preferences.filepaths.temporary_directory = preferred
+        tempfile.tempdir = before
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def leave(code: int) -> NoReturn:
     """End the process. Where bpy is a module, its clean-up is skipped: in an ending Python, 4.2 crashes after a glTF
     export, and 4.5 waits for ever for a thread of its own while anything refers to bpy.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if not code:  # or it has been said
+            progress(f"error: stdout: {error.strerror}: {REMEDIES.get(error.errno or 0, 'try again')}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more
+        code = code or USAGE
+    with suppress(OSError):
+        sys.stderr.flush()
     bpy = sys.modules.get("bpy")
     if bpy is None or bpy.app.binary_path:
         sys.exit(code)

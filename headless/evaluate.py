@@ -7,7 +7,6 @@ python headless/evaluate.py --tasks test.jsonl --policy builtin --seeds 0,1,2 --
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli, policies
+from headless import cli, interruption, option_types, policies
 from headless.evaluation.metrics import FAULT_MEASURES, WORTH_MEASURES
 from headless.evaluation.public import public_tasks
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
@@ -32,9 +31,6 @@ from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
     from headless.evaluation.report import Report
     from metaspatial_addon.blender.physics.stage import Stage
-
-INTERRUPTED = 130
-"""Exit code of a run that Ctrl-C ended; its report is of what was measured until then."""
 
 
 def main(arguments: list[str]) -> int:
@@ -58,8 +54,8 @@ def main(arguments: list[str]) -> int:
             sees_renders = policy.sees_images and policy.prompt_format == "full"
             renderer = stack.enter_context(Renderer() if sees_renders else Renderer("cycles", pixels=0))
         env = LayoutEnv(stage, renderer, prompt_format_of(policy), max_turns=args.turns, show_images=policy.sees_images)
-        measured = measure_all(pairs, env, policy, plans)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until what was measured is written
+        with interruption.patient():
+            measured = measure_all(pairs, env, policy, plans)
         if not measured.counts.tasks:
             raise cli.CommandError("no task was measured")
         _write(
@@ -75,7 +71,7 @@ def main(arguments: list[str]) -> int:
     empty = [row for row, by_task in measured.counts.rows.items() if not by_task]
     if empty:
         raise cli.CommandError(f"no task could be measured: {', '.join(empty)}")
-    return INTERRUPTED if measured.interrupted else 0
+    return 0 if measured.interrupt is None else interruption.exit_code(measured.interrupt)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -87,7 +83,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="lines that tasks.py wrote; or a file of LayoutGPT, R3L or SceneEval",
     )
     policies.add_arguments(parser)
-    parser.add_argument("--seeds", type=cli.seeds, default="0", help="of sampling, separated by commas")
+    parser.add_argument("--seeds", type=option_types.seeds, default="0", help="of sampling, separated by commas")
     parser.add_argument(
         "--no-pictures",
         dest="pictures",
@@ -129,15 +125,17 @@ def read_pairs(path: str) -> list[tuple[Task, Layout]]:
 
 
 def _write(folder: Path, stage: Stage, args: argparse.Namespace, report: Report, measured: Measured) -> None:
-    """Write metrics.json and report.html, even on Ctrl-C; then render, and write the report again with the images."""
+    """Write metrics.json and report.html, whatever signal comes; then render, and write the report again with the
+    images."""
     from headless.evaluation.gallery import render_gallery
 
-    write_file(
-        folder / "metrics.json", dump(_metrics(args, report, measured), measured.counts).encode("utf-8", "replace")
-    )
-    write_file(folder / "report.html", report.html().encode("utf-8", "replace"))
-    print(table(report.rows))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with interruption.deferred(lambda: cli.progress("interrupted: the report is written")) as pending:
+        write_file(
+            folder / "metrics.json", dump(_metrics(args, report, measured), measured.counts).encode("utf-8", "replace")
+        )
+        write_file(folder / "report.html", report.html().encode("utf-8", "replace"))
+        cli.output(*table(report.rows))
+    measured.interrupt = measured.interrupt or pending()
     if args.pictures and not measured.interrupted:
         report = replace(report, gallery=render_gallery(stage, measured.results, report.failures, folder))
         write_file(folder / "report.html", report.html().encode("utf-8", "replace"))
@@ -229,8 +227,8 @@ def _json(intervals: Row) -> dict[str, Any]:
     return {name: interval.to_json() for name, interval in intervals.items()}
 
 
-def table(rows: Mapping[str, Row]) -> str:
-    """A markdown table of the measures, shares in per cent."""
+def table(rows: Mapping[str, Row]) -> list[str]:
+    """The lines of a markdown table of the measures, shares in per cent."""
     shown = [
         measure
         for measure in (*FAULT_MEASURES, *WORTH_MEASURES)
@@ -239,7 +237,7 @@ def table(rows: Mapping[str, Row]) -> str:
     lines = ["| | " + " | ".join(m.heading for m in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for label, intervals in rows.items():
         lines.append(f"| {label} | " + " | ".join(m.format(intervals[m.name].value) for m in shown) + " |")
-    return "\n".join(lines)
+    return lines
 
 
 if __name__ == "__main__":

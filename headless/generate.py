@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli, policies
+from headless import cli, option_types, policies
 from headless.rl.logs import replay
 from headless.rl.logs.records import FILE as RECORD
 from headless.rl.logs.records import RecordedEpisode, read_recorded
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
             )
         with _emptied_folder(args) as folder:
             replay.show_group(episodes, folder, args.engine)
-        print(f"{len(episodes)} episodes of {episodes[0].task.id} written to {folder}")
+        cli.output(f"{len(episodes)} episodes of {episodes[0].task.id} written to {folder}")
         return
     recorded = episodes[0] if episodes else None
     if recorded is not None:
@@ -69,14 +69,14 @@ def main(argv: list[str]) -> None:
         source = _from_blend(args) if args.task is None else Source(read_task(args.task))
     with _emptied_folder(args) as folder:
         outcome = _lay_out(args, folder, policy, source, recorded)
-    print(table(outcome))
+    cli.output(*table(outcome))
     for line in [] if recorded is None else replay.differences(recorded, outcome):
         cli.progress(line)
     if outcome.failure:
         raise cli.CommandError(outcome.failure)
     if outcome.best is None:
         raise cli.CommandError(f"no answer could be used; what was answered stands in {folder / RECORD}")
-    print(f"Written to {folder}")
+    cli.output(f"Written to {folder}")
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -89,21 +89,24 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--episode", metavar="ID", help="with --replay: the episode, as 25-97-3, or a group to look at, as 25-97"
     )
     blend = parser.add_argument_group("with --blend")
-    blend.add_argument("--prompt", type=cli.text, help="what is wished for, in words")
+    blend.add_argument("--prompt", type=option_types.text, help="what is wished for, in words")
     blend.add_argument(
         "--floor", metavar="OBJECT", help='the object whose outline is the room; else the one with "floor" in its name'
     )
     blend.add_argument(
-        "--size", type=cli.length, nargs=3, metavar=("W", "D", "H"), help="or a room of this size in metres"
+        "--size", type=option_types.length, nargs=3, metavar=("W", "D", "H"), help="or a room of this size in metres"
     )
-    blend.add_argument("--height", type=cli.length, default=2.7, help="of the room above --floor, in metres")
+    blend.add_argument("--height", type=option_types.length, default=2.7, help="of the room above --floor, in metres")
     blend.add_argument("--collection", metavar="NAME", help="of the furniture; else all that is visible")
     blend.add_argument(
-        "--scale", type=cli.factor, default=1.0, help="furniture is laid out so many times as large as in the scene"
+        "--scale",
+        type=option_types.factor,
+        default=1.0,
+        help="furniture is laid out so many times as large as in the scene",
     )
-    blend.add_argument("--room-type", type=cli.text, default="room", help="as bedroom or office")
+    blend.add_argument("--room-type", type=option_types.text, default="room", help="as bedroom or office")
     policies.add_arguments(parser)
-    parser.add_argument("--seed", type=cli.not_negative, default=0, help="of sampling")
+    parser.add_argument("--seed", type=option_types.not_negative, default=0, help="of sampling")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
     parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and render nothing")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")
@@ -385,7 +388,7 @@ def _write_sheet(path: Path, outcome: Outcome) -> None:
     contact_sheet([list(turn.images.values())[:2] for turn in rendered], path, captions)
 
 
-def table(outcome: Outcome) -> str:
+def table(outcome: Outcome) -> list[str]:
     """A line a turn: its reward, its number of faults, and those that it repaired and made. The best has a star."""
     lines = ["turn  status       reward  faults  repaired"]
     before: Evidence | None = None
@@ -403,7 +406,7 @@ def table(outcome: Outcome) -> str:
         star = "*" if turn is outcome.best else " "
         reward = "-" if turn.reward is None else f"{turn.reward:.3f}"
         lines.append(f"{turn.number:3d}{star}  {turn.status:11s}  {reward:>6s}  {faults:>6s}  {changes}")
-    return "\n".join(lines)
+    return lines
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.judge import Judge
 
-from .cli import CommandError, positive
+from .cli import CommandError
+from .option_types import positive
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import copy
 
 from metaspatial_addon.policy.base import Policy
 
-from .cli import CommandError, positive, temperature
+from .cli import CommandError
+from .option_types import positive, temperature
 
 DEFAULT_SAMPLES = {"builtin": 8, "planner": 1, "local": 1, "endpoint": 1}
 """Answers a turn by kind of policy, where --samples is not given: the embedded model is cheap."""

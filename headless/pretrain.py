@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli
+from headless import cli, option_types
 
 
 def main(arguments: list[str]) -> None:
@@ -20,7 +20,12 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
     parser.add_argument(
-        "--set", action="append", default=[], type=cli.text, metavar="KEY=VALUE", help="change a key of the file"
+        "--set",
+        action="append",
+        default=[],
+        type=option_types.text,
+        metavar="KEY=VALUE",
+        help="change a key of the file",
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and metrics")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")

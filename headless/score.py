@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli, judge
+from headless import cli, interruption, judge
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import parse_json, read_bytes, read_json, read_lines
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     args = _parse(argv)
     weights, grader = read_weights(args.weights), judge.judge_of(args, renders=not args.no_render)
     pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
-    with cli.json_lines(args.out) as write:
+    with interruption.patient(), cli.json_lines(args.out) as write:
         from metaspatial_addon.blender.physics.stage import Stage
 
         renderer = None

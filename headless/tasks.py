@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli
+from headless import cli, option_types
 from headless.taskgen.make import SPLITS, make_task
 from headless.taskgen.wide import make_wide_task
 from metaspatial_addon.core.files import written_beside
@@ -40,9 +40,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--coarse", action="store_true", help="wide rooms and sizes in steps of 5 cm, for pretrain.py to learn from"
     )
-    parser.add_argument("--workers", type=cli.positive, default=1, help="processes that draw")
-    parser.add_argument("--count", type=cli.positive, default=100, help="how many tasks")
-    parser.add_argument("--seed", type=cli.not_negative, default=1, help="tasks of another seed are others")
+    parser.add_argument("--workers", type=option_types.positive, default=1, help="processes that draw")
+    parser.add_argument("--count", type=option_types.positive, default=100, help="how many tasks")
+    parser.add_argument("--seed", type=option_types.not_negative, default=1, help="tasks of another seed are others")
     parser.add_argument("--split", choices=SPLITS, default="train", help="no task is in two splits")
     parser.add_argument("--out", required=True, metavar="FILE.jsonl", help='a line: {"task": …, "layout": …}')
     options = parser.parse_args(arguments)

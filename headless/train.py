@@ -11,21 +11,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli
+from headless import cli, option_types
 
 
 def main(arguments: list[str]) -> None:
     parser = cli.parser("train.py", "Train a model by multi-turn GRPO inside headless Blender")
     parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
     parser.add_argument(
-        "--set", action="append", default=[], type=cli.text, metavar="KEY=VALUE", help="change a key of the file"
+        "--set",
+        action="append",
+        default=[],
+        type=option_types.text,
+        metavar="KEY=VALUE",
+        help="change a key of the file",
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and figures")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     parser.add_argument("--check", action="store_true", help="try one episode and one backward pass, and stop")
     parser.add_argument("--merge", action="store_true", help="only write the last checkpoint without an adapter")
     parser.add_argument(
-        "--workers", type=cli.not_negative, default=0, metavar="N", help="processes to play in, 0 for this one"
+        "--workers", type=option_types.not_negative, default=0, metavar="N", help="processes to play in, 0 for this one"
     )
     parser.add_argument("--ray", metavar="ADDRESS", help="have the workers in a Ray cluster; auto: the one here")
     options = parser.parse_args(arguments)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +14,15 @@ from types import TracebackType
 from torch.utils.tensorboard import SummaryWriter
 
 from headless.cli import CommandError, progress
-from metaspatial_addon.core.files import write_file
+from headless.interruption import Interrupted, deferred
+from metaspatial_addon.core import files
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.prompts.png import read_png
 
 METRICS = "metrics.jsonl"
+BOARD = "events.out.tfevents"
+"""Beginning of the names that TensorBoard gives its files."""
 
 FILES = "files.json"
 """Name of the file in a checkpoint that has the size in bytes of each of its other files, by name."""
@@ -48,23 +52,24 @@ class MetricsLog:
         path = self.folder / METRICS
         if path.exists():
             kept = [line for line in path.read_text(encoding="utf-8").splitlines(True) if _step(line) <= self.done]
-            write_file(path, "".join(kept).encode())
-        self._file = path.open("a", encoding="utf-8")
+            files.write_file(path, "".join(kept).encode())
         self._board = SummaryWriter(str(self.folder), purge_step=self.done + 1, flush_secs=_NEVER)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
-        self._board.close()
+        with suppress(OSError):  # of a full disk, which has been said
+            self._board.close()
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """The metrics of a step, counted from 1, rounded to six digits in the file."""
         rounded = {name: float(f"{value:.6g}") for name, value in metrics.items()}
-        self._file.write(json.dumps({"step": step, **rounded}) + "\n")
-        self._file.flush()
-        for name, value in metrics.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
+        append_line(self.folder / METRICS, {"step": step, **rounded})
+        try:
+            for name, value in metrics.items():
+                self._board.add_scalar(name, value, step)
+            self._board.flush()
+        except OSError as error:
+            raise files.named(error, self.folder / BOARD) from error
 
     def image(self, step: int, name: str, png: Path) -> None:
         """Show an image in TensorBoard."""
@@ -80,13 +85,27 @@ def _step(line: str) -> float:
         return float("inf")
 
 
+@contextmanager
+def stopped_after_a_step() -> Iterator[Callable[[], Interrupted | None]]:
+    """Let the first signal wait until the step at hand has ended and its checkpoint is written.
+
+    Yields a function that returns the signal, which the caller raises then; a second one raises at once.
+    """
+
+    def say() -> None:
+        progress("stopping after this step, with a checkpoint; a second signal stops at once")
+
+    with deferred(say) as pending:
+        yield pending
+
+
 def checkpoints(folder: Path, state: str) -> list[Path]:
     """The whole checkpoints of a run, oldest first: the folders that hold the file `state`."""
     return [path for path in _kept(folder, state) if _is_whole(path)]
 
 
 def last_checkpoint(folder: Path, state: str, resume: bool) -> Path | None:
-    """The newest whole checkpoint, from which a run goes on; those after it are named in a line of progress.
+    """The newest whole checkpoint, from which a run goes on: a line of progress says so, and names those after it.
 
     Raises CommandError where there is a checkpoint and `resume` is false, and where none of them is whole.
     """
@@ -101,8 +120,9 @@ def last_checkpoint(folder: Path, state: str, resume: bool) -> Path | None:
         raise CommandError(
             f"--run {folder}: no whole checkpoint, files missing or cut short in {damaged}: choose another folder"
         )
-    if damaged and os.environ.get("RANK", "0") == "0":  # torchrun's number of the process: one of them says it
-        progress(f"{folder}: {damaged} has files missing or cut short: going on from {whole[-1].name}")
+    if os.environ.get("RANK", "0") == "0":  # torchrun's number of the process: one of them says it
+        passed_over = f"{damaged} has files missing or cut short: " if damaged else ""
+        progress(f"{folder}: {passed_over}going on from {whole[-1].name}")
     return whole[-1]
 
 
@@ -127,30 +147,27 @@ def _is_whole(checkpoint: Path) -> bool:
 @contextmanager
 def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
     """A folder to write a checkpoint into. It is named `checkpoint-STEP` when the body has ended and all is on disk:
-    a run that is killed in between, or whose machine loses power, goes on from the one before."""
+    a run that is killed in between, or whose machine loses power, goes on from the one before.
+
+    Raises OSError that names it where it cannot be written, and InputError where `folder` has gone.
+    """
     part, final = folder / "checkpoint.part", folder / f"checkpoint-{step:06d}"
     shutil.rmtree(part, ignore_errors=True)
-    yield part
-    sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in part.rglob("*") if path.is_file()}
-    (part / FILES).write_text(json.dumps(sizes) + "\n", encoding="utf-8")
-    for path in (*part.rglob("*"), part):
-        _flush_to_disk(path)
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(part, final)
-    _flush_to_disk(folder)
-
-
-def _flush_to_disk(path: Path) -> None:
-    """Have the operating system write out a file, or the names in a folder where the file system can do that."""
-    folder, windows = path.is_dir(), sys.platform == "win32"
-    if folder and windows:  # where no folder can be opened
-        return
-    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
+    files.unfinished.add(part)
     try:
-        with suppress(OSError) if folder else nullcontext():
-            os.fsync(descriptor)
+        if not folder.is_dir():  # libraries would make it anew
+            raise InputError(folder, "", "the folder of this run: it has gone")
+        yield part
+        sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in part.rglob("*") if path.is_file()}
+        (part / FILES).write_text(json.dumps(sizes) + "\n", encoding="utf-8")
+        files.put_in_place(part, final)
+    except Exception as error:
+        if isinstance(error, OSError) or files.is_full(error, folder):  # safetensors and torch have errors of their own
+            raise files.named(error, final) from error
+        raise
     finally:
-        os.close(descriptor)
+        files.unfinished.discard(part)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def remove_old(paths: Sequence[Path], keep: int, best: Path | None = None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headless import cli
+from headless import cli, interruption
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 from metaspatial_addon.blender.rendering.render import Renderer
@@ -88,7 +88,7 @@ def _rank(result: Result) -> tuple[bool, float, str]:
 
 
 def render_gallery(stage: Stage, results: Sequence[Result], failures: Sequence[Failure], folder: Path) -> Gallery:
-    """Render sheets and failures into `folder` / FOLDER. On Ctrl-C what is there already is kept."""
+    """Render sheets and failures into `folder` / FOLDER. On a signal what is there already is kept."""
     sheets = picked(results)
     wanted = [*(result for chosen in sheets.values() for result in chosen), *(failure.worst for failure in failures)]
     total = len({(result.task.id, result.seed) for result in wanted if result.turn.layout is not None})
@@ -118,7 +118,7 @@ def render_gallery(stage: Stage, results: Sequence[Result], failures: Sequence[F
 
     (folder / FOLDER).mkdir(exist_ok=True)
     try:
-        with Renderer("cycles", samples=RENDER_SAMPLES, pixels=PIXELS) as renderer:
+        with interruption.patient(), Renderer("cycles", samples=RENDER_SAMPLES, pixels=PIXELS) as renderer:
             for title, chosen in sheets.items():
                 rows = [(images, caption(result)) for result in chosen if (images := views(result))]
                 if rows:

@@ -83,7 +83,11 @@ class Measured:
     counts: Results = field(default_factory=Results)
     results: list[Result] = field(default_factory=list)
     infra: dict[str, list[str]] = field(default_factory=dict)
-    interrupted: bool = False
+    interrupt: KeyboardInterrupt | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        return self.interrupt is not None
 
     def add_failure(self, name: str, task: Task, seed: int, failure: str) -> None:
         self.infra.setdefault(name, []).append(f"{task.id}, seed {seed}: {failure}")
@@ -110,9 +114,9 @@ def rows_of(plan: str, turns: int) -> list[str]:
 def measure_all(
     pairs: Sequence[tuple[Task, Layout]], env: LayoutEnv, policy: Policy, plans: Sequence[SamplingPlan]
 ) -> Measured:
-    """Play all tasks. On Ctrl-C the tasks that are complete are kept, and the result is marked."""
+    """Play all tasks. On a signal the tasks that are complete are kept, and the result is marked."""
     parts: list[Measured] = []
-    interrupted = False
+    interrupt: KeyboardInterrupt | None = None
     began = reported = time.monotonic()
     try:
         for task, known in pairs:
@@ -127,8 +131,8 @@ def measure_all(
                 reported = time.monotonic()
                 left = (reported - began) / done * (len(pairs) - done) / 60
                 cli.progress(f"{done}/{len(pairs)} tasks, {left:.1f} min left")
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as signalled:
+        interrupt = signalled
         cli.progress(f"interrupted after {len(parts)} of {len(pairs)} tasks, which are kept")
     baselines = [name for name in BASELINES if name != GENERATOR or any(known.poses for _, known in pairs)]
     sources = (*baselines, *(plan.name for plan in plans))
@@ -140,7 +144,7 @@ def measure_all(
         ),
         [result for part in parts for result in part.results],
         {name: [failure for part in parts for failure in part.infra.get(name, [])] for name in sources},
-        interrupted,
+        interrupt,
     )
 
 

@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 
-from headless import cli
+from headless import cli, option_types
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.files import written_beside
@@ -121,8 +121,8 @@ def main(arguments: list[str]) -> None:
     parser = cli.parser("dagger.py", "Collect training examples from a model's own mistakes")
     parser.add_argument("--layouts", required=True, metavar="PATTERN", help="files of tasks.py, as pretrain.py reads")
     parser.add_argument("--model", required=True, metavar="DIR", help="a checkpoint of pretrain.py")
-    parser.add_argument("--count", type=cli.positive, default=5000, help="tasks to let it answer")
-    parser.add_argument("--seed", type=cli.not_negative, default=2, help="of tasks and of sampling")
+    parser.add_argument("--count", type=option_types.positive, default=5000, help="tasks to let it answer")
+    parser.add_argument("--seed", type=option_types.not_negative, default=2, help="of tasks and of sampling")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the examples go")
     options = parser.parse_args(arguments)
     policy, bank = BuiltinPolicy(options.model), LayoutBank(options.layouts)

@@ -6,6 +6,7 @@ A checkpoint is a plain transformers folder with the optimisers' state beside it
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,11 +83,25 @@ class Pools(Dataset):
 def batches(config: PretrainConfig, pool: int, done: int) -> Iterator[tuple[int, int, Batch]]:
     """All batches after the first `done` of a pool, each with its pool and its number in it, counted from 1."""
     sampler = range(pool, 10**9)
-    loader = DataLoader(Pools(config), None, sampler=sampler, num_workers=config.workers, prefetch_factor=2)
+    loader = DataLoader(
+        Pools(config),
+        None,
+        sampler=sampler,
+        num_workers=config.workers,
+        prefetch_factor=2,
+        worker_init_fn=_leave_signals_to_parent,
+    )
     for number, of_pool in zip(sampler, loader, strict=False):
         for k, batch in enumerate(of_pool[done:], done + 1):
             yield number, k, batch
         done = 0
+
+
+def _leave_signals_to_parent(_: int) -> None:
+    """A terminal sends its signals to all processes: those that make examples are still needed for the step at hand."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def collate(examples: list[TrainingExample]) -> Batch:
@@ -187,7 +202,7 @@ class _Run:
             self._load(last)
         write_config(config, self.folder / "config.toml")
         stream = batches(config, self.pool, self.batch)
-        with training.MetricsLog(self.folder, self.step) as log:
+        with training.MetricsLog(self.folder, self.step) as log, training.stopped_after_a_step() as pending:
             clock = _Clock()
             while self.step < config.steps:
                 self.pool, self.batch, batch = next(stream)
@@ -202,8 +217,11 @@ class _Run:
                         f"right {metrics['accuracy']:.1%}  {metrics['examples_per_second']:.0f} examples/s  "
                         f"{left:.0f} min left"
                     )
-                if self.step % config.save_every == 0 or self.step == config.steps:
+                interrupt = pending()
+                if self.step % config.save_every == 0 or self.step == config.steps or interrupt is not None:
                     self._save()
+                if interrupt is not None:
+                    raise interrupt
 
     def _update(self, batch: Batch) -> tuple[float, float, float]:
         """One step: loss, accuracy and norm of the gradient."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
-from accelerate.utils import KwargsHandler
+from accelerate.utils import KwargsHandler, gather_object
 
 from headless import cli
 from headless.config import write_config
 from headless.judge import JudgeSettings, open_judge
-from headless.training import MetricsLog, last_checkpoint
+from headless.training import MetricsLog, last_checkpoint, stopped_after_a_step
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.policy.model_loading import load_in_one_thread
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -70,11 +70,8 @@ def _train(
             checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
             write_config(config, folder / "config.toml")
-            with (
-                MetricsLog(folder, progress.step) as log,
-                TurnWriter(folder, progress.step, prompt_format_of(config), record_settings(config)) as trainer.records,
-                RolloutGallery(folder, log) as gallery,
-            ):
+            trainer.records = TurnWriter(folder, progress.step, prompt_format_of(config), record_settings(config))
+            with MetricsLog(folder, progress.step) as log, RolloutGallery(folder, log) as gallery:
                 _run_steps(trainer, progress.step, folder, log, gallery)
         else:
             _run_steps(trainer, progress.step, folder)
@@ -84,23 +81,30 @@ def _train(
 def _run_steps(
     trainer: Trainer, done: int, folder: Path, log: MetricsLog | None = None, gallery: RolloutGallery | None = None
 ) -> None:
-    """The steps after `done`. The first process alone has a log and a gallery; all take part in a checkpoint."""
+    """The steps after `done`. The first process alone has a log and a gallery; all take part in a checkpoint.
+
+    A signal to one of the processes ends all after the step at hand, with a checkpoint.
+    """
     config, began, rewards = trainer.config, time.monotonic(), []
-    for number in range(done, config.steps):
-        metrics = train_step(trainer, number)
-        rewards.append(metrics["reward/last"])
-        if log is not None:
-            log.write(number + 1, metrics)
-            seconds = (time.monotonic() - began) / (number + 1 - done)
-            cli.progress(progress_line(number + 1, config.steps, metrics, seconds))
-        if (number + 1) % config.save_every == 0 or number + 1 == config.steps:
-            progress = checkpoint.TrainingProgress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
-            checkpoint.save(folder, trainer, progress)
-            rewards = []
-        if gallery is not None and trainer.records is not None:
-            if config.gallery_every and (number == 0 or (number + 1) % config.gallery_every == 0):
-                gallery.add(number + 1, trainer.records.group)
-            gallery.poll()
+    with stopped_after_a_step() as pending:
+        for number in range(done, config.steps):
+            metrics = train_step(trainer, number)
+            rewards.append(metrics["reward/last"])
+            if log is not None:
+                log.write(number + 1, metrics)
+                seconds = (time.monotonic() - began) / (number + 1 - done)
+                cli.progress(progress_line(number + 1, config.steps, metrics, seconds))
+            interrupt = next(filter(None, gather_object([pending()])), None)
+            if (number + 1) % config.save_every == 0 or number + 1 == config.steps or interrupt is not None:
+                progress = checkpoint.TrainingProgress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
+                checkpoint.save(folder, trainer, progress)
+                rewards = []
+            if interrupt is not None:
+                raise interrupt
+            if gallery is not None and trainer.records is not None:
+                if config.gallery_every and (number == 0 or (number + 1) % config.gallery_every == 0):
+                    gallery.add(number + 1, trainer.records.group)
+                gallery.poll()
 
 
 def open_accelerator(config: TrainConfig) -> Accelerator:

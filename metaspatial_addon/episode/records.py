@@ -62,19 +62,24 @@ def turn_record(
 
 
 def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
-    """Add a JSON line to a file: all of it, or none. Raises OSError that names the file.
+    """Add a JSON line to a file: all of it, or none.
+
+    Raises OSError that names the file, and InputError where its folder has gone.
 
     The line is ASCII: a model's text may have lone surrogates, which UTF-8 cannot encode.
     """
     line = (json.dumps(record) + "\n").encode("ascii")
-    with open(path, "ab", buffering=0) as file:
-        end = file.tell()
-        try:
-            if file.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            file.truncate(end)
-            raise named(error, path) from error
+    try:
+        with open(path, "ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                if file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise named(error, path) from error
 
 
 def fault_changes(before: Evidence, after: Evidence) -> tuple[list[str], list[str]]:

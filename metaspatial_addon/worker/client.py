@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..core.temporary import TemporaryFolder
 from . import protocol
 
 LARGEST_LOG = 1_000_000
@@ -54,7 +53,8 @@ class Worker:
         own_group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-        self.temporary = tempfile.mkdtemp(prefix="metaspatial-worker-")
+        self._folder = TemporaryFolder()
+        self.temporary = str(self._folder.path)
         folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
         try:
             with open(log, "ab") as errors:
@@ -67,7 +67,7 @@ class Worker:
                     **own_group,
                 )
         except OSError:
-            os.rmdir(self.temporary)
+            self._folder.remove()
             raise
         self.pid = self._process.pid
         self._received: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -125,7 +125,7 @@ class Worker:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        self._folder.remove()
 
     def _read(self) -> None:
         """Thread: messages from the `hello` on into the queue, until the stream ends."""

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, NoReturn
 
 HERE = Path(__file__).resolve().parent
 
-LEFT_BEHIND = re.compile(r"scene\.blend.*|turn_\d+_\w+\.png")
+LEFT_BEHIND = re.compile(r"scene\.blend.*|turn_\d+_\w+\.png|owner\.lock")
 """Files that are removed from a job's `folder` when the window that made it is gone."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from headless import cli
+from headless import cli, option_types
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.policy.base import PolicyError
 
@@ -154,7 +154,7 @@ def test_success_and_interruption():
 
 def test_wrong_arguments_are_errors_and_not_guessed():
     parser = cli.parser("x.py", "does x")
-    parser.add_argument("--count", type=cli.positive, default=1, help="how many")
+    parser.add_argument("--count", type=option_types.positive, default=1, help="how many")
     assert parser.parse_args(["--count", "3"]) == argparse.Namespace(count=3)
     for argv in (["--count", "0"], ["--count", "x"], ["--cou", "3"], ["more"]):
         with pytest.raises(cli.CommandError, match="--help lists the options"):

@@ -158,7 +158,7 @@ def test_an_interrupt_keeps_whole_tasks(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runner, "play", pressed)
     argv = ["--tasks", str(tasks), "--turns", "1", "--samples", "1", "--no-pictures", "--out", str(out)]
-    assert evaluate.main(argv) == evaluate.INTERRUPTED
+    assert evaluate.main(argv) == 130
     result = json.loads((out / "metrics.json").read_text())
     assert result["interrupted"] and len(result["tasks"]) == 1
     assert {value["task"] for value in result["values"]} == set(result["tasks"])
@@ -175,7 +175,7 @@ def test_ctrl_c_leaves_a_report(tmp_path):
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         told = first + process.stderr.read()
-    assert "/40 tasks" in first and process.returncode == evaluate.INTERRUPTED, told
+    assert "/40 tasks" in first and process.returncode == 130, told
     assert json.loads((out / "metrics.json").read_text())["interrupted"] and (out / "report.html").exists()
 
 

@@ -148,7 +148,7 @@ def test_stop_ends_a_stubborn_worker_and_its_children(start):
 def test_temporary_files_of_a_killed_worker_go_when_it_is_stopped(start, temporary):
     worker = start("import tempfile;" + HELLO + "tempfile.mkstemp(); say(type='made'); time.sleep(60)")
     wait_for(worker, "made")
-    assert len(list(temporary.rglob("*"))) == 2  # a folder of its own, and the file in it
+    assert len(list(temporary.rglob("*"))) == 3  # a folder of its own, its lock, and the file in it
     os.kill(worker.pid, signal.SIGKILL)
     worker.stop()
     wait_gone(worker.pid)

@@ -20,6 +20,7 @@ GENERATE = Path(__file__).resolve().parents[2] / "generate.py"
 SHEET = "contact_sheet.png"
 
 _LONGEST = 600.0  # seconds that the last ones may take when all steps are done
+_TO_END = 0.7  # seconds that a process has to end by itself, removing its temporary files
 
 
 class RolloutGallery:
@@ -47,8 +48,12 @@ class RolloutGallery:
             cli.progress(f"the pictures of step {self._step} are not ready after {_LONGEST:.0f} s and are left out")
         finally:
             if self._process is not None:
-                self._process.kill()
-                self._process.wait()
+                self._process.terminate()
+                try:
+                    self._process.wait(_TO_END)
+                except subprocess.TimeoutExpired:
+                    self._process.kill()
+                    self._process.wait()
 
     def add(self, step: int, group: str) -> None:
         """Queue a group of a step (from 1), whose turns are in the run's record."""
@@ -78,6 +83,7 @@ class RolloutGallery:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # a terminal's signals are the trainer's to handle
             )
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, process.pid, 19)

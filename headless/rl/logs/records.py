@@ -18,7 +18,7 @@ from typing import Any
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
 from metaspatial_addon.episode.env import no_better
-from metaspatial_addon.episode.records import turn_record
+from metaspatial_addon.episode.records import append_line, turn_record
 from metaspatial_addon.episode.turn import Candidate, Turn
 from metaspatial_addon.prompts.full import PromptFormat
 from metaspatial_addon.scoring.score import Score
@@ -34,8 +34,7 @@ EPISODE_ID = re.compile(r"\d+-\d+(-\d+)?")
 
 @dataclass
 class TurnWriter:
-    """Writes the lines of a run. Use it as a context manager. Lines of steps after `done`, which a stopped run left
-    behind, are removed.
+    """Writes the lines of a run. Lines of steps after `done`, which a stopped run left behind, are removed.
 
     `settings` are the run's, for every line. `group` is the first group of the last step that was written.
     """
@@ -47,14 +46,10 @@ class TurnWriter:
     group: str = ""
     _step: int = field(default=0, init=False)
 
-    def __enter__(self) -> TurnWriter:
+    def __post_init__(self) -> None:
         path = self.folder / FILE
-        self._file = path.open("ab+")
-        self._file.truncate(_end_of_step(path, self.done))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with path.open("ab+") as file:
+            file.truncate(_end_of_step(path, self.done))
 
     def write(self, step: int, episodes: Sequence[Episode], settings: EpisodeSettings) -> None:
         """Write the turns of episodes that are over, of step `step` (from 1)."""
@@ -69,8 +64,7 @@ class TurnWriter:
         }
         for episode in episodes:
             for record in _records(episode, step, self.prompt_format, full_settings):
-                self._file.write(json.dumps(record).encode("ascii") + b"\n")
-        self._file.flush()
+                append_line(self.folder / FILE, record)
 
 
 def _end_of_step(path: Path, done: int) -> int:

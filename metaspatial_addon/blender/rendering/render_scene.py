@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import struct
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ...core.temporary import TemporaryFolder
 from ...prompts.plan import CLASS_COLOURS
 from .canvas import without_grain
 
@@ -44,7 +43,7 @@ class RenderScene:
 
     def __init__(self, threads: int | None = None):
         self._made: list[bpy.types.ID] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="metaspatial_")
+        self._folder = TemporaryFolder()
         self.scene = self._own(bpy.data.scenes.new(PREFIX + "scene"))
         self.camera = self._add("camera", bpy.data.cameras.new(PREFIX + "camera"))
         self.scene.camera = self.camera
@@ -66,7 +65,7 @@ class RenderScene:
         """Remove every data-block and file that this scene made."""
         bpy.data.batch_remove(self._made)
         self._made = []
-        self._folder.cleanup()
+        self._folder.remove()
 
     def light_from(self, towards: np.ndarray, fill: float) -> None:
         """Let the sun shine from a direction (3,): warm, with the soft shadows of a large lamp. `fill` is the strength
@@ -162,7 +161,7 @@ class RenderScene:
         render.resolution_x = render.resolution_y = pixels
         self.scene.cycles.samples = samples
         self.scene.eevee.taa_render_samples = samples
-        folder = Path(self._folder.name)
+        folder = self._folder.path
         render.filepath = str(folder / "image.bmp")
         with _quiet():
             bpy.ops.render.render(write_still=True, scene=self.scene.name)

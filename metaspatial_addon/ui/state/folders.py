@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 import bpy
 
+from ...core.files import put_in_place
 from .identifiers import ROOT
 
 _has_log = False
@@ -43,7 +43,7 @@ def write_private(path: Path, text: str) -> None:
     try:
         with open(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(beside, path)
+        put_in_place(Path(beside), path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise

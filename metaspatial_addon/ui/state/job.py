@@ -15,18 +15,16 @@ from __future__ import annotations
 
 import atexit
 import logging
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
 from ...blender.turns import turn_collections, turn_visibility
+from ...core.temporary import TemporaryFolder
 from ...worker.client import Worker, worker_command
 from ...worker.protocol import VERSION
 from ..screen import Notice, ProgressBar, progress_bar, redraw_panels, why_wait
@@ -71,7 +69,7 @@ class _Layout:
     request: JobRequest
     number: int = 0
     phase: str = "scene"
-    folder: Path | None = None
+    folder: TemporaryFolder | None = None
     task: dict[str, Any] = field(default_factory=dict)
     placements: dict[int, TurnPlacement] = field(default_factory=dict)
     """By the worker's numbers of the turns, in the order of arrival."""
@@ -100,7 +98,7 @@ class Job:
         self._key = ""
         self._silence_s, self._idle_s, self._last_tick = 0.0, 0.0, time.monotonic()
         self._count = 0
-        self._leftovers: list[Path] = []
+        self._leftovers: list[TemporaryFolder] = []
 
     # Beginnings and ends
 
@@ -207,17 +205,17 @@ class Job:
 
     def _remove_leftovers(self) -> None:
         for folder in self._leftovers:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._leftovers = [folder for folder in self._leftovers if folder.exists()]
+            folder.remove()
+        self._leftovers = [folder for folder in self._leftovers if folder.path.exists()]
 
     def _read(self, work: _Layout | _Question) -> None:
         """Start the worker, write the scene while it starts, and send the request."""
         worker = self._get_worker(work.key)
         message = {**work.message, "job": work.number}
         if isinstance(work, _Layout):
-            work.folder = Path(tempfile.mkdtemp(prefix="metaspatial_"))
-            message["folder"] = str(work.folder)
-            work.request.write_scene(work.folder)
+            work.folder = TemporaryFolder()
+            message["folder"] = str(work.folder.path)
+            work.request.write_scene(work.folder.path)
         worker.send(message)
         self._silence_s, self._idle_s = 0.0, 0.0
         self.status.update(STARTING, ProgressBar("Starting Blender in the background"), self.status.notice)
@@ -296,7 +294,7 @@ class Job:
             turn=message,
             originals=request.originals,
             asked={item["name"] for item in request.message["items"]},
-            folder=work.folder,
+            folder=work.folder.path,
             start=request.start,
         )
         work.placements[number] = TurnPlacement(incoming)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headless import cli, evaluate, generate, score
+from headless import cli, evaluate, generate, option_types, score
 
 CHECKOUT = Path(__file__).parents[2]
 BLEND = ("--blend", "examples/studio.blend", "--prompt", "a bed")
@@ -56,8 +56,12 @@ def test_other_commands_refuse_them_too(main, arguments):
 
 
 def test_numbers_that_make_sense_are_taken():
-    assert cli.temperature("0") == 0 and cli.temperature("0.7") == 0.7 and cli.temperature("1e-3") == 0.001
-    assert cli.length("2.5") == 2.5 and cli.positive("8") == 8 and cli.not_negative("0") == 0
+    assert (
+        option_types.temperature("0") == 0
+        and option_types.temperature("0.7") == 0.7
+        and option_types.temperature("1e-3") == 0.001
+    )
+    assert option_types.length("2.5") == 2.5 and option_types.positive("8") == 8 and option_types.not_negative("0") == 0
 
 
 def test_the_process_ends_with_one_line_and_exit_code_2(tmp_path):

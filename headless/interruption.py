@@ -1,0 +1,169 @@
+"""How a command ends before its time: by Ctrl-C (SIGINT), SIGTERM or SIGHUP.
+
+Each raises `Interrupted` in the main thread, which unwinds as from any exception. But Python runs handlers between two
+of its own instructions only: an operator of Blender's, such as a render, would hold the signal up for its seconds, and
+a Python callback of Blender's would swallow the exception. A thread therefore waits for signals in the operating
+system, and ends the process where the main thread has not come out of its work in time. Until a signal comes the thread
+runs no Python, which none may do beside Blender's operators.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+LIMIT_S = 1.2
+"""Seconds that the main thread has to come out of its work, with all that it cleans up on the way."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that ends the command."""
+
+    def __init__(self, number: int):
+        self.number = number
+        super().__init__("interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}")
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """128 and the signal's number, as shells have it."""
+    return 128 + getattr(interrupt, "number", signal.SIGINT)
+
+
+class Watch:
+    """Handles the signals of a command until it is closed. `end` ends the process without the main thread."""
+
+    def __init__(self, end: Callable[[Interrupted], None]):
+        self._end = end
+        self._number, self._raised = 0, False
+        self._leaving = threading.Event()
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        for number, before in self._before.items():
+            if before is not signal.SIG_IGN:  # as nohup has it, and a shell for what runs in the background
+                signal.signal(number, self._on_signal)
+        self._wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._on_first: Callable[[], None] | None = None
+        self._thread.start()
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, before in self._before.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)  # None: a handler of Blender's in C
+        self._writer.close()
+        self._thread.join()
+        self._reader.close()
+
+    def leave(self) -> None:
+        """Say that the main thread has come out of its work: from here on signals do nothing."""
+        self._leaving.set()
+
+    def pending(self) -> Interrupted | None:
+        """The signal that `calm` has held back."""
+        return Interrupted(self._number) if self._number else None
+
+    @contextmanager
+    def calm(self, on_first: Callable[[], None] | None) -> Iterator[None]:
+        """Do not wake the thread at the first signal, and with `on_first` call that instead of raising."""
+        before, self._on_first = self._on_first, on_first
+        if not self._number:
+            signal.set_wakeup_fd(-1)
+        try:
+            yield
+        finally:
+            self._on_first = before
+            self._wake_thread()
+
+    def _wake_thread(self) -> None:
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self._leaving.is_set() or self._raised:  # or what is cleaned up would be broken off
+            return
+        first, self._number = not self._number, number
+        self._wake_thread()
+        if first and self._on_first is not None:
+            self._on_first()
+            return
+        self._raised = True
+        raise Interrupted(number)
+
+    def _listen(self) -> None:
+        """Thread: the numbers of signals, as Python's own handler in C writes them, until the pair is closed."""
+        while received := self._reader.recv(1):
+            number = received[0]
+            if self._before.get(number, signal.SIG_IGN) is not signal.SIG_IGN and not self._leaving.wait(LIMIT_S):
+                self._end(Interrupted(number))
+
+
+_watch: Watch | None = None
+
+
+@contextmanager
+def watched(end: Callable[[Interrupted], None]) -> Iterator[Watch]:
+    """Handle signals until the end of the block. `end` is called in a thread where the main thread is held up."""
+    global _watch
+    _watch = Watch(end)
+    try:
+        yield _watch
+    finally:
+        _watch.close()
+        _watch = None
+
+
+@contextmanager
+def deferred(on_first: Callable[[], None]) -> Iterator[Callable[[], Interrupted | None]]:
+    """Hold the first signal back until the end of the block: it calls `on_first` instead. The second one raises.
+
+    Yields a function that returns the signal that was held back, None before there is one.
+    """
+    watch = _watch
+    if watch is None:  # not run as a command
+        yield lambda: None
+        return
+    with watch.calm(on_first):
+        yield watch.pending
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Let the first signal raise whenever it can: for work of which what is done is kept. From the second one on there
+    is the usual limit."""
+    if _watch is None:
+        yield
+        return
+    with _watch.calm(None):
+        yield
+
+
+def kill_children() -> None:
+    """Kill the processes that this one has started, as far as the operating system lists them. Theirs end with them:
+    workers notice that their parent has gone."""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for pid in listed.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def _forget_in_child() -> None:
+    """A forked child is no command: signals are its parent's to handle."""
+    global _watch
+    if _watch is not None:
+        _watch = None
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
