@@ -34,13 +34,17 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
 
 
 class PrintableStream:
-    """A text stream in the place of `sys.stdout` or `sys.stderr`: whatever Python prints is printable."""
+    """A text stream in the place of `sys.stdout` or `sys.stderr`: whatever Python prints is printable.
+
+    What begins with a carriage return may do so, as a bar of progress does that is drawn over and over.
+    """
 
     def __init__(self, stream: TextIO):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(printable(text))
+        again = text.startswith("\r")
+        self._stream.write("\r" + printable(text[1:]) if again else printable(text))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

@@ -56,9 +56,9 @@ class Rollout:
 def run(request, tmp_path_factory) -> Path:
     """The folder of a run with one step of three episodes."""
     folder = tmp_path_factory.mktemp("runs")
-    with TurnWriter(folder, 0, CompactFormat(), RUN) as records:
-        episodes = [Rollout(member, away, request.param) for member, away in enumerate((0.4, 3.0, 0.2))]
-        records.write(25, episodes, EpisodeSettings(3, render=request.param))
+    records = TurnWriter(folder, 0, CompactFormat(), RUN)
+    episodes = [Rollout(member, away, request.param) for member, away in enumerate((0.4, 3.0, 0.2))]
+    records.write(25, episodes, EpisodeSettings(3, render=request.param))
     return folder
 
 

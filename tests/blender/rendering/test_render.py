@@ -15,6 +15,7 @@ from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 from metaspatial_addon.blender.rendering.render import HALF_FIELD, Renderer, frame_room
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Item, Layout, Pose
+from metaspatial_addon.core.temporary import LOCK
 from metaspatial_addon.prompts.png import read_png, write_png
 from tests.blender.rooms import SHAPES, furnished, room, task
 
@@ -78,7 +79,7 @@ def test_nothing_is_left_behind_or_changed(tmp_path, monkeypatch):
         during = blocks()
         renderer.room_view(stage, some_task, layout, 32)
         assert blocks() == during
-        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {LOCK}
     assert blocks() == before
     assert not list(tmp_path.iterdir())
 

@@ -46,9 +46,9 @@ def lines(folder) -> list[dict]:
 
 
 def test_a_line_a_turn_with_all_that_a_replay_takes(flight, tmp_path):
-    with log(tmp_path, 0) as records:
-        records.write(7, flight, SETTINGS)
-        assert records.group == "7-0"
+    records = log(tmp_path, 0)
+    records.write(7, flight, SETTINGS)
+    assert records.group == "7-0"
     found = lines(tmp_path)
     assert [(line["episode"], line["turn"], line["status"]) for line in found] == [
         ("7-0-0", 1, "ok"),
@@ -74,9 +74,9 @@ def test_a_line_a_turn_with_all_that_a_replay_takes(flight, tmp_path):
 
 
 def test_an_episode_and_a_group_are_read_back(flight, tmp_path):
-    with log(tmp_path, 0) as records:
-        records.write(1, flight, SETTINGS)
-        records.write(11, flight, SETTINGS)
+    records = log(tmp_path, 0)
+    records.write(1, flight, SETTINGS)
+    records.write(11, flight, SETTINGS)
     [one] = read_recorded(tmp_path / FILE, "1-0-0")
     assert one.task == flight[0].task and one.weights == SETTINGS.weights and one.reward == 0.5
     assert one.answers == [line["answer"] for line in lines(tmp_path)[:2]]
@@ -95,8 +95,8 @@ def test_an_episode_and_a_group_are_read_back(flight, tmp_path):
     ],
 )
 def test_what_is_not_there_is_named(flight, tmp_path, name, message):
-    with log(tmp_path, 0) as records:
-        records.write(1, flight, SETTINGS)
+    records = log(tmp_path, 0)
+    records.write(1, flight, SETTINGS)
     with pytest.raises(InputError, match=message):
         read_recorded(tmp_path / FILE, name)
     with pytest.raises(InputError, match="none.jsonl: expected a readable record"):
@@ -107,16 +107,16 @@ def test_what_is_not_there_is_named(flight, tmp_path, name, message):
 def test_a_stopped_run_goes_on_without_gaps_or_repetitions(flight, tmp_path, tail):
     (tmp_path / "whole").mkdir()
     (tmp_path / "stopped").mkdir()
-    with log(tmp_path / "whole", 0) as records:
-        for step in (1, 2, 3):
-            records.write(step, flight, SETTINGS)
-    with log(tmp_path / "stopped", 0) as records:
-        for step in (1, 2, 3):
-            records.write(step, flight, SETTINGS)
+    records = log(tmp_path / "whole", 0)
+    for step in (1, 2, 3):
+        records.write(step, flight, SETTINGS)
+    records = log(tmp_path / "stopped", 0)
+    for step in (1, 2, 3):
+        records.write(step, flight, SETTINGS)
     with (tmp_path / "stopped" / FILE).open("a") as file:
         file.write(tail)
     for done in (3, 1, 0):  # the last checkpoint that was whole
-        with log(tmp_path / "stopped", done) as records:
-            for step in range(done + 1, 4):
-                records.write(step, flight, SETTINGS)
+        records = log(tmp_path / "stopped", done)
+        for step in range(done + 1, 4):
+            records.write(step, flight, SETTINGS)
         assert (tmp_path / "stopped" / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
