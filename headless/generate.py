@@ -75,7 +75,8 @@ def main(argv: list[str]) -> None:
     if outcome.failure:
         raise cli.CommandError(outcome.failure)
     if outcome.best is None:
-        raise cli.CommandError(f"no answer could be used; what was answered stands in {folder / RECORD}")
+        failure = f"no answer could be used; what was answered stands in {folder / RECORD}."
+        raise cli.CommandError(" ".join((failure, *outcome.turns[-1].notes)))
     cli.output(f"Written to {folder}")
 
 
@@ -292,7 +293,7 @@ def _lay_out(
         env = LayoutEnv(
             stage,
             scoring_renderer,
-            prompt_format_of(policy),
+            prompt_format_of(policy) if recorded is None else replay.prompt_format_of(recorded),
             weights=weights,
             max_turns=args.turns,
             show_images=policy.sees_images,
@@ -322,6 +323,8 @@ def _play(
             record = turn_record(event, env.task, env.seed, env.image_names, settings)
             record["images"] = [name for name, image in event.images.items() if image]
             records.append(record)
+            for note in event.notes:
+                cli.progress(f"turn {event.number}: {note}")
             append_line(folder / RECORD, record)  # before all others: it says that they are of this command
             if len(records) == 1:
                 write_json(folder / "task.json", task_to_json(source.task))

@@ -35,9 +35,9 @@ def open_judge(settings: JudgeSettings) -> Judge:
     """
     policy: Policy
     if settings.url:
-        from metaspatial_addon.policy.endpoint import EndpointPolicy
+        from metaspatial_addon.policy.endpoint.policy import EndpointPolicy
 
-        policy = EndpointPolicy(settings.url, settings.model)
+        policy = EndpointPolicy(settings.url, settings.model, needs_images=True)
     else:
         from metaspatial_addon.policy.local import LocalPolicy
 

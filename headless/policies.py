@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 
-from metaspatial_addon.policy.base import Policy
+from metaspatial_addon.policy.base import DEFAULT_MAX_TOKENS, Policy
 
 from .cli import CommandError
 from .option_types import positive, temperature
@@ -15,7 +15,7 @@ DEFAULT_SAMPLES = {"builtin": 8, "planner": 1, "local": 1, "endpoint": 1}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --policy, --model, --adapter and --url, and --turns, --samples and --temperature."""
+    """Add --policy, --model, --adapter, --url and --max-tokens, and --turns, --samples and --temperature."""
     parser.add_argument(
         "--policy",
         choices=tuple(DEFAULT_SAMPLES),
@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adapter", help="local: folder or hub id of a peft adapter")
     parser.add_argument("--url", help="endpoint: the server's base address, as http://localhost:8000/v1")
+    parser.add_argument(
+        "--max-tokens",
+        type=positive,
+        metavar="N",
+        help="local, endpoint: of an answer, its thoughts included; else 4096",
+    )
     parser.add_argument("--turns", type=positive, default=3, help="turns at most")
     parser.add_argument("--samples", type=positive, help="answers a turn; else 8 for builtin, 1 for others")
     parser.add_argument("--temperature", type=temperature, help="of sampling; 0 takes the likeliest answer")
@@ -58,9 +64,10 @@ def without_free_places(policy: Policy) -> Policy:
 
 def open_policy(args: argparse.Namespace) -> Policy:
     """The policy that the arguments name. Raises CommandError, InputError or PolicyError."""
-    for name, kinds in (("url", ("endpoint",)), ("adapter", ("local",))):
+    for name, kinds in (("url", ("endpoint",)), ("adapter", ("local",)), ("max_tokens", ("local", "endpoint"))):
         if getattr(args, name) is not None and args.policy not in kinds:
-            raise CommandError(f"--{name} goes with --policy {kinds[0]}")
+            raise CommandError(f"--{name.replace('_', '-')} goes with --policy {' or '.join(kinds)}")
+    max_tokens = args.max_tokens or DEFAULT_MAX_TOKENS
     if args.policy == "builtin":
         from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy
 
@@ -76,9 +83,9 @@ def open_policy(args: argparse.Namespace) -> Policy:
     if args.policy == "local":
         from metaspatial_addon.policy.local import LocalPolicy
 
-        return LocalPolicy(args.model, adapter=args.adapter)
+        return LocalPolicy(args.model, adapter=args.adapter, max_new_tokens=max_tokens)
     if args.url is None:
         raise CommandError("--policy endpoint needs --url")
-    from metaspatial_addon.policy.endpoint import EndpointPolicy
+    from metaspatial_addon.policy.endpoint.policy import EndpointPolicy
 
-    return EndpointPolicy(args.url, args.model)
+    return EndpointPolicy(args.url, args.model, max_new_tokens=max_tokens)

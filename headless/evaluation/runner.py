@@ -165,6 +165,9 @@ def _measure_episode(part: Measured, env: LayoutEnv, policy: Policy, plan: Sampl
     player = policy if plan.free_places else without_free_places(policy)
     *_, outcome = play(env, player, task, seed, plan.samples, plan.temperature, tidy=plan.tidy)
     assert isinstance(outcome, Outcome)
+    for turn in outcome.turns:
+        for note in turn.notes:
+            cli.progress(f"{task.id}, turn {turn.number}: {note}")
     if outcome.failure:
         part.add_failure(plan.name, task, seed, outcome.failure)
         return

@@ -197,9 +197,10 @@ class LayoutEnv:
         return self.commit(self.evaluate(completion))
 
     def commit(
-        self, candidate: Candidate, samples: tuple[Candidate, ...] = ()
+        self, candidate: Candidate, samples: tuple[Candidate, ...] = (), notes: tuple[str, ...] = ()
     ) -> tuple[Conversation, float, bool, bool, dict[str, Any]]:
-        """Make an evaluated answer the turn's, as `step` does. `samples` are all candidates, for the record."""
+        """Make an evaluated answer the turn's, as `step` does. `samples` are all candidates, and `notes` what the
+        policy says of its replies, for the record."""
         self._check_running()
         number, answer, score = len(self.turns) + 1, candidate.answer, candidate.score
         conversation = (*self.conversation, Message("assistant", self._as_kept(candidate)))
@@ -228,6 +229,7 @@ class LayoutEnv:
             rejected,
             images,
             self.timings,
+            notes=notes,
         )
         self.turns.append(turn)
         self._add_image_names(images)
@@ -433,7 +435,7 @@ def play(
                 best = env.tidy(best)
             if env.scorer.renderer is not None and best.answer.layout is not None:
                 yield PhaseStarted(number, env.max_turns, "render")
-            env.commit(best, tuple(candidates))
+            env.commit(best, tuple(candidates), tuple(dict.fromkeys(note for r in replies for note in r.notes)))
             yield env.turns[-1]
     except (PolicyError, InfraFault) as error:
         score = Score.infra(task)
@@ -445,8 +447,8 @@ def play(
 
 
 def prompt_format_of(policy: Policy) -> PromptFormat:
-    """The prompt format that a policy reads."""
-    return CompactFormat() if policy.prompt_format == "compact" else FullFormat()
+    """The prompt format that a policy reads, outside training: answers in other forms are read as well."""
+    return CompactFormat() if policy.prompt_format == "compact" else FullFormat(lenient=True)
 
 
 def sample_seed(task: str, seed: int, turn: int, sample: int) -> int:

@@ -31,6 +31,7 @@ def turn_record(
         "turn": turn.number,
         "seed": seed,
         "failure": turn.failure,
+        "notes": list(turn.notes),
         "answer": None if turn.candidate is None else turn.candidate.text,
         "think": "" if answer is None else answer.think,
         "problems": [] if answer is None else list(answer.problems),

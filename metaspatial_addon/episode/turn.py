@@ -48,6 +48,8 @@ class Turn:
     """Seconds by phase: model, physics (of all samples), render (the judge included)."""
     failure: str = ""
     """What failed, for an infra fault."""
+    notes: tuple[str, ...] = ()
+    """Sentences of the policy about its replies, see `Reply.notes`."""
 
     @property
     def reward(self) -> float | None:

@@ -15,6 +15,9 @@ from ..core.conversation import Conversation
 OnProgress = Callable[[], None]
 """Called while a policy works, see `Policy.answer`."""
 
+DEFAULT_MAX_TOKENS = 4096
+"""Most tokens of an answer, its thoughts included, of models that are not ours."""
+
 REQUEST_THREAD = "endpoint"
 """Name of the threads that ask a server."""
 
@@ -31,18 +34,28 @@ class Reply:
     """One completion.
 
     `token_ids` and `logprobs` (natural logarithm, at the temperature sampled with) belong to the sampled tokens, the
-    closing end-of-turn token included; None where the policy does not know them.
+    closing end-of-turn token included; None where the policy does not know them. `notes` are sentences for the user:
+    that a limit ended the text, or what a server would not take.
     """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def request_threads() -> list[threading.Thread]:
     """Threads that still ask a server: after a request was broken off, those in a name look-up. No Blender operator may
     run beside them."""
     return [thread for thread in threading.enumerate() if thread.name == REQUEST_THREAD]
+
+
+def cut_off_note(model: str, limit: str, text: str, remedy: str = "") -> str:
+    """A sentence on an answer that a limit ended: it may never have begun, for thinking. `limit`: what was used up."""
+    thinking = "</think>" not in text if "<think>" in text else not text.strip()
+    how = "by thinking, before it answered" if thinking else "before its answer was complete"
+    remedy = remedy or "Allow more in the preferences (Most Tokens) or with --max-tokens"
+    return f"{model} used up {limit} {how}. {remedy}."
 
 
 class Policy(Protocol):

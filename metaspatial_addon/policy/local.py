@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..core.conversation import Conversation, Message
-from .base import OnProgress, PolicyError, Reply
+from .base import DEFAULT_MAX_TOKENS, OnProgress, PolicyError, Reply, cut_off_note
 from .model_loading import first_line, load_model, load_processor
 
 PACKAGES = '"torch==2.13.0" "transformers>=5.23,<5.24" "peft>=0.21.2,<0.22" "pillow>=11"'
@@ -44,7 +44,7 @@ class LocalPolicy:
         *,
         adapter: str | Path | None = None,
         device: str | None = None,
-        max_new_tokens: int = 4096,
+        max_new_tokens: int = DEFAULT_MAX_TOKENS,
         batch_size: int = 8,
     ):
         self.name = f"local:{_short(model)}" + (f"+{_short(adapter)}" if adapter else "")
@@ -176,7 +176,9 @@ class LocalPolicy:
         length = next((k + 1 for k, token in enumerate(ids) if token in self.end_ids), len(ids))
         ids, logprobs = ids[:length], logprobs[:length]
         text = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Reply(text, tuple(ids), tuple(logprobs))
+        whole = bool(ids) and ids[-1] in self.end_ids
+        notes = () if whole else (cut_off_note("The model", f"its {self.max_new_tokens} tokens", text),)
+        return Reply(text, tuple(ids), tuple(logprobs), notes)
 
 
 class _Sampler:

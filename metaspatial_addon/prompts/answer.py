@@ -16,7 +16,7 @@ items and repeated ids lower the share. Other keys of an entry are ignored.
 
 Three format errors are tolerated at 5 % of the grade each: a code fence within the block, trailing commas, and a number
 of blocks other than one closed block. Of several complete blocks the last counts; a single block without its end tag
-ends with the text.
+ends with the text. Outside training `loose_answer` reads other forms as well.
 
 Takes time linear in the text, which may have LONGEST_ANSWER characters, and raises for no text, since texts come from
 models.
@@ -146,10 +146,11 @@ def _parse(block: str) -> tuple[Any, list[str]]:
     if pieces:
         errors.append("Write no comma before a closing bracket.")
         body = "".join((*pieces, body[copied:]))
-    return json.loads(body, strict=False, parse_int=_number, parse_float=_number), errors
+    return json.loads(body, strict=False, parse_int=parse_number, parse_float=parse_number), errors
 
 
-def _number(digits: str) -> float:
+def parse_number(digits: str) -> float:
+    """A number of JSON as a float, NaN for one of more than MOST_DIGITS characters."""
     return float(digits) if len(digits) <= MOST_DIGITS else math.nan
 
 

@@ -15,6 +15,7 @@ from ..core.faults import faults_from_json
 from ..core.relation_words import relation_sentence
 from ..core.task import Item, Layout, Opening, Pose, Room, Task, pose_to_json
 from .answer import Answer, read_answer
+from .loose_answer import read_loosely
 from .prompt_items import prompt_items
 
 IMAGES = (
@@ -103,10 +104,11 @@ class PromptFormat(Protocol):
 
 
 class FullFormat:
-    """The format for pretrained models. Without `text` the feedback consists of images alone (for ablations)."""
+    """The format for pretrained models. Without `text` the feedback consists of images alone (for ablations). `lenient`
+    reads answers in other forms than the one that is asked for as well: not for training."""
 
-    def __init__(self, text: bool = True):
-        self._text = text
+    def __init__(self, text: bool = True, lenient: bool = False):
+        self._text, self._lenient = text, lenient
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
         """System text and the user text of turn 1; `images` show the room before anything is placed."""
@@ -174,7 +176,7 @@ class FullFormat:
         return None
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
-        return read_answer(text, task, previous)
+        return read_loosely(text, task, previous) if self._lenient else read_answer(text, task, previous)
 
 
 def _one_line(text: str) -> str:

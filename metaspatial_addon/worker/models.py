@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from ..episode.env import prompt_format_of
 from ..policy.base import Policy, PolicyError
 from ..prompts.png import write_png
 
-if TYPE_CHECKING:
-    from ..policy.endpoint import EndpointPolicy
-
 TASK = Task(
     "self-check",
     "A small study.",
@@ -29,13 +26,19 @@ TASK = Task(
 )
 """The task of a check: one desk in an empty room."""
 
+if TYPE_CHECKING:
+    from ..policy.endpoint.policy import EndpointPolicy
+
 _IMAGE = write_png(np.full((64, 64, 3), (240, 140, 30), np.uint8))  # plain orange
 
-CHECK_SECONDS = 60.0
-"""Timeout of a server in a check."""
+CHECK_SECONDS, ANSWER_SECONDS = 60.0, 180.0
+"""Timeouts of a server in a check: for a word, and for a whole answer."""
 
 CHECK_TOKENS = 8
-"""Most tokens of the answer in a check."""
+"""Most tokens of a word in a check."""
+
+CHECK_TEMPERATURE = 0.7
+"""Of the whole answer: a setting that no server has by itself, so that one that refuses any is found out."""
 
 
 def open_policy(request: Mapping[str, Any]) -> Policy:
@@ -49,9 +52,11 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
 
         return PlannerPolicy()
     if request["kind"] == "server":
-        from ..policy.endpoint import EndpointPolicy
+        from ..policy.endpoint.policy import EndpointPolicy
 
-        return EndpointPolicy(request["url"], request["model"], sees_images=request["sees_images"])
+        return EndpointPolicy(
+            request["url"], request["model"], sees_images=request["sees_images"], max_new_tokens=request["max_tokens"]
+        )
     from ..policy.local import PACKAGES, LocalPolicy
 
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a folder is all that it needs
@@ -60,7 +65,7 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
         sys.path.append(packages)  # behind what Blender has itself, as its numpy, which is in use already
         importlib.invalidate_caches()
     try:
-        return LocalPolicy(request["folder"], adapter=request["adapter"] or None)
+        return LocalPolicy(request["folder"], adapter=request["adapter"] or None, max_new_tokens=request["max_tokens"])
     except PolicyError as error:
         if not isinstance(error.__cause__, ImportError):
             raise
@@ -99,35 +104,50 @@ def check(policy: Policy) -> str:
 
 
 def check_server(request: Mapping[str, Any]) -> str:
-    """Ask a model behind a server with and without an image. Returns a sentence on what works; raises PolicyError."""
-    from ..policy.endpoint import EndpointPolicy
-
-    policy = EndpointPolicy(
-        request["url"],
-        request["model"],
-        sees_images=request["sees_images"],
-        tries=1,
-        timeout=CHECK_SECONDS,
-        max_new_tokens=CHECK_TOKENS,
-    )
+    """Try the whole way to a model behind a server: a word, a picture, and a small room with sampling settings.
+    Returns sentences on what works; raises PolicyError."""
+    policy = cast("EndpointPolicy", open_policy(request))
+    policy.tries, policy.timeout, policy.max_new_tokens = 1, CHECK_SECONDS, CHECK_TOKENS
     question = "What do you see? Answer in one word."
     try:
         tokens = policy.prompt_tokens((Message("user", question),))
     except PolicyError as refused:
         raise PolicyError(_other_models(policy) or str(refused)) from None
     works = f"{policy.host} is reached and {policy.model} answers"
-    if not policy.sees_images:
-        return f"{works}; it is sent no pictures."
+    if policy.sees_images:
+        works += _check_pictures(policy, works, question, tokens)
+    else:
+        works += "; it is sent no pictures"
+    policy.timeout, policy.max_new_tokens = ANSWER_SECONDS, request["max_tokens"]
+    return f"{works}. {_check_answer(policy)}"
+
+
+def _check_pictures(policy: EndpointPolicy, works: str, question: str, tokens: int | None) -> str:
+    """What becomes of a picture, as the end of the sentence `works`. `tokens`: of the question alone, where known."""
     remedy = "turn Send Pictures off, or serve a model that sees"
     try:
         tokens_with_image = policy.prompt_tokens((Message("user", question, (_IMAGE,)),))
     except PolicyError as refused:
         raise PolicyError(f"{works}, but not when it is sent a picture: {remedy}. ({refused})") from None
+    if policy.dialect.images == 0:
+        return f", but it takes no pictures: {remedy}"
     if tokens_with_image is None or tokens is None:
-        return f"{works}; whether it sees pictures, the server does not tell."
+        return "; whether it sees pictures, the server does not tell"
     if tokens_with_image > tokens:
-        return f"{works}, and it is given pictures."
-    return f"{works}, but the server seems to drop pictures: {remedy}."
+        return ", and it is given pictures"
+    return f", but the server seems to drop pictures: {remedy}"
+
+
+def _check_answer(policy: EndpointPolicy) -> str:
+    """Sentences on what the server would not take of a whole request, and on its answer. Raises PolicyError where that
+    cannot be used."""
+    prompt_format = prompt_format_of(policy)
+    [reply] = policy.answer([prompt_format.first(TASK, (_IMAGE, _IMAGE))], [0], CHECK_TEMPERATURE)
+    answer = prompt_format.read(reply.text, TASK, None)
+    if answer.layout is None:
+        why = " ".join((*answer.problems[:1], *reply.notes))
+        raise PolicyError(f"{policy.host} is reached, but the answer of {policy.model} cannot be used: {why}")
+    return " ".join((*reply.notes, "Its answer about a small room can be used."))
 
 
 def _other_models(policy: EndpointPolicy) -> str:

@@ -91,26 +91,29 @@ class BuiltinModel(TypedDict):
 class ServerModel(TypedDict):
     """A model behind an OpenAI-compatible server; its key is in the environment variable METASPATIAL_API_KEY.
 
-    `url`: base address. `model`: its name there. `sees_images`: whether images are sent to it.
+    `url`: base address. `model`: its name there. `sees_images`: whether images are sent to it. `max_tokens`: of an
+    answer, its thoughts included.
     """
 
     kind: Literal["server"]
     url: str
     model: str
     sees_images: bool
+    max_tokens: int
 
 
 class LocalModel(TypedDict):
     """A checkpoint on this machine.
 
     `folder`: of the model. `adapter`: folder of a peft adapter, or "". `packages`: folder that holds torch, or "" where
-    Blender's Python finds it by itself.
+    Blender's Python finds it by itself. `max_tokens`: of an answer, its thoughts included.
     """
 
     kind: Literal["local"]
     folder: str
     adapter: str
     packages: str
+    max_tokens: int
 
 
 class LayoutRequest(TypedDict):
@@ -339,8 +342,8 @@ LONGEST_TEXT = 10_000
 """Characters of a text in a request: a prompt, the name of an object, a folder, an address."""
 LARGEST_NUMBER = 2**31 - 1
 """In a request. Beyond, Blender's and the generators' numbers overflow."""
-MOST_TURNS, MOST_SAMPLES, MOST_PIXELS = 100, 1000, 8192
-"""Of a layout: turns, answers in each turn, and the width and height of its images."""
+MOST_TURNS, MOST_SAMPLES, MOST_PIXELS, MOST_TOKENS = 100, 1000, 8192, 2**20
+"""Of a layout: turns, answers in each turn, the width and height of its images, and tokens of an answer."""
 
 _PLAIN = {
     str: f"a text of at most {LONGEST_TEXT:,} characters",
@@ -385,6 +388,8 @@ def check_request(message: Mapping[str, Any]) -> None:
     if shape is LayoutRequest:
         for name, most in (("turns", MOST_TURNS), ("samples", MOST_SAMPLES), ("pictures", MOST_PIXELS)):
             _expect(0 < message[name] <= most, name, f"a number above 0 and of at most {most}", message[name])
+        max_tokens = message["policy"].get("max_tokens", 1)
+        _expect(0 < max_tokens <= MOST_TOKENS, "policy.max_tokens", f"from 1 to {MOST_TOKENS}", max_tokens)
         for name, matrix in message["start"].items():
             _expect(len(matrix) == 16, f"start.{name}", "16 numbers", matrix)
         room = message["room"]

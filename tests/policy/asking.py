@@ -6,7 +6,7 @@ import pytest
 
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.policy.base import PolicyError, Reply
-from metaspatial_addon.policy.endpoint import EndpointPolicy
+from metaspatial_addon.policy.endpoint.policy import EndpointPolicy
 from tests.policy.servers import ScriptedServer
 
 KEY = "sk-secret-0123456789"

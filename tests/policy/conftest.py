@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from metaspatial_addon.policy import endpoint
+from metaspatial_addon.policy.endpoint import policy as endpoint
 from tests.policy.servers import ScriptedServer, Step
 from tests.policy.serving import ModelServer, serve
 

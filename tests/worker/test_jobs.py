@@ -72,7 +72,7 @@ def test_the_model_is_kept_until_another_is_wanted(runner, messages, monkeypatch
     monkeypatch.setattr(models, "open_policy", open_policy)
     monkeypatch.setattr(models, "check", lambda policy: "It works.")
     builtin = {"kind": "builtin"}
-    local = {"kind": "local", "folder": "/m", "adapter": "", "packages": ""}
+    local = {"kind": "local", "folder": "/m", "adapter": "", "packages": "", "max_tokens": 4096}
     for number, policy in enumerate((builtin, builtin, local, builtin)):
         runner.run({"type": "check", "job": number, "policy": policy})
     assert opened == ["builtin", "local", "builtin"]
@@ -164,7 +164,7 @@ def test_a_check_renders_before_it_asks_the_server(runner, messages, serve):
         rendered.append(bool(runner._renderers))
         send(404)(handler)
 
-    policy = {"kind": "server", "url": serve(step).url, "model": "m", "sees_images": False}
+    policy = {"kind": "server", "url": serve(step).url, "model": "m", "sees_images": False, "max_tokens": 4096}
     runner.run({"type": "check", "job": 1, "policy": policy, "engine": "cycles"})
     assert messages[-1]["renderer"]["ok"] and not messages[-1]["ok"]
     assert rendered and all(rendered)

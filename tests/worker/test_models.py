@@ -10,11 +10,14 @@ from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.worker import models
 from tests.policy.servers import chat, send
 
-LOCAL = {"kind": "local", "folder": "/m", "adapter": "", "packages": ""}
+LOCAL = {"kind": "local", "folder": "/m", "adapter": "", "packages": "", "max_tokens": 4096}
 
 
 def server(url: str, sees_images: bool = True) -> dict:
-    return {"kind": "server", "url": url, "model": "m", "sees_images": sees_images}
+    return {"kind": "server", "url": url, "model": "m", "sees_images": sees_images, "max_tokens": 4096}
+
+
+ANSWER = '<answer>[{"id": "desk_1", "x": 1.5, "y": 2.7, "z": 0, "yaw": 0}]</answer>'
 
 
 def counted(tokens: int | None):
@@ -37,21 +40,43 @@ def test_the_builtin_model_loads_and_answers():
     ],
 )
 def test_whether_a_server_takes_pictures(serve, with_picture, without, sentence):
-    at = serve(counted(without), counted(with_picture))
-    assert sentence in models.check_server(server(at.url))
-    second, first = (body["messages"][0]["content"] for _, _, _, body in at.seen)
+    at = serve(counted(without), counted(with_picture), chat(ANSWER))
+    found = models.check_server(server(at.url))
+    assert sentence in found and found.endswith(". Its answer about a small room can be used.")
+    second, first, _ = (body["messages"][0]["content"] for _, _, _, body in at.seen)
     assert first[0]["type"] == "image_url" and isinstance(second, str)
 
 
 def test_a_server_that_is_sent_no_pictures(serve):
-    at = serve(chat("Hello"))
-    assert models.check_server(server(at.url, sees_images=False)).endswith("m answers; it is sent no pictures.")
+    at = serve(chat("Hello"), chat(ANSWER))
+    assert "m answers; it is sent no pictures. Its" in models.check_server(server(at.url, sees_images=False))
     assert "image_url" not in str(at.seen)
 
 
 def test_a_server_that_refuses_pictures(serve):
-    at = serve(counted(20), send(400, {"error": "this model takes no images"}))
+    refusal = send(400, {"error": "this model takes no images"})
+    found = models.check_server(server(serve(counted(20), refusal, counted(20), chat(ANSWER)).url))
+    assert "m answers, but it takes no pictures: turn Send Pictures off" in found
+
+
+def test_a_server_that_fails_at_pictures(serve):
     with pytest.raises(PolicyError, match="m answers, but not when it is sent a picture: turn Send Pictures off"):
+        models.check_server(server(serve(counted(20), send(500, {"error": "out of memory"})).url))
+
+
+def test_the_whole_way_is_tried_with_pictures_and_sampling_settings(serve):
+    refusals = [send(400, {"error": f"{name} not supported"}) for name in ("seed", "temperature")]
+    at = serve(counted(20), counted(90), *refusals, chat(ANSWER.removeprefix("<answer>")))
+    found = models.check_server(server(at.url))
+    assert "takes no seed" in found and "takes no temperature" in found
+    whole = at.seen[2][3]
+    assert (whole["max_tokens"], whole["temperature"], "seed" in whole) == (4096, models.CHECK_TEMPERATURE, True)
+    assert [message["role"] for message in whole["messages"]] == ["system", "user"]
+
+
+def test_a_model_that_thinks_until_its_tokens_are_gone(serve):
+    at = serve(counted(20), counted(90), chat(None, finish_reason="length"))
+    with pytest.raises(PolicyError, match=r"cannot be used: .* its 4096 tokens by thinking.*Most Tokens"):
         models.check_server(server(at.url))
 
 

@@ -9,6 +9,7 @@ import pytest
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.worker.protocol import check_request, decode, encode
 
+LOCAL = {"kind": "local", "folder": "/m", "adapter": "", "packages": "", "max_tokens": 4096}
 LAYOUT = {
     "type": "layout",
     "job": 1,
@@ -21,7 +22,7 @@ LAYOUT = {
     "openings": [{"name": "Door", "kind": "door"}],
     "scene_name": "Scene",
     "prompt": "",
-    "policy": {"kind": "server", "url": "http://localhost/v1", "model": "m", "sees_images": True},
+    "policy": {"kind": "server", "url": "http://localhost/v1", "model": "m", "sees_images": True, "max_tokens": 4096},
     "turns": 3,
     "samples": 8,
     "seed": 7,
@@ -51,7 +52,7 @@ def test_chatter_is_no_message(line):
         {**LAYOUT, "room": {"source": "walls", "walls": ["A", "B"]}, "policy": {"kind": "builtin"}},
         {**LAYOUT, "room": {"source": "size", "size": [4, 3.5, 2.7]}},
         {"type": "assets", "job": 2, "prompt": "x", "libraries": [{"name": "Mine", "folder": "/l"}]},
-        {"type": "check", "job": 3, "policy": {"kind": "local", "folder": "/m", "adapter": "", "packages": ""}},
+        {"type": "check", "job": 3, "policy": LOCAL},
         {"type": "quit"},
     ],
 )
@@ -68,6 +69,7 @@ def test_a_request_of_the_right_shape_passes(request_):
         ({"turns": 0}, "turns"),
         ({"samples": 0}, "samples"),
         ({"pictures": 0}, "pictures"),
+        ({"policy": {**LOCAL, "max_tokens": 0}}, "policy.max_tokens"),
         ({"mode": "guess"}, "mode"),
         ({"room": {"source": "moon"}}, "room.source"),
         ({"room": None}, "room.source"),
@@ -75,7 +77,10 @@ def test_a_request_of_the_right_shape_passes(request_):
         ({"room": {"source": "size", "size": [1, "2", 3]}}, "room.size[1]"),
         ({"items": [{"name": "Bed", "locked": 0, "category": "", "front": "-Y"}]}, "items[0].locked"),
         ({"items": [{"name": "Bed", "locked": False, "category": "", "front": "up"}]}, "items[0].front"),
-        ({"policy": {"kind": "server", "url": "x", "model": None, "sees_images": True}}, "policy.model"),
+        (
+            {"policy": {"kind": "server", "url": "x", "model": None, "sees_images": True, "max_tokens": 4096}},
+            "policy.model",
+        ),
         ({"start": {"Bed": [0.0] * 15}}, "start.Bed"),
         ({"start": []}, "start"),
         ({"start": {"Bed": [float("nan")] * 16}}, "start.Bed[0]"),

@@ -190,7 +190,7 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_an_answer(serve, checkou
 
     server = serve(never)
     folder = job_folder(tmp_path / "job")
-    policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False}
+    policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False, "max_tokens": 4096}
     arguments = [worker_command(bpy.app.binary_path), str(tmp_path / "log"), layout_request(folder, policy=policy)]
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, json.dumps(arguments)], cwd=checkout, stdout=subprocess.PIPE, text=True
@@ -212,7 +212,7 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_an_answer(serve, checkou
 def test_the_key_is_nowhere_to_be_read(serve, worker, tmp_path):
     server = serve(send(401, {"error": {"message": f"Wrong key {KEY}"}}))
     folder = job_folder(tmp_path / "job")
-    policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False}
+    policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False, "max_tokens": 4096}
     worker.send(layout_request(folder, policy=policy))
     messages = wait_for(worker, "done", "error")
     assert "did not accept the API key" in messages[-1]["failure"] and turns_of(messages) == []
@@ -237,7 +237,7 @@ def test_nothing_of_a_job_stays_in_the_worker(busy_worker, tmp_path):
 def test_a_worker_goes_on_after_a_handshake_that_never_ends(worker, tmp_path):
     server = HalfDeafTLSServer()
     try:
-        policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False}
+        policy = {"kind": "server", "url": server.url, "model": "m", "sees_images": False, "max_tokens": 4096}
         worker.send(layout_request(job_folder(tmp_path / "job"), policy=policy))
         assert wait_for(worker, "done", "error")[-1]["failure"]
         worker.send(layout_request(job_folder(tmp_path / "next"), job=2, turns=1, samples=1))

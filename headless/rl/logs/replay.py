@@ -18,6 +18,8 @@ from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_to_json, write_json
 from metaspatial_addon.episode.env import Outcome
 from metaspatial_addon.policy.base import OnProgress, Reply
+from metaspatial_addon.prompts.compact import CompactFormat
+from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
 from .records import RecordedEpisode
 
@@ -51,6 +53,11 @@ class RecordedPolicy:
     ) -> list[Reply]:
         given = [sum(message.role == "assistant" for message in conversation) for conversation in conversations]
         return [Reply(self._answers[turn]) for turn in given]
+
+
+def prompt_format_of(recorded: RecordedEpisode) -> PromptFormat:
+    """The format in which the run asked and read."""
+    return CompactFormat() if recorded.settings["rendering"] == "compact" else FullFormat()
 
 
 @contextmanager

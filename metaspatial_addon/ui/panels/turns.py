@@ -66,9 +66,8 @@ def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
         return
     if summary.failure:
         draw_text(body, context, summary.failure, icon="CANCEL")
-        return
     column = body.column(align=True)
-    faults = compare.faults(turn) if summary.faults else []
+    faults = compare.faults(turn) if summary.faults and not summary.failure else []
     for k, fault in enumerate(faults[:MAX_FAULTS]):
         for line, text in enumerate(wrapped(context, fault.text, icon=True)):
             row = column.row()

@@ -73,6 +73,8 @@ class _Layout:
     task: dict[str, Any] = field(default_factory=dict)
     placements: dict[int, TurnPlacement] = field(default_factory=dict)
     """By the worker's numbers of the turns, in the order of arrival."""
+    notes: list[str] = field(default_factory=list)
+    """What the last turn's record says of the model's replies."""
 
     @property
     def message(self) -> dict[str, Any]:
@@ -284,6 +286,7 @@ class Job:
         if work.placement is not None:
             work.placement.push_undo()
         request, number = work.request, message["number"]
+        work.notes = message["record"].get("notes", [])
         assert work.folder is not None  # the request that this answers was written there
         incoming = turn_collections.IncomingTurn(
             scene=request.scene,
@@ -324,7 +327,8 @@ class Job:
         elif message["note"]:
             notice = Notice("INFO", message["note"])
         elif message["best"] is None:
-            notice = Notice("ERROR", "No answer of the model could be used: try again, or another model")
+            why = " ".join(work.notes) or "Try again, or another model"
+            notice = Notice("ERROR", f"No answer of the model could be used. {why}")
         self.end(notice, stop_worker=message["memory"] > preferences.of(bpy.context).memory_limit_mb)
 
 

@@ -9,6 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences, Context, UILayout
 
+from ...policy.base import DEFAULT_MAX_TOKENS
 from ..screen import Notice
 from ..text import draw_text
 from . import api_key, whats_new
@@ -76,6 +77,14 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         "Blender's own",
         subtype="DIR_PATH",
     )
+    max_tokens: IntProperty(
+        name="Most Tokens",
+        description="Of an answer of a server's or a local model, its thoughts included: models that think at length "
+        "need more",
+        default=DEFAULT_MAX_TOKENS,
+        min=64,
+        max=1048576,
+    )
     samples: IntProperty(
         name="Samples",
         description="Answers asked for in each turn, the best of which is taken; 0: 8 of the built-in model (16 to "
@@ -138,12 +147,14 @@ def draw_model(column: UILayout, preferences: METASPATIAL_AP_preferences) -> Non
         column.prop(preferences, "server_url")
         column.prop(preferences, "server_model")
         column.prop(preferences, "server_sees_images")
+        column.prop(preferences, "max_tokens")
         _draw_key(column, preferences)
         column.operator(Operators.TEST_CONNECTION, icon="URL")
     elif preferences.model == "LOCAL":
         column.prop(preferences, "local_folder")
         column.prop(preferences, "local_adapter")
         column.prop(preferences, "packages")
+        column.prop(preferences, "max_tokens")
 
 
 def _draw_key(column: UILayout, preferences: METASPATIAL_AP_preferences) -> None:

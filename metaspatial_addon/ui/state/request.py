@@ -228,7 +228,13 @@ def policy_request(context: Context) -> dict[str, Any]:
         )
         if not folder or not Path(folder).is_dir():
             raise NotReady("Choose the folder of the local model", "screen.userpref_show")
-        return {"kind": "local", "folder": folder, "adapter": adapter, "packages": packages}
+        return {
+            "kind": "local",
+            "folder": folder,
+            "adapter": adapter,
+            "packages": packages,
+            "max_tokens": options.max_tokens,
+        }
     url = options.server_url.strip()
     if not url:
         raise NotReady("Enter the address of the model server", "screen.userpref_show")
@@ -243,6 +249,7 @@ def policy_request(context: Context) -> dict[str, Any]:
         "url": url,
         "model": options.server_model.strip(),
         "sees_images": options.server_sees_images,
+        "max_tokens": options.max_tokens,
     }
 
 

@@ -20,8 +20,8 @@ from ...core.faults import faults_from_json
 @dataclass(frozen=True)
 class TurnSummary:
     """One turn: its number, score (0 to 1; None where nothing was measured), number of faults, the model's reasoning,
-    why there is no layout ("" where there is one), and what else is to be known: small moves that tidied it, and that
-    it was not gone on from."""
+    why there is no layout ("" where there is one), and what else is to be known: small moves that tidied it, that it
+    was not gone on from, what its model says of its replies."""
 
     number: int
     reward: float | None
@@ -45,6 +45,7 @@ def _turn_summary(number: int, record: str) -> TurnSummary:
         failure = "; ".join(fields.get("problems") or ()) or "The answer could not be used"
     notes = ["No better than the best turn before, which the next one edits"] if fields.get("rejected") else []
     notes += [sentence[:1].upper() + sentence[1:] for sentence in fields.get("tidied") or ()]
+    notes += fields.get("notes") or ()
     think = (fields.get("think") or "").strip()
     return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes))
 

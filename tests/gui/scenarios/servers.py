@@ -54,7 +54,7 @@ def failing_servers(bench: Bench) -> str:
 
 def _make_impatient(studio: Studio) -> None:
     """This profile's copy of the add-on waits 3 seconds for a server, not 180."""
-    (source,) = studio.session.home.rglob("metaspatial_addon/policy/endpoint.py")
+    (source,) = studio.session.home.rglob("metaspatial_addon/policy/endpoint/policy.py")
     text = source.read_text()
     assert "timeout: float = 180.0" in text
     source.write_text(text.replace("timeout: float = 180.0", "timeout: float = 3.0"))

@@ -1,6 +1,6 @@
 """Bodies, JSON and texts from HTTP servers that may be hostile: whatever they send, little memory is used for it.
 
-Used by `endpoint`.
+Used by `policy`.
 """
 
 from __future__ import annotations

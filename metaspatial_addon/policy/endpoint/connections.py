@@ -1,4 +1,4 @@
-"""HTTP requests for `endpoint`: each ends by its deadline or when all are cancelled; redirects stay on one server."""
+"""HTTP requests for `policy`: each ends by its deadline or when all are cancelled; redirects stay on one server."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .base import PolicyError
-from .http_replies import one_line, shortened
-from .http_transport import Channel, Patience
+from ..base import PolicyError
+from .replies import one_line, shortened
+from .transport import Channel, Patience
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from metaspatial_addon.policy import endpoint
 from metaspatial_addon.policy.base import PolicyError
-from metaspatial_addon.policy.endpoint import EndpointPolicy
+from metaspatial_addon.policy.endpoint import policy as endpoint
+from metaspatial_addon.policy.endpoint.policy import EndpointPolicy
 from tests.policy.asking import HELLO, KEY, ask, failure
 from tests.policy.servers import Handler, chat, send
 

@@ -10,7 +10,7 @@ import pytest
 
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.policy.base import PolicyError, Reply
-from metaspatial_addon.policy.endpoint import EndpointPolicy
+from metaspatial_addon.policy.endpoint.policy import EndpointPolicy
 from tests.policy.asking import HELLO, KEY, ask
 from tests.policy.servers import Handler, chat, send
 from tests.worker.waiting import wait_until
