@@ -268,7 +268,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
         find("start", name).matrix_world = matrix
     scene.view_layers[0].update()
     room = request["room"]
-    items = {i["name"]: ItemOptions(i["locked"], i["category"], i["front"]) for i in request["items"]}
+    items = {i["name"]: ItemOptions(i["locked"], i["category"], i["front"], i["scale"]) for i in request["items"]}
     options = SceneOptions(
         floor=find("floor", room["floor"]) if room["source"] == "floor" else None,
         walls=[find("walls", name) for name in room["walls"]] if room["source"] == "walls" else None,
@@ -278,6 +278,8 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
         objects=[find("items", name) for name in items],
         items=items,
         obstacles=[find("obstacles", name) for name in request["obstacles"]],
+        carry=request["carry"],
+        separate=frozenset(request["separate"]),
         library=stage.library,
         prompt=request["prompt"],
         room_type=request["room_type"],

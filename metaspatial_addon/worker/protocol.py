@@ -63,13 +63,15 @@ class ItemRequest(TypedDict):
     """An object to place, with its children.
 
     `name`: of the root object. `locked`: it stays where it is, as an obstacle. `category`: what it is ("double bed");
-    "" guesses it from the name. `front`: the axis of the root object that its front points along.
+    "" guesses it from the name. `front`: the axis of the root object that its front points along. `scale`: it is laid
+    out so many times as large as it is.
     """
 
     name: str
     locked: bool
     category: str
     front: Literal["-Y", "+X", "+Y", "-X"]
+    scale: float
 
 
 class OpeningRequest(TypedDict):
@@ -121,11 +123,12 @@ class LayoutRequest(TypedDict):
 
     `folder`: where the scene is and images go. `mode`: generate places all items anew, refine goes on from where they
     stand, fix moves only those with a fault. `room`: where the room is. `room_type`: a type of `core.furniture`, or "".
-    `items`: what to place. `obstacles`: names of objects that are in the way. `openings`: doors and windows beside
-    those that are recognised. `scene_name`: of the scene in the file. `prompt`: the artist's wishes. `policy`: the
-    model. `turns`: at most so many. `samples`: answers asked for in each turn. `seed`: of the sampling. `engine`: that
-    renders. `pictures`: width and height of rendered images in pixels. `start`: world matrices of root objects to go
-    on from, by name, for refine and fix; other objects stand where the file has them.
+    `items`: what to place. `obstacles`: names of objects that are in the way. `carry`: what rests on an item goes along
+    with it, but for the objects named in `separate`. `openings`: doors and windows beside those that are recognised.
+    `scene_name`: of the scene in the file. `prompt`: the artist's wishes. `policy`: the model. `turns`: at most so
+    many. `samples`: answers asked for in each turn. `seed`: of the sampling. `engine`: that renders. `pictures`: width
+    and height of rendered images in pixels. `start`: world matrices of root objects to go on from, by name, for refine
+    and fix; other objects stand where the file has them.
     """
 
     type: Literal["layout"]
@@ -136,6 +139,8 @@ class LayoutRequest(TypedDict):
     room_type: str
     items: list[ItemRequest]
     obstacles: list[str]
+    carry: bool
+    separate: list[str]
     openings: list[OpeningRequest]
     scene_name: str
     prompt: str
@@ -344,6 +349,8 @@ LARGEST_NUMBER = 2**31 - 1
 """In a request. Beyond, Blender's and the generators' numbers overflow."""
 MOST_TURNS, MOST_SAMPLES, MOST_PIXELS, MOST_TOKENS = 100, 1000, 8192, 2**20
 """Of a layout: turns, answers in each turn, the width and height of its images, and tokens of an answer."""
+MOST_SCALE = 1e4
+"""Of an item in a layout."""
 
 _PLAIN = {
     str: f"a text of at most {LONGEST_TEXT:,} characters",
@@ -390,6 +397,9 @@ def check_request(message: Mapping[str, Any]) -> None:
             _expect(0 < message[name] <= most, name, f"a number above 0 and of at most {most}", message[name])
         max_tokens = message["policy"].get("max_tokens", 1)
         _expect(0 < max_tokens <= MOST_TOKENS, "policy.max_tokens", f"from 1 to {MOST_TOKENS}", max_tokens)
+        for k, item in enumerate(message["items"]):
+            expected = f"a number above 0 and of at most {MOST_SCALE}"
+            _expect(0 < item["scale"] <= MOST_SCALE, f"items[{k}].scale", expected, item["scale"])
         for name, matrix in message["start"].items():
             _expect(len(matrix) == 16, f"start.{name}", "16 numbers", matrix)
         room = message["room"]

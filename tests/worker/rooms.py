@@ -48,7 +48,7 @@ def job_folder(folder: Path) -> Path:
 
 def layout_request(folder: Path, job: int = 1, **changed: Any) -> dict[str, Any]:
     """A request for two turns of the built-in model with small pictures."""
-    items = [{"name": name, "locked": False, "category": "", "front": "-Y"} for name in FURNITURE]
+    items = [{"name": name, "locked": False, "category": "", "front": "-Y", "scale": 1.0} for name in FURNITURE]
     return {
         "type": "layout",
         "job": job,
@@ -58,6 +58,8 @@ def layout_request(folder: Path, job: int = 1, **changed: Any) -> dict[str, Any]
         "room_type": "bedroom",
         "items": items,
         "obstacles": [],
+        "carry": True,
+        "separate": [],
         "openings": [],
         "scene_name": "Scene",
         "prompt": "A bedroom.",

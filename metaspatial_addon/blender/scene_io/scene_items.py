@@ -23,6 +23,7 @@ from ..frames import as_matrix, heading, rotation_z, transform_points, world_arr
 from ..immovable import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
+from ..pieces import pieces
 from .obstacles import NOTE, coarse_meshes, in_reach
 from .room.room_outline import source_object
 
@@ -96,32 +97,41 @@ class SceneItem:
 
 
 def item_trees(
-    chosen: Iterable[bpy.types.Object], building: Container[bpy.types.Object]
+    chosen: Iterable[bpy.types.Object], building: Container[bpy.types.Object], unit: float
 ) -> dict[bpy.types.Object, list[bpy.types.Object]]:
     """By root object all objects of each item, the root first. Those of the building belong to none.
 
     Chosen objects below other chosen ones belong to the item of the topmost; children come along unasked, also those
-    that are in another scene alone.
+    that are in another scene alone. An empty that holds several pieces of furniture gives an item for each. `unit`:
+    scene units in a metre.
     """
     children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
     for obj in bpy.data.objects:
         if obj.parent is not None:
             children.setdefault(obj.parent, []).append(obj)
     among = dict.fromkeys(obj for obj in chosen if obj not in building)
-    trees: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+
+    def below(obj: bpy.types.Object) -> list[bpy.types.Object]:
+        """The nearest objects below one that are not of the building."""
+        found = []
+        for child in children.get(obj, ()):
+            found += below(child) if child in building else [child]
+        return found
+
+    roots: dict[bpy.types.Object, None] = {}
     for obj in among:
         root = parent = obj
         while (parent := parent.parent) is not None:
             root = parent if parent in among else root
-        if root in trees:
-            continue
-        tree, waiting = [root], children.get(root, [])[::-1]
-        while waiting:
-            member = waiting.pop()
-            if member not in building:
-                tree.append(member)
-            waiting += children.get(member, [])[::-1]
-        trees[root] = tree
+        roots[root] = None
+    trees: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for top in roots:
+        for piece in pieces(top, below, unit):
+            tree, waiting = [], [piece]
+            while waiting:
+                tree.append(waiting.pop())
+                waiting += below(tree[-1])[::-1]
+            trees[piece] = tree
     return trees
 
 

@@ -135,7 +135,7 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         reader = ItemReader(depsgraph, room, frame, options.library)
         whole = options.objects is None and options.collection is None
         chosen = (options.collection or scene.collection).all_objects if options.objects is None else options.objects
-        trees = item_trees(chosen, building)
+        trees = item_trees(chosen, building, 1 / scene.unit_settings.scale_length)
         reader.read_items(trees, lambda name: options.items.get(name, options.other_items), whole)
         if not reader.items:
             left_out = "; ".join(f"{name} is {why}" for name, why in list(reader.left_out.items())[:_NAMED])

@@ -1,13 +1,16 @@
-"""What is said of a single item in the panel's list: which way its front faces."""
+"""What is said of items in the panel's list: which way one's front faces, and how large they are meant to be."""
 
 from __future__ import annotations
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Operator
 
 from ..state.identifiers import Operators
+from ..state.item_cache import listed
+from ..state.job_status import status
 from ..state.properties import FRONTS
+from ..state.scene.scaling import make_real, scale_items
 
 
 class METASPATIAL_OT_rotate_front(Operator):
@@ -30,4 +33,58 @@ class METASPATIAL_OT_rotate_front(Operator):
         return {"FINISHED"}
 
 
-register, unregister = bpy.utils.register_classes_factory((METASPATIAL_OT_rotate_front,))
+class METASPATIAL_OT_scale_items(Operator):
+    """Bring the items of a doubtful size to their usual one: where they are laid out, or the objects themselves"""
+
+    bl_idname = Operators.SCALE_ITEMS
+    bl_label = "Scale Items"
+    bl_options = {"REGISTER", "UNDO"}
+
+    objects: BoolProperty(
+        name="Scale Objects", description="Scale the objects now, instead of their copies in layouts", default=False
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not any(doubt.factor is not None for doubt in listed(context).doubts):
+            cls.poll_message_set("All items are of a usual size")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        factors = {
+            context.scene.objects[doubt.item.name]: doubt.factor
+            for doubt in listed(context).doubts
+            if doubt.factor is not None
+        }
+        kept = scale_items(context.scene, factors, self.objects)
+        for sentence in kept:
+            self.report({"WARNING"}, sentence)
+        status.notify(None)
+        count = len(factors) - len(kept)
+        self.report({"INFO"}, f"Scaled {count} item{'' if count == 1 else 's'}{'' if self.objects else ' in layouts'}")
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_make_real(Operator):
+    """Turn the instance into objects of its own, so that each piece of furniture in it can be laid out"""
+
+    bl_idname = Operators.MAKE_REAL
+    bl_label = "Make Real"
+    bl_options = {"REGISTER", "UNDO"}
+
+    object_name: StringProperty(name="Object", options={"SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        obj = context.scene.objects.get(self.object_name)
+        if obj is None or obj.instance_collection is None or not obj.is_editable:
+            self.report({"ERROR"}, "Select a collection instance of this file")
+            return {"CANCELLED"}
+        made = make_real(context, obj)
+        self.report({"INFO"}, f"{self.object_name} became {len(made)} objects")
+        return {"FINISHED"}
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (METASPATIAL_OT_rotate_front, METASPATIAL_OT_scale_items, METASPATIAL_OT_make_real)
+)

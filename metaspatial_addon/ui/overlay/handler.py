@@ -17,9 +17,10 @@ import numpy as np
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
+from ...blender.boxes import has_shape, local_corners, world_corners
 from ...blender.turns import compare, turn_visibility
 from ..state.scene.index import SceneIndex, SceneView, current_view
-from .room_rectangle import has_shape, local_corners, room_rectangle, units_per_metre, world_corners
+from .room_rectangle import room_rectangle, units_per_metre
 from .shapes import OverlayShape, front_shape, join_shapes, move_shape, opening_shape
 
 BLUE, VIOLET = (0.16, 0.58, 0.96), (0.78, 0.54, 0.98)

@@ -6,9 +6,10 @@ import bpy
 from bpy.types import Context, Panel, UILayout, UIList
 
 from ...blender.assets.search import OURS
+from ...core.scale import by_factor, describe
 from ..state import turn_cache
 from ..state.identifiers import Lists, Operators, Panels
-from ..state.item_cache import listed_items
+from ..state.item_cache import listed, listed_items
 from ..text import draw_text
 from .main import SidebarPanel
 
@@ -33,27 +34,46 @@ class METASPATIAL_PT_items(SidebarPanel, Panel):
             _draw_library(column, context)
         elif settings.items_source == "COLLECTION":
             column.prop(settings, "items", text="Collection")
+        _draw_doubts(self.layout, context)
         _draw_items(self.layout, context)
         self.layout.use_property_split = False
+        self.layout.prop(settings, "carry")
         self.layout.prop(settings, "others_are_obstacles")
 
 
+def _draw_doubts(layout: UILayout, context: Context) -> None:
+    """Items that are probably of another scale or several in one, with the buttons that help."""
+    items = listed(context)
+    for doubts in by_factor(items.doubts):
+        box = layout.box()
+        draw_text(box, context, describe(doubts), icon="ERROR")
+        if doubts[0].factor is not None:
+            row = box.row(align=True)
+            row.operator(Operators.SCALE_ITEMS, text="Scale in Layouts").objects = False
+            row.operator(Operators.SCALE_ITEMS, text="Scale Objects").objects = True
+    for obj, count in items.sets.items():
+        box = layout.box()
+        draw_text(box, context, f"{obj.name} is one instance of {count} pieces of furniture", icon="INFO")
+        box.operator(Operators.MAKE_REAL).object_name = obj.name
+
+
 def _draw_items(layout: UILayout, context: Context) -> None:
-    roots = listed_items(context)
+    items = listed(context)
+    roots = items.roots
     unit = context.scene.unit_settings.scale_length
     column = layout.column(align=True)
     column.use_property_split = False
     for obj in roots[:MAX_ROWS]:
-        _draw_item(column.row(align=True), obj, unit)
+        _draw_item(column.row(align=True), obj, unit, items.carried.get(obj, 0))
     if len(roots) > MAX_ROWS:
         column.label(text=f"and {len(roots) - MAX_ROWS} more")
 
 
-def _draw_item(row: UILayout, obj: bpy.types.Object, unit: float) -> None:
+def _draw_item(row: UILayout, obj: bpy.types.Object, unit: float, carried: int) -> None:
     settings = obj.metaspatial
     row.prop(settings, "locked", text="", icon="LOCKED" if settings.locked else "UNLOCKED")
     parts = row.split(factor=0.42, align=True)
-    parts.label(text=obj.name, translate=False)
+    parts.label(text=f"{obj.name} +{carried}" if carried else obj.name, translate=False)
     fields = parts.row(align=True)
     fields.prop(settings, "category", text="", placeholder=turn_cache.guessed_category(obj, unit))
     front = fields.row(align=True)

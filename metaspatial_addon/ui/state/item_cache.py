@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from bpy.types import Context, Object
 
-from .scene.index import SceneView, current_view
+from ...blender.pieces import instanced_pieces
+from ...core.scale import ScaleDoubt
+from . import turn_cache
+from .scene.index import SceneIndex, SceneView, current_view
+from .scene.item_boxes import carried_counts, doubts
 from .scene.items import chosen_roots
 
-_listed: WeakKeyDictionary[SceneView, list[Object]] = WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class ListedItems:
+    """The root objects that would be laid out now, and what their boxes tell.
+
+    Attributes:
+        roots: the objects.
+        carried: how many of them rest on one and go along with it.
+        doubts: those whose size is far from usual or larger than the room.
+        sets: how many pieces of furniture those show that are one instance of several.
+    """
+
+    roots: list[Object]
+    carried: Mapping[Object, int] = field(default_factory=dict)
+    doubts: list[ScaleDoubt] = field(default_factory=list)
+    sets: Mapping[Object, int] = field(default_factory=dict)
+
+
+_listed: WeakKeyDictionary[SceneView, ListedItems] = WeakKeyDictionary()
 
 
 def listed_items(context: Context) -> list[Object]:
     """The root objects that would be laid out now."""
+    return listed(context).roots
+
+
+def listed(context: Context) -> ListedItems:
+    """The items that would be laid out now."""
     view = current_view(context.scene, context.view_layer)
     if view not in _listed:
-        _listed[view] = chosen_roots(context, view.index)
+        _listed[view] = look_at(context, chosen_roots(context, view.index), view.index)
     return _listed[view]
+
+
+def look_at(context: Context, roots: list[Object], index: SceneIndex) -> ListedItems:
+    """Items and what their boxes tell. `index`: of the context's scene."""
+    scene = context.scene
+    unit = scene.unit_settings.scale_length or 1.0
+    categories = {root: root.metaspatial.category.strip() or turn_cache.guessed_category(root, unit) for root in roots}
+    sets = {root: count for root in roots if (count := instanced_pieces(root, 1 / unit)) > 1}
+    carried = carried_counts(scene, roots, index) if scene.metaspatial.carry else {}
+    return ListedItems(roots, carried, doubts(scene, categories, index), sets)

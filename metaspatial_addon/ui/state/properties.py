@@ -169,6 +169,12 @@ class METASPATIAL_PG_scene(PropertyGroup):
         default=True,
         options=NOT_ANIMATABLE,
     )
+    carry: BoolProperty(
+        name="Carry What Stands on Items",
+        description="Books move with their shelf, the mattress with its bed; otherwise each is laid out by itself",
+        default=True,
+        options=NOT_ANIMATABLE,
+    )
     prompt: StringProperty(
         name="Prompt",
         description="What the room should be like, in your own words",
@@ -235,6 +241,15 @@ class METASPATIAL_PG_object(PropertyGroup):
         description="The object's own axis that its front faces",
         items=FRONTS,
         default="-Y",
+        options=NOT_ANIMATABLE,
+    )
+    scale: FloatProperty(
+        name="Scale in Layouts",
+        description="So many times as large as it is, it is laid out; accepting a turn scales it",
+        default=1.0,
+        min=1e-4,
+        max=1e4,
+        precision=4,
         options=NOT_ANIMATABLE,
     )
     opening: EnumProperty(

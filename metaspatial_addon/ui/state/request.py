@@ -17,9 +17,11 @@ from bpy.types import Collection, Context, Object, Scene
 
 from ...blender.scene_io.scene_export import export_scene
 from ...blender.turns import turn_collections, turn_visibility, turns
+from ...core.scale import by_factor, describe
 from ...worker.protocol import SCENE_FILE
 from . import api_key, preferences
-from .identifiers import LARGEST_SEED
+from .identifiers import LARGEST_SEED, Operators
+from .item_cache import look_at
 from .scene.index import SceneIndex
 from .scene.items import chosen_roots, has_faces, turn_roots, wall_objects
 
@@ -116,6 +118,7 @@ def build(context: Context, mode: str) -> JobRequest:
     room = read_room(scene)
     items = read_items(context, room, turn)
     start = read_start(scene, mode, turn)
+    _check_sizes(context, items.roots)
     if settings.randomise:
         settings.seed = random.randrange(LARGEST_SEED + 1)
     message = {
@@ -129,10 +132,18 @@ def build(context: Context, mode: str) -> JobRequest:
                 "locked": root.metaspatial.locked,
                 "category": root.metaspatial.category.strip(),
                 "front": root.metaspatial.front,
+                # The copies of a turn that is gone on from have it already.
+                "scale": 1.0 if root.name in start.matrices else root.metaspatial.scale,
             }
             for root in items.roots
         ],
         "obstacles": [obj.name for obj in items.obstacles],
+        "carry": settings.carry,
+        # What a turn placed by itself stays an item of its own, wherever it stands now.
+        "separate": [
+            *(root.name for root in items.roots if turn is not None),
+            *(obj.name for obj in items.obstacles if obj.metaspatial.locked),
+        ],
         "openings": [{"name": obj.name, "kind": obj.metaspatial.opening.lower()} for obj in room.openings],
         "scene_name": scene.name,
         "prompt": settings.prompt,
@@ -202,6 +213,15 @@ def read_items(context: Context, room: RoomInput, turn: Collection | None) -> It
         and (obj in hidden or obj.visible_get(view_layer=context.view_layer) and not obj.hide_render)
     ]
     return ItemsInput(roots, members, obstacles)
+
+
+def _check_sizes(context: Context, roots: list[Object]) -> None:
+    """Raises NotReady for items that are larger than the room: nothing good comes of them."""
+    found = look_at(context, roots, SceneIndex(context.scene)).doubts
+    groups = by_factor([doubt for doubt in found if not doubt.fits])
+    if groups:
+        sentence = ". ".join(describe(doubts) for doubts in groups)
+        raise NotReady(sentence, Operators.SCALE_ITEMS if groups[0][0].factor is not None else "")
 
 
 def read_start(scene: Scene, mode: str, turn: Collection | None) -> StartInput:

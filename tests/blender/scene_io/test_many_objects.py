@@ -63,7 +63,7 @@ def test_four_times_the_items_take_about_four_times_as_long(obstacles):
 def test_trees_are_found_in_one_look_at_the_file():
     def measure(count: int) -> float:
         roots = rows(count)
-        return seconds(lambda: item_trees(roots, ()))
+        return seconds(lambda: item_trees(roots, (), 1.0))
 
     assert measure(3200) < 8 * measure(800)
 

@@ -11,10 +11,10 @@ import pytest
 from metaspatial_addon.blender.assets.library import LIBRARY_FOLDER, AssetLibrary
 from metaspatial_addon.blender.assets.placement import stand_in_rows
 from metaspatial_addon.blender.assets.search import find_assets
+from metaspatial_addon.blender.boxes import world_corners
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from metaspatial_addon.ui.operators import library
-from metaspatial_addon.ui.overlay.room_rectangle import world_corners
 from metaspatial_addon.ui.state import properties
 from metaspatial_addon.ui.state.scene import furniture
 

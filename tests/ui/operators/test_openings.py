@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
+from metaspatial_addon.blender.boxes import world_corners
 from metaspatial_addon.ui.operators import openings
-from metaspatial_addon.ui.overlay.room_rectangle import room_rectangle, world_corners
+from metaspatial_addon.ui.overlay.room_rectangle import room_rectangle
 from metaspatial_addon.ui.state import properties
 
 

@@ -108,7 +108,7 @@ def test_items_have_lock_category_and_front(scene: bpy.types.Scene) -> None:
     add("Not Selected", select=False)
     bed.metaspatial.front = "+X"
     drawn = draw(items.METASPATIAL_PT_items)
-    assert drawn.fields() == ["items_source", "locked", "category", "others_are_obstacles"]
+    assert drawn.fields() == ["items_source", "locked", "category", "carry", "others_are_obstacles"]
     (category,) = [options for kind, what, options in drawn.calls if kind == "prop" and what[1] == "category"]
     assert category["placeholder"] == "office chair"
     (front,) = [options for kind, what, options in drawn.calls if what == Operators.ROTATE_FRONT]

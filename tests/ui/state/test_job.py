@@ -92,9 +92,11 @@ def test_what_is_asked_for(scene, recorded):
         "room": {"source": "floor", "floor": "Floor", "height": 2.7},
         "room_type": "bedroom",
         "obstacles": ["Plant"],
+        "carry": True,
+        "separate": [],
         "items": [
-            {"name": "Bed", "locked": False, "category": "", "front": "+X"},
-            {"name": "Lamp", "locked": False, "category": "floor lamp", "front": "-Y"},
+            {"name": "Bed", "locked": False, "category": "", "front": "+X", "scale": 1.0},
+            {"name": "Lamp", "locked": False, "category": "floor lamp", "front": "-Y", "scale": 1.0},
         ],
         "openings": [{"name": "Door", "kind": "door"}],
         "scene_name": "Scene",

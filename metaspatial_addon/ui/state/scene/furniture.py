@@ -15,7 +15,8 @@ from mathutils import Vector
 from ....blender.assets.library import LIBRARY_FOLDER
 from ....blender.assets.placement import Pick, append_assets, mounts, stand_in_rows
 from ....blender.assets.search import OURS
-from ...overlay.room_rectangle import room_rectangle, units_per_metre, world_corners
+from ....blender.boxes import world_corners
+from ...overlay.room_rectangle import room_rectangle, units_per_metre
 from .collections import own_collection
 
 COLLECTION = "MetaSpatial Items"

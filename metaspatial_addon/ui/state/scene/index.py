@@ -39,6 +39,10 @@ class SceneIndex:
     def __contains__(self, obj: Object) -> bool:
         return obj.session_uid in self.uids
 
+    def children(self, obj: Object) -> list[Object]:
+        """The objects right below one."""
+        return list(self._children.get(obj.session_uid, ()))
+
     def tree(self, root: Object) -> list[Object]:
         """An object and all below it."""
         tree = [root]
@@ -87,6 +91,7 @@ def current_view(scene: Scene, view_layer: ViewLayer) -> SceneView:
     state = (
         settings.room_source,
         settings.items_source,
+        settings.carry,
         *settings.size,
         *(block and block.session_uid for block in blocks),
         turn_visibility.hides(scene),

@@ -9,6 +9,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ....blender.meshes import GEOMETRY
+from ....blender.pieces import pieces
 from ....blender.turns import turn_collections, turn_visibility, turns
 from .index import SceneIndex
 
@@ -40,8 +41,14 @@ def chosen_roots(context: Context, index: SceneIndex) -> list[Object]:
         and obj.metaspatial.opening == "NONE"
         and not isinstance(obj.get(turns.KEY), str)
     }
+    unit = 1.0 / (scene.unit_settings.scale_length or 1.0)
+
+    def below(obj: Object) -> list[Object]:
+        return [child for child in index.children(obj) if child not in room and child.metaspatial.opening == "NONE"]
+
     roots = dict.fromkeys(_highest(obj, items) for obj in items)
-    return [root for root in roots if any(map(has_faces, index.tree(root)))]
+    found = [piece for root in roots for piece in pieces(root, below, unit)]
+    return [root for root in found if any(map(has_faces, index.tree(root)))]
 
 
 def turn_roots(turn: bpy.types.Collection | None, index: SceneIndex) -> list[Object]:

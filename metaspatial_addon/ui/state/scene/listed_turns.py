@@ -5,6 +5,7 @@ from __future__ import annotations
 from bpy.types import Collection, Context, Image, Object, Scene
 
 from ....blender.turns import compare, turn_collections, turn_visibility, turns
+from .scaling import scales_followed
 
 
 def listed_run(scene: Scene) -> Collection | None:
@@ -43,7 +44,8 @@ def turn_images(turn: Collection) -> list[Image]:
 def accept(scene: Scene, turn: Collection) -> turn_collections.AcceptResult:
     """Move the originals that are not locked to where the turn has them."""
     locked = {obj for obj in scene.objects if obj.metaspatial.locked}
-    return turn_collections.accept(scene, turn, locked)
+    with scales_followed(turn):
+        return turn_collections.accept(scene, turn, locked)
 
 
 def select_fault(context: Context, turn: Collection, fault: compare.TurnFault) -> list[Object]:

@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 from bpy.types import Context, Object, ViewLayer
 
+from ....blender.boxes import world_corners
 from ....core.polygon import distance_to_wall, wall_segments
-from ...overlay.room_rectangle import room_rectangle, units_per_metre, world_corners
+from ...overlay.room_rectangle import room_rectangle, units_per_metre
 from .collections import own_collection
 
 COLLECTION = "MetaSpatial Openings"
