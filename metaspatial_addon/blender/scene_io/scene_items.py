@@ -23,8 +23,8 @@ from ..frames import as_matrix, heading, rotation_z, transform_points, world_arr
 from ..immovable import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
-from ..pieces import pieces
 from .obstacles import NOTE, coarse_meshes, in_reach
+from .pieces import pieces
 from .room.room_outline import source_object
 
 PART_OF_BUILDING = "part of the building"

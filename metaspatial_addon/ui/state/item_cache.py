@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from bpy.types import Context, Object
 
-from ...blender.pieces import instanced_pieces
+from ...blender.scene_io.pieces import instanced_pieces
 from ...core.scale import ScaleDoubt
 from . import turn_cache
 from .scene.index import SceneIndex, SceneView, current_view

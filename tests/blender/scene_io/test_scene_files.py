@@ -305,7 +305,7 @@ def test_armatures(tmp_path):
 
 
 def test_grandparents_and_parts_that_were_not_chosen(tmp_path):
-    """Choosing a root and its grandchild makes one item; choosing a child alone moves the child alone."""
+    """Choosing a root empty and a grandchild gives the pieces below it; choosing a child alone moves it alone."""
     new_scene()
     group = add("Group", at=(0.5, 0.5, 0))
     group.rotation_euler.z = 0.5
@@ -314,7 +314,8 @@ def test_grandparents_and_parts_that_were_not_chosen(tmp_path):
     add_box("Table", (1, 1, 0.4), (2, 2, 0), parent=group)
     scene = reopened(tmp_path)
     ends = [bpy.data.objects["cushion"], bpy.data.objects["Group"]]
-    assert [i.id for i in scene_to_task(scene, SceneOptions(size=(8, 8, 3), objects=ends)).task.items] == ["Group"]
+    task = scene_to_task(scene, SceneOptions(size=(8, 8, 3), objects=ends)).task
+    assert [item.id for item in task.items] == ["Sofa", "Table"]
     assert_there_and_back(
         scene, {"Sofa", "Table"}, size=(8, 8, 3), objects=[bpy.data.objects["Sofa"], bpy.data.objects["Table"]]
     )

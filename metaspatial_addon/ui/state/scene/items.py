@@ -9,7 +9,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ....blender.meshes import GEOMETRY
-from ....blender.pieces import pieces
+from ....blender.scene_io.pieces import pieces
 from ....blender.turns import turn_collections, turn_visibility, turns
 from .index import SceneIndex
 

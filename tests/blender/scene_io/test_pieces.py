@@ -6,7 +6,7 @@ import bpy
 import pytest
 from mathutils import Matrix
 
-from metaspatial_addon.blender.pieces import instanced_pieces, pieces
+from metaspatial_addon.blender.scene_io.pieces import instanced_pieces, pieces
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from tests.blender.scenes import add, add_box
 

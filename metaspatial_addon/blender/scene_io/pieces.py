@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 import bpy
 import numpy as np
 
-from ..core.furniture import FURNITURE
-from .assets.library import name_words
-from .boxes import has_shape, local_corners, world_corners
-from .frames import world_matrix
+from ...prompts.names import read_name
+from ..boxes import has_shape, local_corners, world_corners
+from ..frames import world_matrix
 
 Children = Callable[[bpy.types.Object], Sequence[bpy.types.Object]]
 
@@ -81,8 +80,8 @@ def _are_several(boxes: Sequence[np.ndarray], kinds: Sequence[str], unit: float)
 
 def _kind(name: str) -> str:
     """The kind of furniture that an object's name speaks of; empty where it does of none."""
-    row = FURNITURE.row_of(" ".join(name_words(name)))
-    return row.name if row is not None else ""
+    categories = read_name(name).categories
+    return categories[0] if categories else ""
 
 
 def _tree(root: bpy.types.Object, children: Children) -> list[bpy.types.Object]:
