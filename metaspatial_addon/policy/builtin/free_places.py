@@ -21,7 +21,7 @@ from ...core.geometry import OrientedBox
 from ...core.place_grid import PlaceGrid
 from ...core.polygon import WallSegment, contains, wall_segments
 from ...prompts import vocabulary as v
-from .place_faults import PlaceFaults
+from .place_faults import WISHED, PlaceFaults
 from .place_habits import Habits
 from .place_uses import as_box
 from .prompt_room import PromptItem, PromptRoom, Standing, written_extents
@@ -113,11 +113,14 @@ class FreePlaces:
                 free = shapes[shape] = self._free(item, yaw, shape, others)
             if free.any():
                 best.add(yaw, free, faults.count(yaw, self.grid))
+        if WISHED <= best.least < math.inf:  # a wish that is missed so may be met at a slant
+            for yaw in self._other_yaws(item, others, faults, best.least - WISHED):
+                best.add(yaw, self.free(item, yaw, others), faults.count(yaw, self.grid))
         yaws = [*best.masks, *self._other_yaws(item, others, faults, best.least)]
         if not yaws and item.mount == "floor":
             best = self._squeezed(item, others)
             return Offer(sorted(best.masks), best.masks, faults, False)
-        return Offer(sorted(yaws), best.masks, faults, bool(yaws))
+        return Offer(sorted(set(yaws)), best.masks, faults, bool(yaws))
 
     def _squeezed(self, item: PromptItem, others: Sequence[Standing]) -> _Best:
         """Where an item without a free place is inside the room and least deep in others."""

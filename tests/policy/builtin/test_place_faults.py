@@ -192,3 +192,20 @@ def test_chairs_are_offered_the_table_with_the_fewest_and_tables_stand_apart():
     standing["dining_chair_1"] = standing_at(room.items["dining_chair_1"], Pose(2.0, 2.3, 0.0, 180.0))
     places = offered("dining_chair_2", 180)
     assert len(places) and (places[:, 0] > 5.0).all() and (places[:, 1] < 2.6).all()
+
+
+@pytest.mark.parametrize("category, size", [("laundry basket", (0.45, 0.4, 0.6)), ("wardrobe", (1.0, 0.6, 2.0))])
+def test_a_wish_that_only_a_slant_can_meet_is_offered_that_slant(category, size):
+    floor = ((0.0, 0.0), (6.5, 0.0), (6.5, 4.7), (3.2, 4.7), (0.0, 3.7))
+    wish = Relation("it", "against", "wall_3")
+    task = Task("t", "", Room("bedroom", floor, 2.6), (Item("it", category, size),), (wish,))
+    room = prompt_room(task)
+    offers, (item,) = FreePlaces(room), room.items.values()
+    offer = offers.offer(item, {})
+    assert offer.yaws
+    for yaw in offer.yaws:
+        places = np.argwhere(offers.mask(offer, yaw))
+        assert len(places)
+        for place in places[:: max(len(places) // 20, 1)]:
+            (score,) = relation_scores(task, Layout("t", {"it": pose_at(offers, place, yaw)}))
+            assert score.score >= RelationScore.SATISFIED
