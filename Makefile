@@ -7,6 +7,9 @@
 
 python := .venv/bin/python
 pip_install = -m pip install --disable-pip-version-check $(if $(CI),--quiet --progress-bar off)
+# Every package of requirements/*.txt by version and hash, then this checkout. tools/lock.sh writes those files.
+pip_locked = $(pip_install) --require-hashes --no-deps --requirement
+this_checkout = --no-deps --no-build-isolation --editable .
 
 .PHONY: help demo test test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
 	test-trl test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
@@ -24,19 +27,21 @@ help:
 $(python): $(if $(PYTHON),FORCE)
 	@tools/make_venv.sh .venv 3.11 3.13
 
-.venv/.demo: pyproject.toml | $(python)
-	$(python) $(pip_install) --editable ".[bpy]"
+.venv/.demo: pyproject.toml requirements/demo.txt | $(python)
+	$(python) $(pip_locked) requirements/demo.txt
+	$(python) $(pip_install) $(this_checkout)
 	$(python) tools/check_bpy.py
 	@touch $@
 
-# torch by itself and first: whatever asks for it later finds it there and pulls no other build.
-.venv/.test: .venv/.demo
+# torch by itself and first, with what it needs: which of its builds is right depends on the machine.
+.venv/.test: .venv/.demo requirements/test.txt
 	$(python) $(pip_install) torch==2.13.0
-	$(python) $(pip_install) --editable ".[bpy,train,test]"
+	$(python) $(pip_locked) requirements/test.txt
 	@touch $@
 
-.venv/.lint: pyproject.toml | $(python)
-	$(python) $(pip_install) --editable ".[lint]"
+.venv/.lint: pyproject.toml requirements/lint.txt | $(python)
+	$(python) $(pip_locked) requirements/lint.txt
+	$(python) $(pip_install) $(this_checkout)
 	@touch $@
 
 demo: .venv/.demo

@@ -1,7 +1,7 @@
 """Build the zip that Blender installs, dist/metaspatial-VERSION.zip, from files that git tracks.
 
 A checkout also holds runs, reports, rooms and keys of whoever works in it. The bpy wheel brings Blender's own command
-for extensions as a plain Python script, so no Blender need be installed.
+for extensions as a plain Python script, so no Blender need be installed. The same files give the same zip, to the byte.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
@@ -27,6 +28,9 @@ CONTENTS = (
     "metaspatial_addon",
 )
 """Files and folders of the checkout that go into the zip, less what the manifest leaves out of them."""
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip can tell: that of every file in it."""
 
 
 def blender_command() -> Path:
@@ -52,6 +56,16 @@ def listed_files(checkout: Path, *options: str) -> list[str]:
     return [name for name in listed.decode().split("\0") if name and (checkout / name).is_file()]
 
 
+def _write_alike(built: Path, archive: Path) -> None:
+    """Write the files of a zip into another that depends on nothing else: not on time, rights or order of files."""
+    with zipfile.ZipFile(built) as source, zipfile.ZipFile(archive, "w") as target:
+        for name in sorted(source.namelist()):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, wherever it is built
+            target.writestr(entry, source.read(name), zipfile.ZIP_DEFLATED, 9)
+
+
 def build(output: Path, checkout: Path = CHECKOUT) -> Path:
     """Build and validate the extension; return its zip."""
     manifest = tomllib.loads((checkout / "blender_manifest.toml").read_text(encoding="utf-8"))
@@ -65,11 +79,13 @@ def build(output: Path, checkout: Path = CHECKOUT) -> Path:
             copy = Path(folder, name)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(checkout / name, copy)
+        built = Path(folder, archive.name)
         subprocess.run(
-            [*command, "build", "--source-dir", folder, "--output-filepath", str(archive)],
+            [*command, "build", "--source-dir", folder, "--output-filepath", str(built)],
             check=True,
             stdin=subprocess.DEVNULL,
         )
+        _write_alike(built, archive)
     subprocess.run([*command, "validate", str(archive)], check=True, stdin=subprocess.DEVNULL)
     return archive
 
