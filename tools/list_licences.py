@@ -11,7 +11,6 @@ import re
 import sys
 from pathlib import Path
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -34,9 +33,9 @@ _SHORT = {
 
 _HEAD = """# Licences of what is installed
 The extension's zip holds our own code and model (GPL-3.0-or-later) and furniture (CC0); inside Blender it needs nothing
-but Blender's own Python and numpy. The commands of a checkout install the packages below, on Python 3.11 and Linux; `make demo` needs
-the first part of them. Written by `tools/list_licences.py` from what each package says of itself. torch is not locked
-(CONTRIBUTING.md): what it needs itself is not listed.
+but Blender's own Python and numpy. The commands of a checkout install the packages below, on Python 3.11 and Linux; `make
+demo` needs the first part of them. Written by `tools/list_licences.py` from what each package says of itself. torch is not
+locked (CONTRIBUTING.md): what it needs itself is not listed.
 """
 _TITLES = {"demo": "make demo", "test": "make test, beside these", "lint": "make lint, beside these"}
 
@@ -48,7 +47,7 @@ def locked(name: str) -> dict[str, str]:
     for line in lines:
         if line and not line.startswith(("#", " ")):
             requirement = Requirement(line.rstrip(" \\"))
-            if requirement.marker is None or requirement.marker.evaluate(default_environment()):
+            if requirement.marker is None or requirement.marker.evaluate():
                 found[canonicalize_name(requirement.name)] = str(requirement.specifier).removeprefix("==")
     return found
 
