@@ -5,18 +5,14 @@ A file from elsewhere may name any file of this machine as its picture. What is 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import bpy
-
-from ..core.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +36,7 @@ def own_pictures(asset: Path) -> Iterator[None]:
     yield
     for image in [image for image in bpy.data.images if image.session_uid not in before]:
         held = image.packed_file is not None and asset.suffix.lower() == ".blend"
-        if not held and not all(_is_below(asset.parent, path) for path in _read_from(image)):
+        if not held and not all(is_below(asset.parent, path) for path in _read_from(image)):
             log.warning("%s: its picture %s is left out: it lies outside the asset's folder", asset.name, image.name)
         elif not is_picture(image):
             log.warning("%s: its picture %s is left out: it cannot be read as one", asset.name, image.name)
@@ -63,23 +59,7 @@ def _uv_tile(number: int) -> str:
     return f"u{column + 1}_v{row + 1}"
 
 
-def check_uris(asset: Path) -> None:
-    """Refuse a .gltf whose buffers are files outside its folder: their bytes would become geometry.
-
-    Raises InputError.
-    """
-    try:
-        content = json.loads(asset.read_bytes())
-        buffers = content.get("buffers", []) if isinstance(content, dict) else []
-        uris = [str(buffer.get("uri", "")) for buffer in buffers if isinstance(buffer, dict)]
-    except (ValueError, RecursionError) as error:
-        raise InputError(asset, "asset", f"a readable .gltf file ({error})") from error
-    for number, uri in enumerate(uris):
-        if not uri.startswith("data:") and not _is_below(asset.parent, asset.parent / unquote(uri)):
-            raise InputError(asset, f"buffers[{number}].uri", "a file in the folder of the asset or below it")
-
-
-def _is_below(folder: Path, path: str | os.PathLike[str]) -> bool:
+def is_below(folder: Path, path: str | os.PathLike[str]) -> bool:
     """Whether a file lies in a folder or below it, links followed; one that does not exist counts as lying there."""
     return not os.path.exists(path) or Path(path).resolve().is_relative_to(folder.resolve())
 

@@ -81,14 +81,21 @@ def read_lines(file: BinaryIO, source: object) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def parse_json(data: bytes | str, source: object, *, allow_nan: bool = False, pairs: Pairs | None = None) -> Any:
+def parse_json(
+    data: bytes | str,
+    source: object,
+    *,
+    most_bytes: int = LARGEST_JSON,
+    allow_nan: bool = False,
+    pairs: Pairs | None = None,
+) -> Any:
     """Parsed JSON. `source` (a file, or a file and line) opens the message of the InputError that bad data raises.
 
     `pairs` makes an object of its keys and values (default: a dict). With `allow_nan` numbers need not be finite, as in
     messages between our own processes.
     """
-    if len(data) > LARGEST_JSON:
-        raise InputError(source, "", f"JSON of at most {LARGEST_JSON:,} bytes")
+    if len(data) > most_bytes:
+        raise InputError(source, "", f"JSON of at most {most_bytes:,} bytes")
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
         _check_json(text)

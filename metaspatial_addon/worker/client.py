@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..core.processes import blender_command
 from ..core.temporary import TemporaryFolder
 from . import protocol
 
@@ -33,9 +34,7 @@ _TO_DRAIN = 1.0  # seconds after its end in which messages that it sent before a
 
 def worker_command(blender_binary: str) -> list[str]:
     """The command that starts a worker: of a headless Blender, or of this Python where bpy is a module of it."""
-    if not blender_binary:
-        return [sys.executable, str(MAIN)]
-    return [blender_binary, "-b", "--factory-startup", "--python-exit-code", "1", "-P", str(MAIN)]
+    return blender_command(blender_binary, MAIN)
 
 
 class Worker:

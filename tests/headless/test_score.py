@@ -194,12 +194,22 @@ def test_what_importers_print_is_not_among_the_scores(files, tmp_path):
     assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ok", "ok"]
 
 
-def test_an_asset_that_cannot_be_read_is_named_with_its_line(files, tmp_path):
+def test_an_asset_that_cannot_be_read_is_named_and_all_are_scored(files, tmp_path, caplog):
     (tmp_path / "bad.glb").write_text("no mesh")
     task = {**TASK, "items": [TASK["items"][0], {**TASK["items"][1], "asset": str(tmp_path / "bad.glb")}]}
     lines = [{"task": TASK, "answer": text(CLEAN)}, {"task": task, "answer": text(CLEAN)}]
+    first, second = scores(["--pairs", files("pairs.jsonl", "\n".join(map(json.dumps, lines)))], tmp_path)
+    assert first["status"] == second["status"] == "ok"
+    assert "bad.glb: expected a binary glTF" in caplog.text and "a plain box takes the place of desk_1" in caplog.text
+
+
+def test_an_asset_that_is_not_there_is_named_with_its_line(files, tmp_path):
+    task = {**TASK, "items": [TASK["items"][0], {**TASK["items"][1], "asset": str(tmp_path / "bad.glb")}]}
+    lines = [{"task": TASK, "answer": text(CLEAN)}, {"task": task, "answer": text(CLEAN)}]
     pairs = files("pairs.jsonl", "\n".join(map(json.dumps, lines)))
-    with pytest.raises(score.cli.CommandError, match=r"pairs.jsonl, line 2: .*bad.glb: asset: expected a readable"):
+    with pytest.raises(
+        score.cli.CommandError, match=r"pairs.jsonl, line 2: .*bad.glb: asset: expected an existing file"
+    ):
         scores(["--pairs", pairs], tmp_path)
     assert len((tmp_path / "scores.jsonl").read_text().splitlines()) == 1
 

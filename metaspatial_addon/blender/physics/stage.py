@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import bpy
 
 from ...core.task import Item, Layout, Task
+from ..assets.conversion import end_process
 from ..assets.library import AssetLibrary
 from ..meshes import remove_blocks
 from ..scene_io.item_mesh import load_item
@@ -60,7 +61,7 @@ class Stage:
         """Build a task's room and items. Locked items stand in place at once, the others wait for `place`.
 
         `meshes` are ready meshes by item id (origin mid-underside, front -y): they stay the caller's own.
-        Raises InputError for an asset that is missing or cannot be read.
+        Raises InputError for an asset that is missing; a box takes the place of one that cannot be read.
         """
         self._close()
         collection = self.scene.collection
@@ -106,6 +107,7 @@ class Stage:
         remove_blocks(shape.mesh for shape in self._shapes.values())
         self._shapes.clear()
         self.library.clear()
+        end_process()
         for material in self._materials.values():
             bpy.data.materials.remove(material)
         self._materials = {}

@@ -6,7 +6,7 @@ of an import nothing stays but the one mesh with its materials and images.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import bpy
@@ -15,12 +15,12 @@ from mathutils import Matrix, Vector
 
 from ...core.errors import InputError
 from ...core.task import Item
+from ..assets.conversion import convert
+from ..assets.import_file import FORMATS
 from ..assets.library import AssetLibrary
-from ..mesh_join import join_parts
-from ..meshes import evaluated_parts, in_scene, mesh_points, remove_blocks, scratch_scene
-from ..pictures import check_uris, own_pictures
+from ..meshes import mesh_points, remove_blocks, scratch_scene
 
-FORMATS = (".glb", ".gltf", ".obj", ".usd", ".usda", ".usdc", ".usdz", ".blend")
+log = logging.getLogger(__name__)
 
 _BOX_FACES = ((0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
 
@@ -35,12 +35,15 @@ def load_item(item: Item, library: AssetLibrary) -> bpy.types.Mesh:
 
     A box (asset None) fills the size; anything else keeps its proportions and is scaled to fit inside, centred,
     standing on z = 0; what hangs from the ceiling touches the top of its size instead, what hangs on a wall its back.
-    The caller owns the mesh. Raises InputError for an asset that is missing, of an unknown kind, unreadable or empty.
+    The caller owns the mesh. A file that cannot be read, or shows nothing, is logged, and a box takes its place. Raises
+    InputError for an asset that is missing or of an unknown kind, RuntimeError where no process can be started for it.
     """
     if item.asset is None:
         return _box(item)
     known = library.find(item.asset) is not None
     mesh = library.mesh(item.asset).copy() if known else _load_file(item, library)
+    if mesh is None:
+        return _box(item)
     mesh.name = item.id
     _fit(mesh, item)
     return mesh
@@ -76,8 +79,25 @@ def _fit(mesh: bpy.types.Mesh, item: Item) -> None:
     mesh.update()
 
 
-def _load_file(item: Item, library: AssetLibrary) -> bpy.types.Mesh:
-    """One mesh of all that the item's file shows. Raises InputError."""
+def _load_file(item: Item, library: AssetLibrary) -> bpy.types.Mesh | None:
+    """The mesh of the item's file; None for one that cannot be read, which is logged. Raises InputError."""
+    path = _file(item, library)
+    converted = convert(path)
+    for note in converted.notes:
+        log.warning("%s", note)
+    if converted.blend is None:
+        log.warning("%s: a plain box takes the place of %s", converted.failure, item.id)
+        return None
+    with scratch_scene() as (_, kept):
+        with bpy.data.libraries.load(str(converted.blend), link=False) as (held, wanted):
+            wanted.meshes = list(held.meshes)
+        mesh = wanted.meshes[0].copy()  # a copy does not name the file that it came from
+        kept.add(mesh)
+    return mesh
+
+
+def _file(item: Item, library: AssetLibrary) -> Path:
+    """The file that an item's asset names. Raises InputError."""
     path = Path(str(item.asset)).expanduser()
     kind = path.suffix.lower()
     if kind not in FORMATS:
@@ -85,63 +105,6 @@ def _load_file(item: Item, library: AssetLibrary) -> bpy.types.Mesh:
         raise InputError(item.id, "asset", expected, item.asset)
     if not path.is_file():
         raise InputError(path, "asset", f"an existing file for item {item.id}")
-    with scratch_scene() as (scene, kept):
-        with own_pictures(path):
-            shown = _import_blend(path) if kind == ".blend" else _import_file(path, kind, scene)
-        with in_scene(shown) as depsgraph:
-            parts = evaluated_parts(depsgraph, lambda instance: None if _unrendered(instance) else item.id)
-        if not parts:
-            raise InputError(path, "asset", f"a file that shows at least one face, for item {item.id}")
-        mesh = join_parts(parts[item.id], item.id)
-        kept.add(mesh)
-    return mesh
-
-
-def _unrendered(instance: bpy.types.DepsgraphObjectInstance) -> bool:
-    return instance.object.hide_render or (instance.parent is not None and instance.parent.hide_render)
-
-
-def _import_file(path: Path, kind: str, scene: bpy.types.Scene) -> bpy.types.Scene:
-    """Import a file of another program into a scene, which is returned. Raises InputError."""
-    operator: Callable[..., set[str]]
-    if kind == ".gltf":
-        check_uris(path)
-    if kind in (".glb", ".gltf"):
-        operator = bpy.ops.import_scene.gltf
-    elif kind == ".obj":
-        operator = bpy.ops.wm.obj_import
-    elif has_usd():
-        operator = bpy.ops.wm.usd_import
-    else:
+    if kind.startswith(".usd") and not has_usd():
         raise InputError(path, "asset", "a .glb, .gltf, .obj or .blend file: this Blender was built without USD")
-    try:
-        with in_scene(scene):
-            finished = operator(filepath=str(path)) == {"FINISHED"}
-    except Exception as error:  # importers written in Python let any error of theirs through on a broken file
-        raise InputError(path, "asset", f"a readable {kind} file ({_last_line(error)})") from error
-    if not finished:
-        raise InputError(path, "asset", f"a readable {kind} file")
-    return scene
-
-
-def _import_blend(path: Path) -> bpy.types.Scene:
-    """The first scene of a .blend, or a new one with all its objects where it has none. Raises InputError."""
-    try:
-        with bpy.data.libraries.load(str(path), link=False) as (held, wanted):
-            wanted.scenes = held.scenes[:1]
-            if not held.scenes:
-                wanted.objects = held.objects
-    except OSError as error:
-        raise InputError(path, "asset", f"a readable .blend file ({_last_line(error)})") from error
-    if wanted.scenes:
-        return wanted.scenes[0]
-    scene = bpy.data.scenes.new("MetaSpatial Import")
-    for loaded in wanted.objects:
-        scene.collection.objects.link(loaded)
-    return scene
-
-
-def _last_line(error: Exception) -> str:
-    """What an importer's error says, which may be a whole traceback, in one line."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    return path

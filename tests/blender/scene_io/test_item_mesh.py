@@ -206,8 +206,23 @@ def test_hanging_items_touch_what_they_hang_on(tmp_path, library, mount, place):
         ("sofa_that_is_not_there", "an asset of"),
         ("missing.glb", "existing file"),
         ("notes.txt", "an asset of"),
-        ("broken.glb", "readable .glb"),
-        ("broken.gltf", "readable .gltf"),
+    ],
+)
+def test_an_asset_that_is_not_there_is_named(tmp_path, monkeypatch, library, asset, said):
+    (tmp_path / "notes.txt").write_text("hello")
+    before = blocks()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=said) as caught:
+        load_item(Item("sofa_1", "sofa", (1, 1, 1), asset=asset), library)
+    assert asset in str(caught.value)
+    assert blocks() == before
+
+
+@pytest.mark.parametrize(
+    "asset, said",
+    [
+        ("broken.glb", "a binary glTF, which begins with glTF"),
+        ("broken.gltf", "JSON"),
         ("broken.blend", "readable .blend"),
         ("empty.obj", "at least one face"),
         ("camera.blend", "at least one face"),
@@ -216,11 +231,10 @@ def test_hanging_items_touch_what_they_hang_on(tmp_path, library, mount, place):
         pytest.param("broken.usd", "readable .usd", marks=needs_usd),
     ],
 )
-def test_unusable_assets_are_named(tmp_path, monkeypatch, library, asset, said):
+def test_a_box_takes_the_place_of_an_asset_that_cannot_be_read(tmp_path, monkeypatch, caplog, library, asset, said):
     camera = bpy.data.objects.new("c", bpy.data.cameras.new("c"))
     bpy.data.libraries.write(str(tmp_path / "camera.blend"), {camera})
     bpy.data.batch_remove([camera, camera.data])
-    (tmp_path / "notes.txt").write_text("hello")
     for kind in ("glb", "gltf", "blend", "usd"):
         (tmp_path / f"broken.{kind}").write_bytes(b"\x01 this is no furniture" * 40)
     (tmp_path / "empty.obj").write_text("# nothing\n")
@@ -231,9 +245,11 @@ def test_unusable_assets_are_named(tmp_path, monkeypatch, library, asset, said):
     remove_blocks([endless, endless.data])
     before = blocks()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=said) as caught:
-        load_item(Item("sofa_1", "sofa", (1, 1, 1), asset=asset), library)
-    assert asset in str(caught.value)
+    mesh = load_item(Item("sofa_1", "sofa", (1, 2, 3), asset=asset), library)
+    assert np.allclose(bounds(mesh), [[-0.5, -1, 0], [0.5, 1, 3]]) and len(mesh.polygons) == 6
+    (line,) = caplog.messages
+    assert line.startswith(f"{asset}: ") and said in line and line.endswith("a plain box takes the place of sofa_1")
+    remove_blocks([mesh])
     assert blocks() == before
 
 
