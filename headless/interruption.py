@@ -59,8 +59,9 @@ class Watch:
         signal.set_wakeup_fd(self._wakeup)
         for number, before in self._before.items():
             signal.signal(number, signal.SIG_DFL if before is None else before)  # None: a handler of Blender's in C
-        self._writer.close()
+        self._writer.shutdown(socket.SHUT_WR)  # forked children may have it open as well
         self._thread.join()
+        self._writer.close()
         self._reader.close()
 
     def leave(self) -> None:

@@ -48,7 +48,7 @@ def written_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise named(error, target) from error
     finally:
         unfinished.discard(part)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             part.unlink()
 
 

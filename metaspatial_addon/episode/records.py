@@ -5,7 +5,6 @@ Images are named, not included. The tables of commands and the panel use the sam
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Mapping
@@ -74,8 +73,8 @@ def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None
         with open(path, "ab", buffering=0) as file:
             end = file.tell()
             try:
-                if file.write(line) < len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                while line:  # what a full disk leaves over raises at the next try
+                    line = line[file.write(line) :]
             except OSError:
                 file.truncate(end)
                 raise

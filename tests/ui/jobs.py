@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 from mathutils import Matrix
 
+from metaspatial_addon.core.temporary import PREFIX
 from metaspatial_addon.ui.state import job
 from metaspatial_addon.ui.state.job_status import status
 from tests.blender.turns.arrivals import task_message, turn_message
@@ -57,4 +58,5 @@ def names(turn: bpy.types.Collection) -> set[str]:
 
 
 def job_folders(folder: Path) -> list[Path]:
-    return list(folder.glob("metaspatial_*"))
+    """The temporary folders that hold a job's files; a worker has one as well."""
+    return [path for path in folder.glob(f"{PREFIX}*") if [*path.glob("scene.blend*"), *path.glob("turn_*")]]
