@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .errors import InputError
+from .lexicon.lexicon import lexicon
 from .reading import read_toml
 
 UNKNOWN = "thing"
@@ -31,11 +32,12 @@ Way = Literal[
 Need = tuple[Literal["front", "back", "left", "right", "beside"], float, float]
 """A side of an item, the metres before it that its use wants free, and how much that matters, from 0 to 1."""
 
+EARLIER = 0.2
+"""By what logarithm of a size a less likely meaning of a word has to be nearer: a fifth in one direction."""
+
 Range = tuple[float, float]
 """Least and greatest value, metres."""
 
-_MOST_WORDS = 6
-"""Words of the longest name, those before and behind an apostrophe counted apart."""
 
 METHOD_SETTINGS = {
     "wall": ("walls", "at", "clear"),
@@ -57,11 +59,10 @@ METHOD_SETTINGS = {
 
 @dataclass(frozen=True)
 class FurnitureClass:
-    """A class of furniture: its RGB colour in the small plan, and words that tell it in a category's name."""
+    """A class of furniture and its RGB colour in the small plan."""
 
     name: str
     colour: tuple[int, int, int]
-    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,6 @@ class Category:
     mount: Literal["floor", "surface", "wall", "ceiling"] = "floor"
     covering: bool = False
     front: float = 0.0
-    headwords: tuple[str, ...] = ()
-    narrower_than: float = math.inf
     usual_count: int = 1
     rooms: tuple[str, ...] = ()
     drawn: tuple[RoomUse, ...] = ()
@@ -136,75 +135,51 @@ class Category:
 
 @dataclass(frozen=True)
 class Furniture:
-    """The whole table. `classes` stand in the order in which their words are looked for, `categories` in placing
-    order."""
+    """The whole table; `categories` stand in placing order."""
 
     classes: dict[str, FurnitureClass]
     rooms: dict[str, RoomType]
     categories: dict[str, Category]
 
     def class_of(self, category: str, covering: bool = False) -> str:
-        """The class of a category: that of its row, else the first with one of its words, else "other"."""
-        if covering:
-            return "covering"
-        words = category.lower().replace("_", " ").replace("-", " ").split()
-        row = self.categories.get(" ".join(words))
-        if row is not None:
-            return row.class_name
-        return next((c.name for c in self.classes.values() if not set(words).isdisjoint(c.words)), "other")
+        """The class of a category's row, "other" where none describes it."""
+        return "covering" if covering else self.kind_of(category).class_name
 
-    def row_of(self, category: str) -> Category | None:
-        """The row that a category names, or whose name or other word it contains, the longest; None without one."""
-        text = " ".join(re.findall(r"[a-z']+", category.lower()))
-        if text in self.by_word:
-            return self.by_word[text]
-        word = _longest_within(text, self.by_word)
-        return self.by_word[word] if word is not None else None
-
-    def kind_of(self, category: str, size: Sequence[float]) -> Category:
+    def kind_of(self, category: str, size: Sequence[float] | None = None) -> Category:
         """The row that describes an item best; that of UNKNOWN where none does.
 
-        By its words: the row of that name, the longest name that the words contain, the row with the last word that is
-        a headword (of rows with a limit those that the item's shorter side allows), the longest other word.
+        The row of that name, or else one of those that the words of the category mean in any language; of several the
+        one that suits the size (width, depth, height in metres), without a size the likeliest.
         """
-        key = category, min(size[:2])
-        if key not in self._kinds:
-            self._kinds[key] = self._find_kind(*key)
-        return self._kinds[key]
+        if category not in self._rows:
+            self._rows[category] = self._find_rows(category)
+        return self.nearest(self._rows[category], size)
 
     @cached_property
-    def _kinds(self) -> dict[tuple[str, float], Category]:
-        """What `kind_of` has found so far."""
+    def _rows(self) -> dict[str, list[Category]]:
+        """The rows that categories were found to mean so far."""
         return {}
 
-    def _find_kind(self, category: str, shorter_side: float) -> Category:
-        words = re.findall(r"[a-z]+", category.lower())
-        text = " ".join(words)
-        if text in self.categories:
-            return self.categories[text]
-        name = _longest_within(text, self.categories)
-        if name is not None:
-            return self.categories[name]
-        for word in reversed(words):
-            for row in self.by_headword.get(word, ()):
-                if shorter_side < row.narrower_than:
-                    return row
-        return self.row_of(category) or self.categories[UNKNOWN]
+    def _find_rows(self, category: str) -> list[Category]:
+        name = " ".join(re.findall(r"[a-z']+", category.lower()))
+        names = (name,) if name in self.categories else lexicon().meanings(category)
+        return [self.categories[meant] for meant in names if meant in self.categories] or [self.categories[UNKNOWN]]
 
-    @cached_property
-    def by_headword(self) -> dict[str, list[Category]]:
-        """The rows that have a headword, those for narrow items first."""
-        rows: dict[str, list[Category]] = {}
-        for row in sorted(self.categories.values(), key=lambda row: row.narrower_than):
-            for word in row.headwords:
-                rows.setdefault(word, []).append(row)
-        return rows
+    @staticmethod
+    def nearest(rows: Sequence[Category], size: Sequence[float] | None) -> Category:
+        """The row whose ranges of width, depth and height a size misses least, in logarithms, whichever way it is
+        turned; an earlier row wins over a later one unless that is nearer by EARLIER. Without a size the first."""
+        if size is None or len(rows) == 1:
+            return rows[0]
+        width, depth, height = size
 
-    @cached_property
-    def by_word(self) -> dict[str, Category]:
-        """Rows by their names and other words. A name counts before a word, an earlier row before a later one."""
-        words = {word: row for row in reversed(self.categories.values()) for word in row.words}
-        return {**words, **self.categories}
+        def misfit(place: int) -> float:
+            row = rows[place]
+            turns = ((width, depth), (depth, width))
+            in_plan = min(_outside(x, *row.width) + _outside(y, *row.depth) for x, y in turns)
+            return place * EARLIER + in_plan + _outside(height, *row.height)
+
+        return rows[min(range(len(rows)), key=misfit)]
 
     def used_in(self, room_type: str) -> list[tuple[Category, RoomUse]]:
         """What the task generator furnishes such a room with, by rank."""
@@ -212,11 +187,9 @@ class Furniture:
         return sorted(uses, key=lambda entry: entry[1].rank)
 
 
-def _longest_within(text: str, names: typing.Iterable[str]) -> str | None:
-    """The longest name that a text holds as whole words, the first of equals. Takes time linear in the text."""
-    words = list(re.finditer(r"[a-z]+", text))
-    runs = {text[word.start() : last.end()] for k, word in enumerate(words) for last in words[k : k + _MOST_WORDS]}
-    return max((name for name in names if name in runs), key=len, default=None)
+def _outside(side: float, least: float, most: float) -> float:
+    """By what logarithm a length is outside a range."""
+    return abs(math.log(max(side, 0.001) / min(max(side, least), most)))
 
 
 def read_furniture(path: str | Path) -> Furniture:

@@ -25,6 +25,7 @@ _NOISE = frozenset(_PIPELINE_WORDS.split())
 _DETAIL = frozenset(("low", "high", "mid"))
 """Levels of detail, at the end of a name or before "poly"."""
 _ACRONYM = re.compile(r"(?<![A-Z])(TV|PC|WC|LED|LCD)(?=[A-Z]?[a-z])")
+_ASIDE = re.compile(r"[()\[\]{},:;/、（）]|\s[-–—]\s")
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -43,27 +44,20 @@ class Mention:
 
 
 def name_tokens(name: str) -> list[Token]:
-    """The words of an object's name that say something."""
+    """The words of an object's name that say something, and marks before what only describes: brackets, commas."""
     spaced = _HUMP.sub(" ", _ACRONYM.sub(r"\1 ", name))
-    spaced = re.sub(r"[_\W]+", " ", spaced)
+    spaced = _ASIDE.sub(" , ", spaced)
+    spaced = re.sub(r"[^\w,]|_", " ", spaced)
     tokens = [token for token in split_tokens(spaced) if token.text not in _NOISE]
-    while len(tokens) > 1 and (tokens[-1].text in _DETAIL or tokens[-1].text.isdigit()):
+    while len(tokens) > 1 and (tokens[-1].text in _DETAIL or tokens[-1].is_mark or tokens[-1].text.isdigit()):
         tokens.pop()
-    return [t for k, t in enumerate(tokens) if len(t.text) > 1 or not t.text.isascii() or _is_shaped(tokens, k)]
-
-
-def _is_shaped(tokens: Sequence[Token], k: int) -> bool:
-    """Whether a letter or number belongs to the next word: L-shaped, 2-seater."""
-    return k + 1 < len(tokens) and (tokens[k + 1].text.startswith(("shape", "seat", "form")))
+    return tokens
 
 
 @functools.lru_cache(maxsize=8192)
 def read_name(name: str) -> Reading:
     """What the name of an object says that it is. Any text can be read."""
-    tokens = name_tokens(name)
-    words = lexicon()
-    language, parts = words.spoken(tokens)
-    return words.read(tokens, parts, language)
+    return lexicon().read_any(name_tokens(name))
 
 
 def find_categories(text: str) -> tuple[Mention, ...]:
@@ -73,7 +67,7 @@ def find_categories(text: str) -> tuple[Mention, ...]:
     """
     words = lexicon()
     tokens = split_tokens(text)
-    language, parts = words.spoken(tokens, text=True)
+    language, parts = words.spoken(tokens)[0]
     joins = language.joins if language.head == "first" else frozenset[str]()
     mentions = []
     for phrase in _phrases(tokens, parts, joins):

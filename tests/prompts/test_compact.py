@@ -97,21 +97,27 @@ def test_only_known_words_of_the_prompt_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("category", "width", "kind"),
+    ("category", "size", "kind"),
     [
-        ("Double Bed", 1.6, "double bed"),
-        ("big oak dining table", 1.6, "dining table"),
-        ("bed", 1.6, "double bed"),
-        ("bed", 0.9, "single bed"),
-        ("desk lamp", 0.2, "desk lamp"),
-        ("brass lamp", 0.2, "floor lamp"),
-        ("couch", 2.0, "sofa"),
-        ("Cube", 1.0, "thing"),
-        ("", 1.0, "thing"),
+        ("Double Bed", (1.6, 2.0, 0.5), "double bed"),
+        ("big oak dining table", (1.6, 2.0, 0.5), "dining table"),
+        ("bed", (1.6, 2.0, 0.5), "double bed"),
+        ("bed", (0.9, 2.0, 0.5), "single bed"),
+        ("desk lamp", (0.2, 0.3, 0.5), "desk lamp"),
+        ("brass lamp", (0.3, 0.3, 1.6), "floor lamp"),
+        ("brass lamp", (0.3, 0.3, 0.5), "table lamp"),
+        ("couch", (2.0, 2.0, 0.5), "sofa"),
+        ("Schreibtisch", (1.4, 0.7, 0.75), "desk"),
+        ("alarm clock", (0.1, 0.1, 0.1), "alarm clock"),
+        ("bar of soap", (0.1, 0.1, 0.1), "thing"),
+        ("board game", (0.3, 0.3, 0.1), "thing"),
+        ("bedside lamp", (0.2, 0.2, 1.4), "table lamp"),
+        ("Cube", (1.0, 2.0, 0.5), "thing"),
+        ("", (1.0, 2.0, 0.5), "thing"),
     ],
 )
-def test_categories_beyond_the_table_find_the_nearest_row(category, width, kind):
-    assert FURNITURE.kind_of(category, (width, 2.0, 0.5)).name == kind
+def test_categories_beyond_the_table_find_the_nearest_row(category, size, kind):
+    assert FURNITURE.kind_of(category, size).name == kind
 
 
 def test_a_row_without_a_token_is_a_thing_to_the_model(monkeypatch):

@@ -71,7 +71,8 @@ def test_coverings_lie_below_and_ceiling_items_are_outlines():
         ("bath mat", "covering"),
         ("washing machine", "appliance"),
         ("potted plant", "plant"),
-        ("浴缸", "other"),
+        ("浴缸", "bath"),
+        ("gizmo", "other"),
         ("", "other"),
     ],
 )

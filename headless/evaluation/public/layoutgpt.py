@@ -54,7 +54,7 @@ def _task(entry: Any, task_id: str, source: str) -> Task:
     floor_width, floor_depth = round(int(room_width) / scale, 2), round(int(room_length) / scale, 2)
     items: list[Item] = []
     for category, *pixels in objects:
-        row = FURNITURE.kind_of(category, [1.0, 1.0])
+        row = FURNITURE.kind_of(category)
         width, length, height = pixels
         # "length" runs along a wardrobe's or a sofa's back, and a bed has its head at a short side.
         sides = sorted((width, length)) if row.class_name == "bed" else (length, width)
@@ -70,7 +70,7 @@ def _task(entry: Any, task_id: str, source: str) -> Task:
 def _pixels_per_metre(objects: list[tuple[str, float, float, float]]) -> float:
     ratios = []
     for category, width, length, _ in objects:
-        row = FURNITURE.kind_of(category, [2.0, 2.0])
+        row = FURNITURE.kind_of(category)
         if row.name != UNKNOWN and row.mount == "floor":
             ratios.append(max(width, length) / max(row.usual_size[:2]))
     return statistics.median(ratios) if ratios else 75.0

@@ -70,7 +70,7 @@ def _task(row: dict[str, str]) -> Task:
     items: dict[str, list[Item]] = {}
     for _, count, name in _entries(row["ObjCount"]):
         category = name.replace("_", " ").lower()
-        kind = FURNITURE.kind_of(category, [1.5, 2.0])
+        kind = FURNITURE.kind_of(category)
         size = UNKNOWN_SIZE if kind.name == UNKNOWN else kind.usual_size
         mount = kind.mount
         if name in hung:

@@ -10,7 +10,8 @@ The fields of such a file, all of them required:
     endings     what inflection adds to words, tried on both the words of the file and those of a name
     plurals     those of the endings that make a plural
     joins       words between a noun and what describes it: "table de nuit", "stand for a tv"
-    cuts        words after which something else begins: "desk with drawers"
+    extras      words between a noun and what comes with it: "desk with drawers"
+    cuts        words between two things: "table and chairs"
     common      frequent words by which the language of a text is told
     building    what belongs to the building: walls, doors
     other       what is no furniture, although its name may hold a word for furniture: "board game"
@@ -24,7 +25,6 @@ Words are written as in a dictionary, with their accents. Words of several parts
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,13 +32,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
+from ..reading import read_toml
 
 BUILDING = "building"
 """The noun that stands for every part of a building."""
 OTHER = "other"
 """The noun that stands for everything that is no furniture."""
 
-_LISTS = ("endings", "plurals", "joins", "cuts", "common", "building", "other")
+_LISTS = ("endings", "plurals", "joins", "extras", "cuts", "common", "building", "other")
 _TABLES = ("furniture", "qualities", "rooms")
 _CHOICES = {"head": ("first", "last"), "compounds": ("any", "known", "none")}
 _SHORTEST_STEM = 3
@@ -65,7 +66,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Language:
-    """A language as its file describes it, see above; `words` are by their spelling without accents and spaces."""
+    """A language as its file describes it, see above.
+
+    `words` are by their spelling without accents and spaces; `accented` has the spellings with accents.
+    """
 
     code: str
     name: str
@@ -74,9 +78,11 @@ class Language:
     endings: tuple[str, ...]
     plurals: tuple[str, ...]
     joins: frozenset[str]
+    extras: frozenset[str]
     cuts: frozenset[str]
     common: frozenset[str]
     words: dict[str, Word]
+    accented: frozenset[str]
 
     @cached_property
     def stems(self) -> dict[str, Word]:
@@ -98,6 +104,11 @@ class Language:
                     found.add(stem[:-1])  # bedden, sängar
         return sorted(found, key=len, reverse=True)
 
+    @property
+    def describes_before(self) -> bool:
+        """Whether what is joined to a noun stands before it, as in Chinese, Japanese and Turkish."""
+        return self.code in ("zh", "ja", "tr")
+
     @cached_property
     def longest(self) -> int:
         """Letters of the longest word."""
@@ -118,21 +129,20 @@ def _is_accent(character: str) -> bool:
     return unicodedata.combining(character) != 0 and character not in "\u3099\u309a"
 
 
+def joined(word: str) -> str:
+    """A word of a file in small letters, its parts without what stands between them."""
+    return re.sub(r"[\s'’/()-]+", "", unicodedata.normalize("NFKC", word).lower())
+
+
 def spellings(word: str) -> list[str]:
-    """How a word of a file may be spelled: its parts joined, without accents, and with ae for ä and the like."""
-    joined = re.sub(r"[\s'’-]+", "", unicodedata.normalize("NFC", word).lower())
-    return list(dict.fromkeys((fold(joined), fold(joined.translate(_UMLAUTS)))))
+    """How a word of a file may be spelled without accents: as it is, and with ae for ä and the like."""
+    return list(dict.fromkeys((fold(joined(word)), fold(joined(word).translate(_UMLAUTS)))))
 
 
 def read_language(path: str | Path) -> Language:
     """The language of a TOML file. Raises InputError, which names the field."""
     path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, "", f"a readable file ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(path, "", f"TOML in UTF-8 ({error})") from error
+    data = read_toml(path)
     fields = ("name", *_CHOICES, *_LISTS, *_TABLES)
     for field in fields:
         if field not in data:
@@ -163,9 +173,11 @@ def read_language(path: str | Path) -> Language:
         tuple(map(fold, lists["endings"])),
         tuple(map(fold, lists["plurals"])),
         frozenset(map(fold, lists["joins"])),
+        frozenset(map(fold, lists["extras"])),
         frozenset(map(fold, lists["cuts"])),
         frozenset(map(fold, lists["common"])),
         words,
+        frozenset(joined(text) for field in _TABLES for texts in data[field].values() for text in texts),
     )
 
 

@@ -9,20 +9,34 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .language import BUILDING, OTHER, Language, Word, fold, read_language
+from ..reading import read_toml
+from .language import BUILDING, OTHER, Language, Word, fold, joined, read_language
 
 _FOLDER = Path(__file__).parent
 _LONGEST_RUN = 5
 """Words of the longest expression."""
 _SHORTEST_HEAD = 4
 """Letters of a compound's last part, where its first part is no known word."""
+_LONGEST_ENDING = 6
+"""Letters of the longest ending."""
+_LONGEST_COMPOUND = 40
+"""Letters of the longest compound that is taken apart."""
+_LONGEST_NAME = 60
+"""Words of a name that are read."""
+_LONGEST_TEXT = 1000
+"""Characters of a category that are read."""
+_ACCENTS = 0.02
+"""What each letter of a word counts more where the word has the right accents."""
+_EXPRESSION = 0.01
+"""What each word counts less, so that a whole expression is more than its words."""
+_NAMELESS = 0.3
+"""What words count in a language in which none of them is a noun."""
 _LINKS = ("", "s", "n", "en", "es", "er", "e", "-")
 """What may stand between the parts of a compound."""
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -35,11 +49,15 @@ _LATIN = re.compile("[a-z]")
 
 @dataclass(frozen=True)
 class Token:
-    """A word, number or mark of a text, or a character of Chinese and Japanese: folded, and where it stands."""
+    """A word, number or mark of a text, or a character of Chinese and Japanese, at text[start:end].
+
+    `text` has no accents and no capitals, `accented` no capitals.
+    """
 
     text: str
     start: int
     end: int
+    accented: str
 
     @property
     def is_mark(self) -> bool:
@@ -99,7 +117,7 @@ def split_tokens(text: str) -> list[Token]:
     for match in _TOKEN.finditer(text):
         folded = fold(match[0])
         if folded:
-            tokens.append(Token(folded, *match.span()))
+            tokens.append(Token(folded, *match.span(), joined(match[0])))
     return tokens
 
 
@@ -111,24 +129,41 @@ class Lexicon:
 
     def noun(self, name: str) -> Noun:
         """What a noun means; one without a table is its own category."""
-        return self._nouns.get(name) or Noun((name,))
+        return self._nouns.get(name) or Noun(() if name in (BUILDING, OTHER) else (name,))
 
-    def spoken(self, tokens: Sequence[Token], text: bool = False) -> tuple[Language, list[Part]]:
-        """The language that knows most of the letters, the first of equals, and the parts that it knows.
+    def spoken(self, tokens: Sequence[Token]) -> list[tuple[Language, list[Part]]]:
+        """The languages that know most of the letters, and the parts that they know.
 
-        Of a `text` its frequent words count as well.
+        Words that name nothing count for less. The right accents and whole expressions decide between equals.
         """
-        best = next(iter(self.languages.values()))
-        found: list[Part] = []
+        best: list[tuple[Language, list[Part]]] = []
         most = 0.0
         for language in self._written(tokens):
             parts = self.parts(tokens, language)
-            known = sum(part.letters * part.certainty for part in parts)
-            if text:
-                known += sum(len(token.text) for token in tokens if token.text in language.common)
+            known = sum(part.letters * part.certainty for part in parts) - _EXPRESSION * len(parts)
+            known += _ACCENTS * sum(part.letters for part in parts if _spelled(tokens, part) in language.accented)
+            if not any(part.word.nouns for part in parts):
+                known *= _NAMELESS
+            known += sum(len(token.text) for token in tokens if token.text in language.common)
             if known > most:
-                best, found, most = language, parts, known
-        return best, found
+                best, most = [], known
+            if known == most > 0.0:
+                best.append((language, parts))
+        return best or [(next(iter(self.languages.values())), [])]
+
+    def meanings(self, text: str) -> tuple[str, ...]:
+        """The categories that a text of a few words may mean, the likeliest first."""
+        return self.read_any(split_tokens(text[:_LONGEST_TEXT])).categories
+
+    def read_any(self, tokens: Sequence[Token]) -> Reading:
+        """What a name means, in any language. A name of several languages may mean what it means in each of them."""
+        tokens = tokens[:_LONGEST_NAME]
+        readings = [self.read(tokens, parts, language) for language, parts in self.spoken(tokens)]
+        first = next((reading for reading in readings if reading.noun), NOTHING)
+        if not first.categories:
+            return first
+        meanings = dict.fromkeys(category for reading in readings for category in reading.categories)
+        return replace(first, categories=tuple(meanings))
 
     def _written(self, tokens: Sequence[Token]) -> Iterator[Language]:
         """The languages in whose script the tokens, or some of them, are written."""
@@ -157,34 +192,31 @@ class Lexicon:
                 break
             joined.append(joined[-1] + token.text)
         for count in range(len(joined), 0, -1):
-            if len(joined[count - 1]) <= language.longest + _SHORTEST_HEAD:
-                part = _known(joined[count - 1], language, len(tokens[at + count - 1].text))
-                if part is not None:
-                    return [replace(part, start=at, end=at + count)]
+            part = _known(joined[count - 1], language, len(tokens[at + count - 1].text))
+            if part is not None:
+                return [replace(part, start=at, end=at + count)]
         return [replace(part, start=at, end=at + 1) for part in _compound(joined[0], language)]
 
     def read(self, tokens: Sequence[Token], parts: Sequence[Part], language: Language) -> Reading:
         """What parts of a name mean together; NOTHING where none is a noun."""
         heads, others = _scope(tokens, parts, language)
-        nouns = [part for part in heads if part.word.nouns]
-        if not nouns:
+        order = [part for part in heads if part.word.nouns]
+        if not order:
             return NOTHING
-        order = nouns[::-1] if language.head == "last" else nouns
         furniture = [part for part in order if part.word.nouns[0] not in (BUILDING, OTHER)]
+        if language.head == "last" and not _described_after(order[0], order[-1], heads):  # as lampRoundTable is not
+            order, furniture = order[::-1], furniture[::-1]
         if furniture and order[0].word.nouns[0] == BUILDING:
             order = furniture
         head = order[0]
-        if language.head == "last" and len(order) > 1 and _described_after(nouns[0], nouns[-1], heads):
-            order = order[::-1]  # lampRoundTable
-        for part in order if order[0].word.nouns[0] != OTHER else ():
+        for part in order if head.word.nouns[0] != OTHER else order[:1]:
             rest = [other for other in others if other is not part]
             for noun in part.word.nouns:
                 combined = self._combine(noun, rest)
                 if combined:
-                    return Reading((combined,), _certainty(part, part is head), noun, part, True)
-        noun = order[0].word.nouns[0]
-        meanings = () if noun in (BUILDING, OTHER) else self.noun(noun).meanings
-        return Reading(meanings, _certainty(order[0], order[0] is head), noun, order[0])
+                    return Reading(self.noun(combined).meanings, _certainty(part, part is head), noun, part, True)
+        meanings = dict.fromkeys(meaning for noun in head.word.nouns for meaning in self.noun(noun).meanings)
+        return Reading(tuple(meanings), _certainty(head, True), head.word.nouns[0], head)
 
     def _combine(self, noun: str, others: Sequence[Part]) -> str | None:
         """The category that a noun means together with one of the other words; None where none matters."""
@@ -195,18 +227,20 @@ class Lexicon:
 def _scope(tokens: Sequence[Token], parts: Sequence[Part], language: Language) -> tuple[Sequence[Part], Sequence[Part]]:
     """The parts among which the head is, and all that describe it.
 
-    What follows "with" and the like belongs to neither. Where the head comes last, what follows "for" and the like
-    only describes.
+    What follows a noun and "for", "with" or a mark only describes, what follows "and" does not even that.
     """
     first = next((part.end for part in parts if part.word.nouns), len(tokens))
     inside = {k for part in parts for k in range(part.start, part.end)}
     free = [k for k in range(first, len(tokens)) if k not in inside]
     cut = next((k for k in free if tokens[k].text in language.cuts), len(tokens))
     others = [part for part in parts if part.start < cut]
-    if language.head == "first" or language.code in _SCRIPTS:
-        return others, others
-    join = next((k for k in free if tokens[k].text in language.joins), cut)
-    return [part for part in others if part.start < join], others
+    links = language.extras if language.describes_before else language.extras | language.joins
+    link = next((k for k in free if tokens[k].is_mark or tokens[k].text in links), cut)
+    return [part for part in others if part.start < link], others
+
+
+def _spelled(tokens: Sequence[Token], part: Part) -> str:
+    return "".join(token.accented for token in tokens[part.start : part.end])
 
 
 def _described_after(first: Part, last: Part, parts: Sequence[Part]) -> bool:
@@ -232,7 +266,7 @@ def _known(spelling: str, language: Language, last: int) -> Part | None:
     word = language.words.get(spelling)
     if word is not None:
         return Part(word, 0, 0, len(spelling))
-    if len(spelling) <= 3 or language.code in _SCRIPTS:
+    if not 3 < len(spelling) <= language.longest + _LONGEST_ENDING or language.code in _SCRIPTS:
         return None
     for stem in language.stems_of(spelling):
         word = language.stems.get(stem)
@@ -244,7 +278,7 @@ def _known(spelling: str, language: Language, last: int) -> Part | None:
 
 def _compound(spelling: str, language: Language) -> list[Part]:
     """The parts of a compound: its last part, a noun, and before it what is known of the rest."""
-    if language.compounds == "none":
+    if language.compounds == "none" or len(spelling) > _LONGEST_COMPOUND:
         return []
     for at in range(2, len(spelling) - 2):
         last = _known(spelling[at:], language, len(spelling) - at)
@@ -253,7 +287,7 @@ def _compound(spelling: str, language: Language) -> list[Part]:
         before = _first_part(spelling[:at], language)
         if before:
             return [*before, replace(last, certainty=min(last.certainty, 0.95))]
-        if language.compounds == "any" and len(spelling) - at >= _SHORTEST_HEAD and at > 2:
+        if language.compounds == "any" and len(spelling) - at >= _SHORTEST_HEAD:
             return [replace(last, certainty=0.8)]
     return []
 
@@ -269,11 +303,7 @@ def _first_part(spelling: str, language: Language) -> list[Part]:
 
 def read_meanings(path: str | Path) -> dict[str, Noun]:
     """The nouns of a TOML file; its head describes the fields. Raises InputError."""
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(path, "", f"a readable file of TOML in UTF-8 ({error})") from error
-    return {name: _read_noun(path, name, raw) for name, raw in data.items()}
+    return {name: _read_noun(path, name, raw) for name, raw in read_toml(path).items()}
 
 
 def _read_noun(path: str | Path, name: str, raw: Any) -> Noun:
