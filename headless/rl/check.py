@@ -49,7 +49,8 @@ def check(config: TrainConfig) -> None:
     cli.progress(
         f"{count / 1e6:.1f} M weights learn; an episode of {len(episode.scores)} turns has {len(trajectory)} tokens, "
         f"of which {int(trajectory.chosen().sum())} are chosen; reward {episode.scores[-1].reward:.3f}, gradient "
-        f"{norm:.3g}, sampler and learner differ by {statistics.max_gap:.1e} at most"
+        f"{norm:.3g}, sampler and learner differ by {statistics.metrics()['logprob_gap/mean']:.1e} a token, "
+        f"{statistics.max_gap:.1e} at most"
     )
     cli.progress(", ".join(f"{phase} {value:.2f} s" for phase, value in seconds.items()))
     cli.progress(

@@ -40,8 +40,9 @@ class SlotCache:
     def update(self, keys: torch.Tensor, values: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Write the new keys and values (b, K, C, D) of a layer; returns all of the rows' keys and values up to S."""
         if layer == len(self._keys):
-            self._keys.append(keys.new_zeros(len(self.lengths), keys.shape[1], 0, keys.shape[3]))
-            self._values.append(self._keys[layer])
+            shape = len(self.lengths), keys.shape[1], 0, keys.shape[3]
+            self._keys.append(keys.new_zeros(shape))
+            self._values.append(values.new_zeros(shape))  # in bfloat16, where keys are rotated in float32
         both = []
         for cached, new in ((self._keys, keys), (self._values, values)):
             missing = self._total - cached[layer].shape[2]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from metaspatial_addon.core.conversation import Message
 
 from .data import Episode
@@ -19,11 +21,13 @@ from .sampler import Sampler
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How answers are sampled: at most `max_completion_tokens` a turn, and `max_sequence_tokens` in an episode."""
+    """How answers are sampled: at most `max_completion_tokens` a turn, and `max_sequence_tokens` in an episode; in the
+    learner's arithmetic, `bf16` or not."""
 
     temperature: float = 1.0
     max_completion_tokens: int = 512
     max_sequence_tokens: int = 4096
+    bf16: bool = False
 
 
 def run_episodes(
@@ -87,11 +91,12 @@ def _run_batch(
         sampler.keep([row for row, _, _ in fitting])
         if not live:
             break
-        with timer("prefill"):
+        arithmetic = torch.autocast(policy.device.type, torch.bfloat16, enabled=sampling.bf16)
+        with arithmetic, timer("prefill"):
             sampler.prefill([prompt for _, _, prompt in fitting])
 
         # Answer.
-        with timer("decode"):
+        with arithmetic, timer("decode"):
             turns = [len(episodes[number].scores) for number in live]
             completions = sampler.generate(
                 [policy.constraint(episodes[number].conversation, sampling.max_completion_tokens) for number in live],

@@ -39,6 +39,8 @@ PROCESS_TIMEOUT = timedelta(hours=2)
 """How long one process may wait for another."""
 JUDGED_TURN_TIMEOUT = 900.0
 """Seconds that a worker may take for a turn with a judge, whose server may be asked several times."""
+LARGE_GAP = 5e-3
+"""Mean difference of a token's log-probability, sampler to learner, at which importance weights act everywhere."""
 
 
 def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "") -> None:
@@ -196,7 +198,9 @@ def progress_line(step: int, steps: int, metrics: dict[str, float], seconds: flo
     phases = ", ".join(f"{phase} {metrics[f'seconds/{phase}']:.1f}" for phase in PHASES)
     faults = "  ".join(f"{count} {metrics[f'faulty/{count}/turn_1']:.1%}" for count in hard_counts())
     left = seconds * (steps - step) / 60
+    gap = metrics["logprob_gap/mean"]
+    warning = f"  sampler and learner differ by {gap:.1e} a token" if gap > LARGE_GAP else ""
     return (
         f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {faults}  "
-        f"{metrics['seconds/step']:.1f} s ({phases})  {left:.0f} min left"
+        f"{metrics['seconds/step']:.1f} s ({phases})  {left:.0f} min left{warning}"
     )

@@ -154,7 +154,9 @@ def rollout_settings(
     budget = policy.token_budget(rollout.max_sequence_tokens - rollout.max_completion_tokens, rollout.pixels)
     return (
         EpisodeSettings(rollout.turns, reward.weights_at(number), reward.render, rollout.pictures, budget),
-        SamplingParams(rollout.temperature, rollout.max_completion_tokens, rollout.max_sequence_tokens),
+        SamplingParams(
+            rollout.temperature, rollout.max_completion_tokens, rollout.max_sequence_tokens, config.learner.bf16
+        ),
     )
 
 

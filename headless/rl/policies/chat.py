@@ -31,6 +31,7 @@ from ..config import LoraConfig
 from ..data import Grid, PromptTokens, TokenBudget
 from ..kv_cache import SlotCache
 from ..sharding import gathered
+from .float32_attention import use_float32_attention
 
 LANGUAGE_LAYERS = r".*\.language_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
 """What LoRA is put on: no embeddings, no output layer, no vision, which servers cannot take as an adapter."""
@@ -63,6 +64,7 @@ class ChatPolicy:
         self.folder = Path(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         base: Any = load_model(str(folder), device=str(self.device))
+        use_float32_attention(base)
         self.processor = load_processor(str(folder))
         tokenizer = self.processor.tokenizer
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

@@ -101,6 +101,15 @@ def test_sampler_and_learner_agree(policy):
         )
 
 
+def test_sampler_and_learner_agree_in_bfloat16(policy):
+    with torch.autocast("cpu", torch.bfloat16):
+        batch = microbatch(policy, episode(policy, rows=6, longest=60))
+        with torch.no_grad():
+            logprobs, _ = token_logprobs(policy, batch, 1.0)
+    gap = (logprobs - batch.sampler_logprobs)[batch.mask].abs()
+    assert len(gap) > 300 and gap.mean() < 1e-3
+
+
 def test_log_probabilities_are_those_of_transformers(policy):
     """With the model's own positions, on one whole episode."""
     [trajectory] = episode(policy, rows=1)
