@@ -17,6 +17,7 @@ from headless.cli import CommandError, progress
 from headless.interruption import Interrupted, deferred
 from metaspatial_addon.core import files
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.reading import parse_json
 from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.prompts.png import read_png
 
@@ -80,7 +81,7 @@ class MetricsLog:
 def _step(line: str) -> float:
     """The step of a line; infinity for one that was cut off."""
     try:
-        return json.loads(line)["step"]
+        return float(parse_json(line, "", allow_nan=True)["step"])
     except (ValueError, KeyError, TypeError):
         return float("inf")
 
@@ -136,7 +137,7 @@ def _is_whole(checkpoint: Path) -> bool:
     """Whether all files are there in their full size. Checkpoints of earlier versions, without FILES, are taken as
     whole."""
     try:
-        sizes = json.loads((checkpoint / FILES).read_text(encoding="utf-8"))
+        sizes = parse_json((checkpoint / FILES).read_text(encoding="utf-8"), checkpoint / FILES)
         return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
     except FileNotFoundError:
         return not (checkpoint / FILES).exists()

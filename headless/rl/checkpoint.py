@@ -19,6 +19,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from headless import training
+from metaspatial_addon.core.reading import LARGEST_JSON, FieldReader, parse_json, read_bytes
 
 from .training_step import Trainer
 
@@ -61,7 +62,12 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def read_progress(checkpoint: Path) -> TrainingProgress:
-    return TrainingProgress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
+    """Raises InputError."""
+    path = checkpoint / STATE
+    read = FieldReader(path)
+    raw = read.object(parse_json(read_bytes(path, LARGEST_JSON), path, allow_nan=True), "", ("step", "drawn", "reward"))
+    step, drawn = (int(read.number(raw[name], name, 0, 2**53)) for name in ("step", "drawn"))
+    return TrainingProgress(step, drawn, float(raw["reward"]))
 
 
 def load_optimiser(checkpoint: Path, trainer: Trainer) -> None:

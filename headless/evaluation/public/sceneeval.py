@@ -7,13 +7,15 @@ have no counterpart among ours and are left out; what hangs on a wall or from a 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from pathlib import Path
 
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.furniture import FURNITURE, ROOM_TYPES, UNKNOWN
-from metaspatial_addon.core.task import Item, Opening, Relation, Room, Task
+from metaspatial_addon.core.reading import LARGEST_JSON, read_bytes
+from metaspatial_addon.core.task import MAX_ITEMS, Item, Opening, Relation, Room, Task
 
 BETWEEN = {
     "next": "next_to",
@@ -51,12 +53,12 @@ LEAST_AREA, RATIO, HEIGHT_M = 9.0, 1.25, 2.7
 def sceneeval_tasks(path: Path) -> list[Task]:
     """One task for each row. Raises InputError, which names the row."""
     tasks = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                tasks.append(_task(row))
-            except (KeyError, ValueError, AttributeError) as error:
-                raise InputError(f"{path}, row {number}", "", f"the columns of SceneEval ({error})") from error
+    rows = csv.DictReader(io.StringIO(read_bytes(path, LARGEST_JSON).decode("utf-8", "replace"), newline=""))
+    for number, row in enumerate(rows, 2):
+        try:
+            tasks.append(_task(row))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{path}, row {number}", "", f"the columns of SceneEval ({error})") from error
     return tasks
 
 
@@ -79,7 +81,7 @@ def _task(row: dict[str, str]) -> Task:
             mount, size = "surface", (0.25, 0.2, 0.25)
         items[name] = [
             Item(f"{name}_{k}", category, tuple(round(s, 2) for s in size), mount, covering=kind.covering)  # type: ignore[arg-type]
-            for k in range(1, int(count) + 1)
+            for k in range(1, min(int(count), MAX_ITEMS + 1) + 1)
         ]
     relations: dict[Relation, None] = {}
     for _, count, predicate, _, *names in _entries(row["OORel"]):

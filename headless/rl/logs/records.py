@@ -8,7 +8,6 @@ its group STEP-GROUP. The line of its first turn also holds the whole task, unde
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.reading import FieldReader, parse_json, read_lines
 from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
 from metaspatial_addon.episode.env import no_better
 from metaspatial_addon.episode.records import append_line, turn_record
@@ -30,6 +30,22 @@ from ..envs.base import EpisodeSettings
 FILE = "turns.jsonl"
 EPISODE_ID = re.compile(r"\d+-\d+(-\d+)?")
 """The name of an episode, or of a group."""
+
+_TURN_FIELDS: dict[str, Any] = {
+    "episode": str,
+    "answer": str | None,
+    "reward": int | float | None,
+    "failure": str,
+    "seed": object,
+    "settings": dict,
+}
+_SETTINGS: dict[str, Any] = {
+    "rendering": str,
+    "pictures": bool,
+    "render": bool,
+    "temperature": int | float,
+    "weights": str | dict,
+}
 
 
 @dataclass
@@ -162,11 +178,11 @@ def read_recorded(path: Path, name: str) -> list[RecordedEpisode]:
     wanted = f'{{"episode": "{name}'.encode()
     try:
         with path.open("rb") as file:
-            for line in file:
+            for number, line in read_lines(file, path):
                 if line.startswith((wanted + b'"', wanted + b"-")) and line.endswith(b"\n"):
-                    record = json.loads(line)
+                    record = _recorded_turn(line, f"{path}, line {number}")
                     lines.setdefault(record["episode"], []).append(record)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(path, "", f"a readable record of a training run ({error})") from error
     if not lines:
         raise InputError(path, "", f"lines that begin with {wanted.decode()}: the run recorded no such episode")
@@ -176,3 +192,22 @@ def read_recorded(path: Path, name: str) -> list[RecordedEpisode]:
         task = task_from_json(first.get("task_json"), f"{path} {episode}")
         recorded.append(RecordedEpisode(episode, task, tuple(lines[episode])))
     return recorded
+
+
+def _recorded_turn(line: bytes, source: str) -> dict[str, Any]:
+    """The record of a turn, with what it takes to play it again. Raises InputError."""
+    read = FieldReader(source)
+    record = parse_json(line, source, allow_nan=True)
+    settings = record.get("settings")
+    for holder, kinds, place in ((record, _TURN_FIELDS, ""), (settings, _SETTINGS, "settings.")):
+        for name, kind in kinds.items():
+            if not isinstance(holder, dict) or not isinstance(holder.get(name, ...), kind):
+                raise read.fail(f"{place}{name}", "what train.py writes")
+    if EPISODE_ID.fullmatch(record["episode"]) is None:
+        raise read.fail("episode", "the name of an episode, as 25-97-3", record["episode"])
+    try:
+        if isinstance(settings["weights"], dict):
+            Weights(**settings["weights"])
+    except (TypeError, ValueError) as error:
+        raise read.fail("settings.weights", f"weights that can be used ({error})") from error
+    return record
