@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from headless import cli, option_types, policies
 from headless.rl.logs import replay
 from headless.rl.logs.records import FILE as RECORD
 from headless.rl.logs.records import RecordedEpisode, read_recorded
+from headless.wishes import with_prompt_wishes
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
@@ -67,6 +68,8 @@ def main(argv: list[str]) -> None:
     else:
         policy = policies.open_policy(args)
         source = _from_blend(args) if args.task is None else Source(read_task(args.task))
+        if args.wishes == "on":
+            source = replace(source, task=with_prompt_wishes(source.task))
     with _emptied_folder(args) as folder:
         outcome = _lay_out(args, folder, policy, source, recorded)
     cli.output(*table(outcome))
@@ -107,6 +110,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     blend.add_argument("--room-type", type=option_types.text, default="room", help="as bedroom or office")
     policies.add_arguments(parser)
+    parser.add_argument(
+        "--wishes",
+        choices=("on", "off"),
+        default="on",
+        help="read what the prompt asks of the items as relations, unless the task has relations",
+    )
     parser.add_argument("--seed", type=option_types.not_negative, default=0, help="of sampling")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
     parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and render nothing")

@@ -26,6 +26,32 @@ _SENTENCES = {
 }
 
 
+PREDICATE_WORDS = {
+    "next_to": "next to",
+    "near": "near",
+    "across": "across from",
+    "far": "far from",
+    "against": "against",
+    "corner": "in a corner of",
+    "facing": "facing",
+    "left_of": "left of",
+    "right_of": "right of",
+    "in_front_of": "in front of",
+    "behind": "behind",
+    "on": "on",
+    "under": "under",
+    "inside": "inside",
+    "around": "around",
+    "centred": "in the middle of",
+}
+"""Each predicate in a few words between subject and object."""
+
+
+def relation_phrase(subject: str, predicate: str, other: str, negated: bool = False) -> str:
+    """A relation in a few words without measures: "lamp_1 on desk_1", "wardrobe not against south wall"."""
+    return f"{subject} {'not ' if negated else ''}{PREDICATE_WORDS[predicate]} {other}"
+
+
 def relation_sentence(relation: Relation) -> str:
     """The sentence of a relation, without a full stop: "lamp_1 rests on top of desk_1"."""
     if relation.negated:

@@ -19,7 +19,7 @@ import bpy
 
 from headless import cli, generate, policies
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.task import layout_from_json, read_layout, read_task
+from metaspatial_addon.core.task import Relation, layout_from_json, read_layout, read_task
 from metaspatial_addon.policy.base import Reply
 
 CHECKOUT = Path(__file__).parents[2]
@@ -206,7 +206,10 @@ def test_the_furniture_of_a_blend_is_laid_out(server, tmp_path):
     done = command("--blend", blend, *options)
     assert done.returncode == 0, done.stderr + (out / "turns.jsonl").read_text()
     assert "the room is the outline of Floor" in done.stderr
-    assert read_task(out / "task.json").prompt == "The bed in the middle."
+    laid_out = read_task(out / "task.json")
+    assert laid_out.prompt == "The bed in the middle."
+    assert laid_out.relations == (Relation("Bed", "centred", "room", source="prompt"),)
+    assert "wishes: Bed in the middle of room" in done.stderr
     collections, _ = read_scene(out / "scene.blend")
     assert len(collections["Turn 01"]) == len(collections["Turn 02"]) == 2
     assert "The bed in the middle." in json.dumps(server.requests[0])

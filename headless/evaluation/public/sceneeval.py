@@ -62,15 +62,16 @@ def sceneeval_tasks(path: Path) -> list[Task]:
     return tasks
 
 
-def _entries(text: str) -> list[list[str]]:
+def entries(text: str) -> list[list[str]]:
+    """The entries of a cell, each as its words: "eq,1,next_to,0,bed,nightstand"."""
     return [[word.strip() for word in entry.split(",")] for entry in text.split(";") if entry.strip()]
 
 
 def _task(row: dict[str, str]) -> Task:
-    hung = {entry[3]: entry[2] for entry in _entries(row["OARel"]) if entry[2] in ("on", "hang", "hang_from")}
-    placed_on = {name for entry in _entries(row["OORel"]) if entry[2] == "on" for name in entry[5:]}
+    hung = {entry[3]: entry[2] for entry in entries(row["OARel"]) if entry[2] in ("on", "hang", "hang_from")}
+    placed_on = {name for entry in entries(row["OORel"]) if entry[2] == "on" for name in entry[5:]}
     items: dict[str, list[Item]] = {}
-    for _, count, name in _entries(row["ObjCount"]):
+    for _, count, name in entries(row["ObjCount"]):
         category = name.replace("_", " ").lower()
         kind = FURNITURE.kind_of(category)
         size = UNKNOWN_SIZE if kind.name == UNKNOWN else kind.usual_size
@@ -84,10 +85,10 @@ def _task(row: dict[str, str]) -> Task:
             for k in range(1, min(int(count), MAX_ITEMS + 1) + 1)
         ]
     relations: dict[Relation, None] = {}
-    for _, count, predicate, _, *names in _entries(row["OORel"]):
+    for _, count, predicate, _, *names in entries(row["OORel"]):
         for relation in _between(predicate, int(count), [items.get(name, []) for name in names]):
             relations[relation] = None
-    for _, count, predicate, name, _ in (entry for entry in _entries(row["OARel"]) if len(entry) == 5):
+    for _, count, predicate, name, _ in (entry for entry in entries(row["OARel"]) if len(entry) == 5):
         if predicate in IN_ROOM:
             for item in items.get(name, [])[: int(count)]:
                 relations[Relation(item.id, *IN_ROOM[predicate])] = None
