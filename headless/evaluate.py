@@ -18,14 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, interruption, option_types, policies
 from headless.evaluation.metrics import FAULT_MEASURES, WORTH_MEASURES
-from headless.evaluation.public import public_tasks
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
 from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
 from headless.evaluation.strata import stratify
-from metaspatial_addon.core.errors import InputError
+from headless.task_files import read_pairs
 from metaspatial_addon.core.files import write_file
-from metaspatial_addon.core.reading import parse_json, read_lines
-from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
+from metaspatial_addon.core.task import Task
 from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of
 
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
@@ -95,33 +93,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     args.samples = args.samples or policies.DEFAULT_SAMPLES[args.policy]
     return args
-
-
-def read_pairs(path: str) -> list[tuple[Task, Layout]]:
-    """Read the tasks of a file with their known layouts, those of a public file with empty ones.
-
-    Raises InputError that names the line.
-    """
-    if Path(path).suffix in (".json", ".csv"):
-        return [(task, Layout(task.id)) for task in public_tasks(Path(path))]
-    try:
-        with open(path, "rb") as file:
-            lines = list(read_lines(file, path))
-    except OSError as error:
-        raise InputError(path, "", f"a readable file ({error.strerror})") from error
-    pairs: dict[str, tuple[Task, Layout]] = {}
-    for number, line in lines:
-        source = f"{path}, line {number}"
-        data = parse_json(line, source)
-        if not isinstance(data, dict) or not {"task", "layout"} <= data.keys():
-            raise InputError(source, "", "an object with task and layout")
-        task = task_from_json(data["task"], f"{source}: task")
-        if task.id in pairs:
-            raise InputError(source, "task.id", "an id used once", task.id)
-        pairs[task.id] = task, layout_from_json(data["layout"], f"{source}: layout")
-    if not pairs:
-        raise InputError(path, "", "at least one line")
-    return list(pairs.values())
 
 
 def _write(folder: Path, stage: Stage, args: argparse.Namespace, report: Report, measured: Measured) -> None:

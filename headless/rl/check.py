@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from headless import cli
-from headless.taskgen.make import make_task
 from metaspatial_addon.worker.memory import resident_mb
 
 from .config import TrainConfig
@@ -26,12 +25,11 @@ def check(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads)
     rollout = config.rollout
     policy = open_policy(config)
-    task, _ = make_task("train", config.seed, 0)
     with open_environments(config) as environments:
         trainer = Trainer(config, policy, environments, accelerator)
         for _ in range(2):  # the first time furniture is loaded and memory laid out
             timer = PhaseTimer()
-            episode = Episode(task, 0, (config.seed, 0))
+            episode = Episode(trainer.tasks(0), 0, (config.seed, 0))
             run_episodes(policy, environments, [episode], *rollout_settings(config, 0, policy), timer)
             if episode.fault or not episode.scores:
                 raise cli.CommandError(

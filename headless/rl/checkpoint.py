@@ -29,15 +29,22 @@ FULL_STATE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """After `step` steps, with `drawn` tasks drawn; `reward` is the mean of the steps since the last checkpoint."""
+    """After `step` steps, with `drawn` tasks drawn; `reward` is the mean of the steps since the last checkpoint, and
+    `validation` the measure of a run that is validated."""
 
     step: int = 0
     drawn: int = 0
     reward: float = 0.0
+    validation: float | None = None
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """What the best checkpoint has most of."""
+        return self.validation is not None, self.reward if self.validation is None else self.validation
 
 
 def save(folder: Path, trainer: Trainer, progress: TrainingProgress) -> None:
-    """Write a checkpoint; of the older ones the newest `keep` and the one of the highest reward stay.
+    """Write a checkpoint; of the older ones the newest `keep` and the best stay.
 
     Where several processes learn together, all must call this, and the first writes.
     """
@@ -52,7 +59,7 @@ def save(folder: Path, trainer: Trainer, progress: TrainingProgress) -> None:
             (part / STATE).write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
     if main:
         paths = checkpoints(folder)
-        best = max(paths, key=lambda path: read_progress(path).reward)
+        best = max(paths, key=lambda path: read_progress(path).worth)
         training.remove_old(paths, trainer.config.keep, best)
 
 

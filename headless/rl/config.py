@@ -123,6 +123,17 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True)
+class ValidationConfig:
+    """Before the first step and after every `every` steps, 0 for never, `tasks` rooms that are not learnt from are laid
+    out, greedily. The checkpoint with the best `measure` of them is kept: the mean reward, or the share of rooms that
+    are clean, of each episode's best turn."""
+
+    every: int = 0
+    tasks: int = bounded(32, at_least=1)
+    measure: Literal["reward", "clean"] = "reward"
+
+
+@dataclass(frozen=True)
 class LoraConfig:
     """`rank` of the adapters, 0 for none; their output is scaled by `alpha` / `rank`. `gradient_checkpointing` computes
     activations a second time in the backward pass instead of keeping them."""
@@ -137,13 +148,15 @@ class TrainConfig:
     """`model` is the folder of the model to begin with, or a hub id. With `rendering` "compact" it is the embedded
     model, all of whose weights learn; with "full" a pretrained model, on whose language layers adapters learn.
 
-    Tasks are drawn from the train split by `seed`, which also sets all that is random. The newest `keep` checkpoints
-    and the best are kept. After the first step and every `gallery_every` steps a group is rendered and written as a
-    .blend; 0 for never.
+    `tasks` are those of a generator, "typical" or "wide", or the path of a file as tasks.py writes it. `seed` sets
+    which ones are drawn, and all else that is random. The newest `keep` checkpoints and the best are kept, the best by
+    the rewards of training where there is no validation. After the first step and every `gallery_every` steps a group
+    is rendered and written as a .blend; 0 for never.
     """
 
     model: str = "assets/models/tiny"
     rendering: Literal["compact", "full"] = "compact"
+    tasks: str = "typical"
     seed: int = bounded(1, at_most=LARGEST_SEED)
     steps: int = bounded(150, at_least=1)
     threads: int = bounded(1, at_least=1)
@@ -156,6 +169,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
 
 
 RENAMED = {

@@ -34,6 +34,7 @@ from .logs.timer import PHASES
 from .policies.base import TrainablePolicy
 from .policies.compact import CompactPolicy
 from .training_step import Trainer, train_step
+from .validation import validate
 
 PROCESS_TIMEOUT = timedelta(hours=2)
 """How long one process may wait for another."""
@@ -88,18 +89,29 @@ def _run_steps(
     A signal to one of the processes ends all after the step at hand, with a checkpoint.
     """
     config, began, rewards = trainer.config, time.monotonic(), []
+    if config.validation.every and not done:
+        at_start = validate(trainer, 0)
+        if log is not None:
+            log.write(0, at_start)
+            cli.progress(f"before the first step: {validation_text(at_start)}")
     with stopped_after_a_step() as pending:
         for number in range(done, config.steps):
             metrics = train_step(trainer, number)
             rewards.append(metrics["reward/last"])
+            validated = bool(config.validation.every) and (number + 1) % config.validation.every == 0
+            if validated:
+                metrics |= validate(trainer, number + 1)
             if log is not None:
                 log.write(number + 1, metrics)
                 seconds = (time.monotonic() - began) / (number + 1 - done)
                 cli.progress(progress_line(number + 1, config.steps, metrics, seconds))
+                if validated:
+                    cli.progress(f"after step {number + 1}: {validation_text(metrics)}")
             interrupt = next(filter(None, gather_object([pending()])), None)
-            if (number + 1) % config.save_every == 0 or number + 1 == config.steps or interrupt is not None:
-                progress = checkpoint.TrainingProgress(number + 1, trainer.drawn, sum(rewards) / len(rewards))
-                checkpoint.save(folder, trainer, progress)
+            last = number + 1 == config.steps or interrupt is not None
+            if (number + 1) % config.save_every == 0 or validated or last:
+                reward, worth = sum(rewards) / len(rewards), metrics.get(f"validation/{config.validation.measure}")
+                checkpoint.save(folder, trainer, checkpoint.TrainingProgress(number + 1, trainer.drawn, reward, worth))
                 rewards = []
             if interrupt is not None:
                 raise interrupt
@@ -204,3 +216,11 @@ def progress_line(step: int, steps: int, metrics: dict[str, float], seconds: flo
         f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {faults}  "
         f"{metrics['seconds/step']:.1f} s ({phases})  {left:.0f} min left{warning}"
     )
+
+
+def validation_text(metrics: dict[str, float]) -> str:
+    """What a validation gave, in a line."""
+    if "validation/reward" not in metrics:
+        return "no validation room has a result"
+    faults = "  ".join(f"{count} {metrics[f'validation/faulty/{count}']:.1%}" for count in hard_counts())
+    return f"validation  reward {metrics['validation/reward']:.3f}  clean {metrics['validation/clean']:.1%}  {faults}"

@@ -14,7 +14,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from headless.taskgen.make import make_task
 from headless.training import learning_rate_factor
 
 from .advantages import discounted_returns, pad_with_last, turn_advantages, turn_deviations, zero_variance_groups
@@ -29,6 +28,7 @@ from .losses import BatchSize, Tokens, policy_loss
 from .policies.base import TrainablePolicy
 from .rollout import SamplingParams, run_episodes
 from .sharding import gathered, shard, unsharded
+from .tasks import TaskSource
 from .token_credit import item_advantages
 
 
@@ -48,6 +48,7 @@ class Trainer:
     records: TurnWriter | None = None
 
     def __post_init__(self) -> None:
+        self.tasks = TaskSource(self.config)
         self.module: torch.nn.Module = PolicyModule(self.policy)
         if self.config.learner.fsdp:
             shard(self.module, self.policy.device, self.ranks)
@@ -177,7 +178,7 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
             break
         episodes = []
         for drawn in range(trainer.drawn + trainer.rank, trainer.drawn + missing, trainer.ranks):
-            task, _ = make_task("train", config.seed, drawn)
+            task = trainer.tasks(drawn)
             members = range(rollout.num_generations)
             episodes += [Episode(task, drawn, (config.seed, number, drawn, member)) for member in members]
         trainer.drawn += missing

@@ -12,6 +12,7 @@ import pytest
 
 from headless import evaluate
 from headless.evaluation import runner
+from headless.task_files import read_pairs
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import layout_to_json, task_to_json
@@ -199,14 +200,14 @@ def test_a_second_run_with_the_same_folder_is_refused(tmp_path):
 def test_a_bad_file_is_refused(tmp_path, text, expected):
     (tmp_path / "tasks.jsonl").write_text(text + "\n")
     with pytest.raises(InputError, match=expected):
-        evaluate.read_pairs(str(tmp_path / "tasks.jsonl"))
+        read_pairs(str(tmp_path / "tasks.jsonl"))
 
 
 def test_a_task_given_twice_is_refused(tmp_path):
     lines = write_tasks(tmp_path / "tasks.jsonl", 1)
     (tmp_path / "tasks.jsonl").write_text("\n".join(lines * 2))
     with pytest.raises(InputError, match="line 2: task.id: expected an id used once"):
-        evaluate.read_pairs(str(tmp_path / "tasks.jsonl"))
+        read_pairs(str(tmp_path / "tasks.jsonl"))
 
 
 @pytest.mark.parametrize("seeds", ["0,0", "a", ""])

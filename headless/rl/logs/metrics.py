@@ -32,8 +32,13 @@ def episode_metrics(episodes: Sequence[Episode], turns: int) -> dict[str, float]
             }
             metrics |= {f"{name}/turn_{k + 1}": value for name, value in of_turn.items()}
     metrics["reward/last"] = _mean([_reward(episode.scores[-1]) for episode in episodes])
-    metrics["reward/best"] = _mean([max(map(_reward, episode.scores)) for episode in episodes])
+    metrics["reward/best"] = _mean([_reward(best_score(episode)) for episode in episodes])
     return metrics
+
+
+def best_score(episode: Episode) -> Score:
+    """The score of the turn with the highest reward, the first of several."""
+    return max(episode.scores, key=_reward)
 
 
 def score_metrics(scores: Sequence[Score]) -> dict[str, float]:

@@ -124,6 +124,22 @@ def test_a_run_that_was_stopped_goes_on_bit_by_bit(run, small_model, tmp_path):
     assert rows(tmp_path) == rows(run) and weights(tmp_path) == weights(run) and turns(tmp_path) == turns(run)
 
 
+def test_validation_changes_nothing_that_is_learnt_and_keeps_its_best_checkpoint(run, small_model, tmp_path, capsys):
+    validated = [f"validation.{key}" for key in ("every=2", "tasks=3")]
+    train.main(
+        arguments(small_model, tmp_path, *(word for key in validated for word in ("--set", key)), "--set", "keep=1")
+    )
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    measured = {line["step"]: line["validation/reward"] for line in lines if "validation/reward" in line}
+    assert list(measured) == [0, 2, 4] and all(0 < reward < 1 for reward in measured.values())
+    assert {line["validation/infra_faults"] for line in lines if line["step"] in measured} == {0.0}
+    learnt = [{name: line[name] for name in row} for line, row in zip(lines[1:], rows(run), strict=True)]
+    assert learnt == rows(run) and weights(tmp_path) == weights(run)
+    best = max((2, 4), key=measured.get)
+    assert {path.name[-1] for path in checkpoints(tmp_path)} == {str(best), "5"}
+    assert "before the first step: validation  reward 0." in capsys.readouterr().err
+
+
 def test_a_run_goes_on_whose_vision_tower_never_saw_a_picture(small_model, tmp_path):
     blind = ("--set", "rollout.pictures=false", "--set", "steps=1")
     train.main(arguments(small_model, tmp_path, *blind))

@@ -1,0 +1,47 @@
+"""The tasks that a run plays and those that it is validated on: of a generator, or of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from headless.task_files import read_pairs
+from headless.taskgen.make import make_task
+from headless.taskgen.wide import make_wide_task
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.task import Layout, Task
+
+from .config import TrainConfig
+
+Generator = Callable[[str, int, int], tuple[Task, Layout]]
+GENERATORS: dict[str, Generator] = {"typical": make_task, "wide": make_wide_task}
+
+
+class TaskSource:
+    """The tasks of a run, by number: `source(k)`. `validation` are tasks that it never plays.
+
+    Those of a file come in another order each time around; the validation's are drawn from it by the seed. Raises
+    InputError for a file that cannot be read or has too few tasks.
+    """
+
+    def __init__(self, config: TrainConfig):
+        self._seed, kept = config.seed, config.validation.tasks if config.validation.every else 0
+        self._generate = GENERATORS.get(config.tasks)
+        self._tasks: list[Task] = []
+        self.validation: list[Task] = []
+        if self._generate is not None:
+            self.validation = [self._generate("validation", config.seed, k)[0] for k in range(kept)]
+            return
+        tasks = [task for task, _ in read_pairs(config.tasks)]
+        if len(tasks) <= kept:
+            raise InputError(config.tasks, "", f"more than the {kept} tasks that validation.tasks keeps", len(tasks))
+        Random(self._seed).shuffle(tasks)
+        self.validation, self._tasks = tasks[:kept], tasks[kept:]
+
+    def __call__(self, number: int) -> Task:
+        if self._generate is not None:
+            return self._generate("train", self._seed, number)[0]
+        times, place = divmod(number, len(self._tasks))
+        order = list(range(len(self._tasks)))
+        Random(f"{self._seed}/{times}").shuffle(order)
+        return self._tasks[order[place]]

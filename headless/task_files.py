@@ -1,0 +1,38 @@
+"""Files of tasks: lines of tasks and layouts as tasks.py writes them, and those of other projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.reading import parse_json, read_lines
+from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
+
+from .evaluation.public import public_tasks
+
+
+def read_pairs(path: str) -> list[tuple[Task, Layout]]:
+    """Read the tasks of a file with their known layouts, those of a public file with empty ones.
+
+    Raises InputError that names the line.
+    """
+    if Path(path).suffix in (".json", ".csv"):
+        return [(task, Layout(task.id)) for task in public_tasks(Path(path))]
+    try:
+        with open(path, "rb") as file:
+            lines = list(read_lines(file, path))
+    except OSError as error:
+        raise InputError(path, "", f"a readable file ({error.strerror})") from error
+    pairs: dict[str, tuple[Task, Layout]] = {}
+    for number, line in lines:
+        source = f"{path}, line {number}"
+        data = parse_json(line, source)
+        if not isinstance(data, dict) or not {"task", "layout"} <= data.keys():
+            raise InputError(source, "", "an object with task and layout")
+        task = task_from_json(data["task"], f"{source}: task")
+        if task.id in pairs:
+            raise InputError(source, "task.id", "an id used once", task.id)
+        pairs[task.id] = task, layout_from_json(data["layout"], f"{source}: layout")
+    if not pairs:
+        raise InputError(path, "", "at least one line")
+    return list(pairs.values())
