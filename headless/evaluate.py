@@ -21,7 +21,7 @@ from headless.evaluation.metrics import FAULT_MEASURES, WORTH_MEASURES
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
 from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
 from headless.evaluation.strata import stratify
-from headless.task_files import read_pairs
+from headless.evaluation.task_files import read_pairs
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Task
 from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from headless.task_files import read_pairs
+from headless.evaluation.task_files import read_pairs
 from headless.taskgen.make import make_task
 from headless.taskgen.wide import make_wide_task
 from metaspatial_addon.core.errors import InputError

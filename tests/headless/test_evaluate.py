@@ -12,7 +12,7 @@ import pytest
 
 from headless import evaluate
 from headless.evaluation import runner
-from headless.task_files import read_pairs
+from headless.evaluation.task_files import read_pairs
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import layout_to_json, task_to_json

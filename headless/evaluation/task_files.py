@@ -8,7 +8,7 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import parse_json, read_lines
 from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_from_json
 
-from .evaluation.public import public_tasks
+from .public import public_tasks
 
 
 def read_pairs(path: str) -> list[tuple[Task, Layout]]:
