@@ -24,7 +24,7 @@ from headless.evaluation.strata import stratify
 from headless.evaluation.task_files import read_pairs
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Task
-from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of, reads_renders
 
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
     from headless.evaluation.report import Report
@@ -49,8 +49,7 @@ def main(arguments: list[str]) -> int:
         stage = stack.enter_context(Stage())
         renderer = None
         if args.pictures:  # a policy that sees no renders needs but the measured view
-            sees_renders = policy.sees_images and policy.prompt_format == "full"
-            renderer = stack.enter_context(Renderer() if sees_renders else Renderer("cycles", pixels=0))
+            renderer = stack.enter_context(Renderer() if reads_renders(policy) else Renderer("cycles", pixels=0))
         env = LayoutEnv(stage, renderer, prompt_format_of(policy), max_turns=args.turns, show_images=policy.sees_images)
         with interruption.patient():
             measured = measure_all(pairs, env, policy, plans)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli, option_types, policies
+from headless import cli, option_types, outputs, policies
 from headless.rl.logs import replay
 from headless.rl.logs.records import FILE as RECORD
 from headless.rl.logs.records import RecordedEpisode, read_recorded
@@ -28,8 +28,17 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.scale import by_factor, describe
-from metaspatial_addon.core.task import Layout, Task, read_task, task_to_json, write_json
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
+from metaspatial_addon.core.task import Task, read_task, task_to_json, write_json
+from metaspatial_addon.episode.env import (
+    RENDER_PIXELS,
+    LayoutEnv,
+    Outcome,
+    PhaseStarted,
+    Turn,
+    play,
+    prompt_format_of,
+    reads_renders,
+)
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.weights import DEFAULT
@@ -37,7 +46,6 @@ from metaspatial_addon.scoring.weights import DEFAULT
 if TYPE_CHECKING:
     import bpy
 
-    from metaspatial_addon.blender.physics.stage import Stage
     from metaspatial_addon.blender.scene_io.scene_to_task import SceneTask
 
 OURS = re.compile(
@@ -54,7 +62,7 @@ def main(argv: list[str]) -> None:
     if args.replay is not None:
         episodes = read_recorded(Path(args.replay) / RECORD, args.episode)
     if episodes and args.episode != episodes[0].name:
-        if args.no_pictures:
+        if args.pictures == "none":
             raise cli.CommandError(
                 f"--no-pictures: group {args.episode} is shown in pictures; name one of its episodes"
             )
@@ -118,7 +126,14 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=option_types.not_negative, default=0, help="of sampling")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
-    parser.add_argument("--no-pictures", action="store_true", help="score by physics alone, and render nothing")
+    parser.add_argument(
+        "--pictures",
+        choices=outputs.CHOICES,
+        help="of the best turn, of all turns, or of none, and no view is scored; else best, with --replay all",
+    )
+    parser.add_argument(
+        "--no-pictures", dest="pictures", action="store_const", const="none", help="the same as --pictures none"
+    )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for all results")
     parser.add_argument("--export", choices=("glb",), help="also write the best turn in this format")
     args = parser.parse_args(argv)
@@ -281,10 +296,12 @@ def _lay_out(
             stack.callback(source.scene.free)  # after the stage, whose objects use its meshes
         stage = stack.enter_context(Stage())
         renderer = None
-        if not args.no_pictures:
+        which = args.pictures or ("best" if recorded is None else "all")
+        if which != "none":
             from metaspatial_addon.blender.rendering.render import Renderer
 
-            renderer = stack.enter_context(Renderer(args.engine))
+            # While the episode is played, only those are rendered that the model sees.
+            renderer = stack.enter_context(Renderer(args.engine, pixels=RENDER_PIXELS if reads_renders(policy) else 0))
         settings = {
             "policy": policy.name,
             "turns": args.turns,
@@ -308,13 +325,17 @@ def _lay_out(
             show_images=policy.sees_images,
         )
         outcome, records = _play(env, policy, source, args, folder, settings)
-        if renderer is not None and scoring_renderer is None:
-            outcome = replay.with_renders(outcome, source.task, stage, renderer, folder)
         if outcome.best is not None and outcome.best.layout is not None:
             export_layout(folder / "layout.json", outcome.best.layout)
-            _write_scene(folder, stage, source, outcome, records, args.export)
         if renderer is not None:
-            _write_sheet(folder / "contact_sheet.png", outcome)
+            renderer.pixels = RENDER_PIXELS
+            cli.progress(f"pictures: {which}")
+            outcome = outputs.render_turns(outcome, which, stage, source.task, renderer, folder)
+            _name_images(folder, outcome, records)
+        if outcome.best is not None and outcome.best.layout is not None:
+            outputs.write_scene(folder, stage, source.task, source.scene, outcome, records, args.export)
+        if renderer is not None:
+            outputs.write_sheet(folder / "contact_sheet.png", outcome)
     return outcome
 
 
@@ -346,58 +367,11 @@ def _play(
     raise AssertionError("an episode ends with its outcome")
 
 
-def _write_scene(
-    folder: Path, stage: Stage, source: Source, outcome: Outcome, records: list[dict[str, Any]], export: str | None
-) -> None:
-    """Write the scene with a collection a turn, and on request the best turn as glTF."""
-    import bpy
-
-    from metaspatial_addon.blender.rendering.presentation import add_presentation
-    from metaspatial_addon.blender.rendering.visibility import open_room
-    from metaspatial_addon.blender.scene_io.blend_file import export_glb, save_blend
-    from metaspatial_addon.blender.turns import turns
-
-    task, scene_task = source.task, source.scene
-    scene = bpy.data.scenes.new("MetaSpatial") if scene_task is None else bpy.context.scene
-    run = turns.new_run(scene, task.id)
-    if scene_task is None:
-        add_presentation(scene, task.room, turns.add_room(run, open_room(stage).all).objects)
-    else:
-        add_presentation(scene, task.room, frame=scene_task.frame)
-    bodies = {item_id: body.object for item_id, body in stage.bodies.items()}
-    standing = Layout(task.id)
+def _name_images(folder: Path, outcome: Outcome, records: list[dict[str, Any]]) -> None:
+    """Name pictures that were made after the turns in the records."""
     for turn, record in zip(outcome.turns, records, strict=True):
-        if turn.status == "infra_fault":
-            continue
-        standing = turn.layout or standing  # an answer that could not be used moved nothing
-        if scene_task is None:
-            placed = turns.from_stage(run, bodies, standing.everywhere(task))
-        else:
-            placed = scene_task.placed(standing)
-        kept = {key: value for key, value in record.items() if key not in ("conversation", "samples")}
-        collection = turns.add_turn(run, placed, kept)
-        if turn is outcome.best:
-            best = collection
-    turns.show_turn(run, best)
-    if scene_task is not None:
-        for item in task.movable:  # the turns show them
-            for obj in scene_task.items[item.id].objects:
-                obj.hide_viewport = obj.hide_render = True
-    save_blend(folder / "scene.blend", scene)
-    if export == "glb":
-        export_glb(folder / "scene.glb", best, scene)
-
-
-def _write_sheet(path: Path, outcome: Outcome) -> None:
-    """Write the renders of all turns on one page."""
-    from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
-
-    rendered = [turn for turn in outcome.turns if turn.images]
-    captions = [
-        f"Turn {turn.number}: reward {turn.reward:.2f}, faults: {len(turn.score.evidence.faults())}"
-        for turn in rendered
-    ]
-    contact_sheet([list(turn.images.values())[:2] for turn in rendered], path, captions)
+        record["images"] = [name for name, image in turn.images.items() if image]
+    write_file(folder / RECORD, "".join(json.dumps(record) + "\n" for record in records).encode("ascii"))
 
 
 def table(outcome: Outcome) -> list[str]:

@@ -446,6 +446,15 @@ def play(
     yield Outcome(tuple(env.turns), env.best, start_score=env.start_score)
 
 
+RENDER_PIXELS = 512
+"""Width and height of the renders that a policy is shown outside training."""
+
+
+def reads_renders(policy: Policy) -> bool:
+    """Whether a policy is shown renders: others see nothing, or plans that their prompt format draws itself."""
+    return policy.sees_images and policy.prompt_format == "full"
+
+
 def prompt_format_of(policy: Policy) -> PromptFormat:
     """The prompt format that a policy reads, outside training: answers in other forms are read as well."""
     return CompactFormat() if policy.prompt_format == "compact" else FullFormat(lenient=True)

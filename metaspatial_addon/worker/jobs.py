@@ -17,12 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.task import Layout, task_to_json
-from ..episode.env import LayoutEnv, Outcome, PhaseStarted, Turn, play, prompt_format_of
+from ..episode.env import (
+    RENDER_PIXELS,
+    LayoutEnv,
+    Outcome,
+    PhaseStarted,
+    Turn,
+    play,
+    prompt_format_of,
+    reads_renders,
+)
 from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
-from . import models, protocol
+from . import inbox, models, protocol
 from .memory import resident_mb
+from .turn_pictures import pictures_that_follow
 
 if TYPE_CHECKING:
     import bpy
@@ -47,14 +57,17 @@ def serve(send: Send) -> Callable[[dict[str, Any] | None], None]:
         os.nice(5)  # the artist's Blender goes first
     print(f"MetaSpatial worker {os.getpid()}, Blender {bpy.app.version_string}, {time.ctime()}")
     send({"type": "hello", "protocol": protocol.VERSION, "blender": bpy.app.version_string})
-    return JobRunner(send).run
+    return JobRunner(send, inbox.messages.empty).run
 
 
 class JobRunner:
-    """Runs jobs one after another and sends what happens. See `protocol` for the messages."""
+    """Runs jobs one after another and sends what happens. See `protocol` for the messages.
 
-    def __init__(self, send: Send):
-        self._send = send
+    `is_idle` says whether pictures may follow a layout: no other request is waiting.
+    """
+
+    def __init__(self, send: Send, is_idle: Callable[[], bool] = lambda: False):
+        self._send, self._is_idle = send, is_idle
         self._policy_request: Mapping[str, Any] | None = None
         self._policy: Policy | None = None
         self._renderers: dict[str, Renderer] = {}
@@ -74,31 +87,36 @@ class JobRunner:
                 raise InputError("request", "", "one JSON object with a type on a line")
             protocol.check_request(request)
             jobs = {"layout": self._lay_out, "assets": self._find_assets, "check": self._check}
-            self._send({**jobs[request["type"]](request), "job": job})
+            for message in jobs[request["type"]](request):
+                self._send({**message, "job": job})
         except BrokenPipeError:  # of `send`: the window has gone
             raise
         except (InputError, PolicyError, InfraFault) as error:
             self._send({"type": "error", "job": job, "message": _sentence(error), "bug": False})
         except OSError as error:
             traceback.print_exc()
-            message = (
+            sentence = (
                 f"A file cannot be read or written ({_sentence(error)}). Check the disk's free space and try again."
             )
-            self._send({"type": "error", "job": job, "message": message, "bug": False})
+            self._send({"type": "error", "job": job, "message": sentence, "bug": False})
         except Exception as error:
             traceback.print_exc()
             self.__dict__.pop("_stage", None)  # it may be half-built: the next job makes another
             self._renderers.clear()
-            message = f"This did not work because of an error in MetaSpatial ({type(error).__name__}). Look at the log."
-            self._send({"type": "error", "job": job, "message": message, "bug": True})
+            sentence = (
+                f"This did not work because of an error in MetaSpatial ({type(error).__name__}). Look at the log."
+            )
+            self._send({"type": "error", "job": job, "message": sentence, "bug": True})
 
-    def _lay_out(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _lay_out(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Messages of a layout: the task, each turn as soon as physics has judged it, the end, and then pictures of
+        the turns, unless their model has seen renders already."""
         turns = request["turns"]
         if self._policy_request != request["policy"]:
             self._progress(request, 1, turns, "model")  # loading one may take as long as its answer
         policy = self._open_policy(request["policy"])
         self._progress(request, 1, turns, "scene")
-        renderer = self._renderer(request["engine"], request["pictures"])
+        renderer = self._renderer(request["engine"], RENDER_PIXELS if reads_renders(policy) else 0)
         folder = Path(request["folder"])
         with ExitStack() as cleanup:
             cleanup.enter_context(_file_closed_after())
@@ -107,17 +125,14 @@ class JobRunner:
             # Cleared before the scene task is freed, whose meshes the stage's objects use.
             cleanup.callback(self._stage.clear)
             cleanup.callback(renderer.close)
-            self._send(
-                {
-                    "type": "task",
-                    "job": request["job"],
-                    "task": task_to_json(scene_task.task),
-                    "frame": [float(value) for value in scene_task.frame.flat],
-                    "notes": dict(scene_task.notes),
-                    "left_out": dict(scene_task.left_out),
-                    "objects": {item_id: list(item.names) for item_id, item in scene_task.items.items()},
-                }
-            )
+            yield {
+                "type": "task",
+                "task": task_to_json(scene_task.task),
+                "frame": [float(value) for value in scene_task.frame.flat],
+                "notes": dict(scene_task.notes),
+                "left_out": dict(scene_task.left_out),
+                "objects": {item_id: list(item.names) for item_id, item in scene_task.items.items()},
+            }
             env = LayoutEnv(
                 self._stage,
                 renderer,
@@ -152,22 +167,29 @@ class JobRunner:
                 elif event.status != "infra_fault":
                     standing = event.layout or standing  # an answer that could not be used moved nothing
                     record = turn_record(event, env.task, env.seed, env.image_names, settings)
-                    message = _turn_message(event, record, scene_task, standing, folder)
-                    self._send({**message, "job": request["job"]})
-        best = None if outcome.best is None else outcome.best.number
-        failure = _sentence(outcome.failure)
-        return {"type": "done", "best": best, "failure": failure, "note": outcome.note, "memory": round(resident_mb())}
+                    yield _turn_message(event, record, scene_task, standing, folder)
+            best = None if outcome.best is None else outcome.best.number
+            yield {
+                "type": "done",
+                "best": best,
+                "failure": _sentence(outcome.failure),
+                "note": outcome.note,
+                "memory": round(resident_mb()),
+            }
+            pixels = request["pictures"]
+            yield from pictures_that_follow(outcome, self._stage, env.task, renderer, pixels, self._is_idle)
 
-    def _find_assets(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _find_assets(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         from ..blender.assets.search import find_assets
 
         def progress(share: float) -> None:
             self._progress(request, 0, 0, "assets", share)
 
         with _file_closed_after():
-            return {"type": "assets", "found": find_assets(request["prompt"], request["libraries"], progress)}
+            found = find_assets(request["prompt"], request["libraries"], progress)
+        yield {"type": "assets", "found": found}
 
-    def _check(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _check(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         self._progress(request, 0, 0, "check")
         policy = request["policy"]
         checked: dict[str, Any] = {"type": "checked"}
@@ -179,7 +201,7 @@ class JobRunner:
             checked |= {"ok": True, "message": works}
         except (PolicyError, InputError) as error:
             checked |= {"ok": False, "message": _sentence(error)}
-        return checked
+        yield checked
 
     def _check_renderer(self, engine: str) -> dict[str, Any]:
         """Whether a small image of an empty room can be rendered."""
@@ -295,10 +317,11 @@ def _turn_message(
     images: dict[str, str | None] = {"top": None, "view": None}
     for kind in images:
         name = f"turn_{turn.number:02d}_{kind}.png"
-        if name in turn.images:
+        if turn.images.get(name):  # empty where only the view was measured
             (folder / name).write_bytes(turn.images[name])
             images[kind] = name
     kept = {key: value for key, value in record.items() if key not in ("conversation", "samples")}
+    kept["images"] = [name for name in images.values() if name is not None]
     objects = [
         {
             "item": placed.id,

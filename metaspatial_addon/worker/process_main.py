@@ -16,7 +16,6 @@ import faulthandler
 import importlib
 import io
 import os
-import queue
 import re
 import shutil
 import signal
@@ -39,17 +38,16 @@ def main() -> None:
     # The packages are found from the folder that holds them, and this folder's modules only through it.
     sys.path[:] = [str(HERE.parents[1]), *(path for path in sys.path if path != str(HERE))]
     from metaspatial_addon.policy.base import request_threads
-    from metaspatial_addon.worker import protocol
+    from metaspatial_addon.worker import inbox, protocol
 
     def send(message: dict[str, Any]) -> None:
         stdout.write(protocol.encode(message))
         stdout.flush()
 
     on_message = importlib.import_module(service).serve(send)
-    messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     leaving = threading.Event()
-    threading.Thread(target=_listen, args=(messages, temporary, leaving), name="listener", daemon=True).start()
-    while (message := messages.get()) is None or message["type"] != "quit":
+    threading.Thread(target=_listen, args=(temporary, leaving), name="listener", daemon=True).start()
+    while (message := inbox.messages.get()) is None or message["type"] != "quit":
         on_message(message)
         if request_threads():  # they would run Python beside the next job's operators: a new process does that job
             break
@@ -69,17 +67,17 @@ def _take_stdout(log: str) -> BinaryIO:
     return stdout
 
 
-def _listen(messages: queue.SimpleQueue[dict[str, Any] | None], temporary: str, leaving: threading.Event) -> None:
-    """Thread: messages into the queue, None for one that cannot be read. At the end of stdin the process ends, unless
+def _listen(temporary: str, leaving: threading.Event) -> None:
+    """Thread: messages into the inbox, None for one that cannot be read. At the end of stdin the process ends, unless
     it is leaving by itself: the window closes stdin as soon as stdout has ended."""
-    from metaspatial_addon.worker import protocol
+    from metaspatial_addon.worker import inbox, protocol
 
     folders: set[Path] = set()
     with open(0, "rb", closefd=False) as stream:
         for message in protocol.read_messages(stream):
             if message is not None and isinstance(message.get("folder"), str):
                 folders.add(Path(message["folder"]))
-            messages.put(message)
+            inbox.messages.put(message)
     if leaving.is_set():
         return
     for folder in folders:

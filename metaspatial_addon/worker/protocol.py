@@ -119,7 +119,7 @@ class LocalModel(TypedDict):
 
 
 class LayoutRequest(TypedDict):
-    """Lay out the scene in `folder`/scene.blend. Answered by `task`, a `turn` for each turn, and `done`.
+    """Lay out the scene in `folder`/scene.blend. Answered by `task`, a `turn` for each turn, `done`, and `pictures`.
 
     `folder`: where the scene is and images go. `mode`: generate places all items anew, refine goes on from where they
     stand, fix moves only those with a fault. `room`: where the room is. `room_type`: a type of `core.furniture`, or "".
@@ -260,7 +260,8 @@ class TurnMessage(TypedDict):
     """A turn.
 
     `number`: from 1. `record`: a line of turns.jsonl without conversation and samples. `objects`: where everything
-    stands. `top`, `view`: names of its image files in the job's folder, null where nothing was rendered.
+    stands. `top`, `view`: names of the image files that its model was shown, in the job's folder; null where it saw
+    none.
     """
 
     type: Literal["turn"]
@@ -286,6 +287,19 @@ class DoneMessage(TypedDict):
     failure: str
     note: str
     memory: int
+
+
+class PicturesMessage(TypedDict):
+    """Pictures of a turn, after the `done` of its layout, as long as no further request waits; larger ones may follow.
+
+    `number`: of the turn. `top`, `view`: PNG files in base64.
+    """
+
+    type: Literal["pictures"]
+    job: int
+    number: int
+    top: str
+    view: str
 
 
 class AssetsMessage(TypedDict):

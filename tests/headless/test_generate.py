@@ -372,3 +372,37 @@ def test_a_model_taught_with_pictures_sees_them_without_a_renderer(task, tmp_pat
     (record,) = (json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines())
     shown = [name for message in record["conversation"] for name in message["images"]]
     assert shown and all((out / name).read_bytes().startswith(b"\x89PNG") for name in shown)
+
+
+class Blind:
+    """Answers with these texts, and sees no pictures."""
+
+    name, prompt_format, sees_images = "blind", "full", False
+
+    def __init__(self, *texts):
+        self._texts = list(texts)
+
+    def answer(self, conversations, seeds, temperature=None, on_progress=None):
+        return [Reply(self._texts.pop(0))]
+
+
+@pytest.mark.parametrize(
+    ("options", "rendered"),
+    [
+        ([], ["turn_02_top.png", "turn_02_view.png"]),
+        (["--pictures", "all"], [f"turn_0{k}_{kind}.png" for k in (1, 2) for kind in ("top", "view")]),
+        (["--pictures", "none"], []),
+    ],
+)
+def test_which_turns_have_pictures(task, tmp_path, monkeypatch, options, rendered):
+    monkeypatch.setattr(policies, "open_policy", lambda args: Blind(answer(*CROSSED), answer(*MENDED)))
+    monkeypatch.setattr(generate, "RENDER_PIXELS", 32)
+    out = tmp_path / "out"
+    generate.main(["--task", str(task), "--turns", "2", "--engine", "cycles", *options, "--out", str(out)])
+    sheet = ["contact_sheet.png"] if rendered else []
+    assert sorted(path.name for path in out.glob("*.png")) == sorted([*rendered, *sheet])
+    records = [json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines()]
+    assert [name for record in records for name in record["images"]] == rendered
+    assert all(("view" in record["terms"]) == bool(rendered) for record in records), "the view is measured in any case"
+    _, in_scene = read_scene(out / "scene.blend")
+    assert [name for turn in sorted(in_scene) for name in in_scene[turn]["images"]] == rendered

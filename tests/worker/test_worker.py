@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -59,8 +60,7 @@ def test_two_layouts_in_one_process(worker, tmp_path):
         assert {obj["name"] for obj in turn["objects"]} == set(FURNITURE)
         assert {obj["item"] for obj in turn["objects"]} == set(FURNITURE)
         assert not any(obj["hidden"] for obj in turn["objects"])
-        for kind in ("top", "view"):
-            assert read_png((folder / turn[kind]).read_bytes()).shape == (64, 64, 3)
+        assert turn["top"] is turn["view"] is None and turn["record"]["images"] == []  # they follow
         assert turn["record"]["status"] == "ok" and "conversation" not in turn["record"]
         assert "samples" not in turn["record"] and turn["record"]["settings"]["mode"] == "generate"
         poses = {p["id"]: p for p in turn["record"]["layout"]["placements"]}
@@ -70,6 +70,10 @@ def test_two_layouts_in_one_process(worker, tmp_path):
     done = messages[-1]
     assert done["type"] == "done" and done["failure"] == "" and done["best"] in [turn["number"] for turn in turns]
     assert 50 < done["memory"] < 4000
+    followed = wait_for(worker, "pictures")[-1]
+    assert followed["job"] == 1 and followed["number"] == done["best"]
+    for kind in ("top", "view"):
+        assert read_png(base64.b64decode(followed[kind])).shape == (64, 64, 3)
 
     began = time.monotonic()
     worker.send(layout_request(folder, job=2, seed=7))

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.faults import faults_from_json
 from metaspatial_addon.core.files import write_file
-from metaspatial_addon.core.task import Layout, Task, layout_from_json, task_to_json, write_json
+from metaspatial_addon.core.task import Layout, layout_from_json, task_to_json, write_json
 from metaspatial_addon.episode.env import Outcome
 from metaspatial_addon.policy.base import OnProgress, Reply
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -94,21 +93,6 @@ def _same(one: float | None, other: float | None) -> bool:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.9g}"
-
-
-def with_renders(outcome: Outcome, task: Task, stage: Stage, renderer: Renderer, folder: Path) -> Outcome:
-    """The outcome of an episode that was scored without a renderer, with images of each turn, written to `folder`."""
-    turns = []
-    for turn in outcome.turns:
-        images = {}
-        if turn.layout is not None:
-            for kind, view in (("top", renderer.top_view), ("view", renderer.room_view)):
-                images[f"turn_{turn.number:02d}_{kind}.png"] = view(stage, task, turn.layout)
-        for name, image in images.items():
-            write_file(folder / name, image)
-        turns.append(replace(turn, images={**images, **turn.images}))
-    best = None if outcome.best is None else turns[outcome.best.number - 1]
-    return replace(outcome, turns=tuple(turns), best=best)
 
 
 def show_group(episodes: Sequence[RecordedEpisode], folder: Path, engine: str) -> None:

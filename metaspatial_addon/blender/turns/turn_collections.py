@@ -118,7 +118,8 @@ def build_turn(incoming: IncomingTurn) -> Generator[None, None, bpy.types.Collec
     yield
     for key, kind in ((TOP, "top"), (VIEW, "view")):
         if incoming.turn[kind] is not None:
-            turn[key] = _packed_image(f"Turn {incoming.number:02d} {kind}", incoming.folder / incoming.turn[kind])
+            data = (incoming.folder / incoming.turn[kind]).read_bytes()
+            turn[key] = _packed_image(f"Turn {incoming.number:02d} {kind}", data)
             yield
     placed = [
         turns.PlacedObject(
@@ -173,9 +174,16 @@ def _add(scene: bpy.types.Scene, run: bpy.types.Collection, turn: bpy.types.Coll
             layer.exclude = True
 
 
-def _packed_image(name: str, path: Path) -> bpy.types.Image:
+def set_images(turn: bpy.types.Collection, top: bytes, view: bytes) -> None:
+    """Give a turn its two images, PNG files in memory, in place of those that it has."""
+    before = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
+    for key, kind, data in ((TOP, "top", top), (VIEW, "view", view)):
+        turn[key] = _packed_image(f"Turn {turn[turns.KEY]['turn']:02d} {kind}", data)
+    bpy.data.batch_remove([image for image in before if image.users == 0])
+
+
+def _packed_image(name: str, data: bytes) -> bpy.types.Image:
     """An image that is packed into the .blend and names no file."""
-    data = path.read_bytes()
     image = bpy.data.images.new(name, 1, 1)
     image.pack(data=data, data_len=len(data))
     image.source = "FILE"

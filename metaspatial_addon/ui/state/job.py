@@ -31,6 +31,7 @@ from ..screen import Notice, ProgressBar, progress_bar, redraw_panels, why_wait
 from . import api_key, folders, preferences
 from .identifiers import Operators
 from .job_status import IDLE, PLACING, READING, RUNNING, STARTING, JobStatus, status
+from .late_pictures import LatePictures
 from .placement import TurnPlacement
 from .request import JobRequest, NotReady
 
@@ -45,8 +46,8 @@ the worker says `alive` every second; while a model is loaded, nothing can be sa
 OTHER_SILENCE_LIMIT_S = 180.0
 """The same in all other phases."""
 
-BUSY_INTERVAL_S, CALM_INTERVAL_S = 0.05, 1.0
-"""Seconds between two ticks, with and without a job."""
+BUSY_INTERVAL_S, PICTURES_INTERVAL_S, CALM_INTERVAL_S = 0.05, 0.25, 1.0
+"""Seconds between two ticks: with a job, after a layout whose pictures may come, and otherwise."""
 
 _BUG = Notice("ERROR", "An error in MetaSpatial ended the layout: the system console has the details")
 
@@ -97,6 +98,7 @@ class Job:
         self.status = status
         self.worker: Worker | None = None
         self._work: _Layout | _Question | None = None
+        self._pictures: LatePictures | None = None  # of the last layout, which has ended
         self._key = ""
         self._silence_s, self._idle_s, self._last_tick = 0.0, 0.0, time.monotonic()
         self._count = 0
@@ -110,7 +112,7 @@ class Job:
             raise RuntimeError("one job at a time")
         self._count += 1
         work.number = self._count
-        self._work = work
+        self._work, self._pictures = work, None
         text = "Reading the scene" if isinstance(work, _Layout) else "Starting"
         self.status.update(READING, ProgressBar(text), None)
         if not bpy.app.timers.is_registered(tick):
@@ -121,7 +123,7 @@ class Job:
 
         What has arrived stays. `file_stays` False: another file is about to be opened, so nothing is changed in this.
         """
-        work, self._work = self._work, None
+        work, self._work, self._pictures = self._work, None, None
         placing = self.status.state == PLACING
         self.status.update(IDLE, ProgressBar(), notice or self.status.notice)
         steps: list[Callable[[], object]] = [self.stop_worker] if stop_worker else []
@@ -173,6 +175,8 @@ class Job:
             self.end(_BUG)
         if self.status.busy:
             return BUSY_INTERVAL_S
+        if self._pictures is not None and self.worker is not None:
+            return PICTURES_INTERVAL_S
         return CALM_INTERVAL_S if self.worker is not None or self._leftovers else None
 
     def _step(self, passed_s: float, until: float) -> None:
@@ -197,8 +201,13 @@ class Job:
             self._listen(work, passed_s, until)
 
     def _rest(self, passed_s: float) -> None:
-        """Without a job: end a worker that nobody has needed for long, and remove what it left."""
+        """Without a job: take pictures of turns, end a worker that nobody has needed for long, remove what it left."""
         self._idle_s += passed_s
+        if self._pictures is not None and self.worker is not None and not why_wait():
+            if self.status.restart_requested:
+                self.status.restart_requested = False
+                self._pictures.put_back()
+            self._pictures.take(self.worker)
         if self.worker is not None:
             limit_s = 60 * preferences.of(bpy.context).idle_minutes
             if not self.worker.alive or self._idle_s > limit_s:
@@ -330,6 +339,7 @@ class Job:
             why = " ".join(work.notes) or "Try again, or another model"
             notice = Notice("ERROR", f"No answer of the model could be used. {why}")
         self.end(notice, stop_worker=message["memory"] > preferences.of(bpy.context).memory_limit_mb)
+        self._pictures = LatePictures(work.number, work.placements)
 
 
 current = Job(status)

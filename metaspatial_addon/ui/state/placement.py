@@ -71,6 +71,19 @@ class TurnPlacement:
         """Whether the turn is in the file and no undo step holds it yet."""
         return bool(self._undo_message)
 
+    def has_images(self) -> bool:
+        """Whether the turn has its images, or is not in the file."""
+        place = self._find_turn()
+        return place is None or all(
+            place[1].get(key) is not None for key in (turn_collections.TOP, turn_collections.VIEW)
+        )
+
+    def set_images(self, top: bytes, view: bytes) -> None:
+        """Give the turn its images, if it is in the file."""
+        place = self._find_turn()
+        if place is not None:
+            turn_collections.set_images(place[1], top, view)
+
     def close(self) -> None:
         """Stop, and remove a turn that is not complete."""
         self._steps.close()

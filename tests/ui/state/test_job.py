@@ -36,6 +36,7 @@ def test_a_layout_from_click_to_accept(scene, folder):
     assert status.notice is None and turn_visibility.all_turns(scene)
     turn = turn_visibility.shown(scene)
     assert {copy[turn_visibility.ORIGINAL] for copy in turn.objects} == {bed, lamp}
+    wait_until(lambda: job.tick() and turn.get(turn_collections.TOP) is not None, 60)
     assert turn[turn_collections.TOP].size[:] == (128, 128)
     assert not job_folders(folder), "the temporary folder is gone"
     assert {obj: obj.matrix_basis for obj in before} == before

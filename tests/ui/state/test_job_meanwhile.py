@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import bpy
+import numpy as np
 import pytest
 
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.prompts.png import write_png
 from metaspatial_addon.ui.state import job, job_status
 from metaspatial_addon.ui.state.identifiers import Operators
 from metaspatial_addon.ui.state.job_status import status
@@ -260,3 +264,31 @@ def test_a_deleted_scene_ends_the_job(scene, recorded):
     bpy.data.scenes.remove(scene)
     ticked()
     assert not status.busy and worker.stopped and "scene was deleted" in status.notice.sentence
+
+
+def test_pictures_that_come_after_the_end_are_put_into_their_turn_and_again_after_an_undo(scene, recorded):
+    picture = base64.b64encode(write_png(np.zeros((8, 8, 3), np.uint8))).decode()
+    large = base64.b64encode(write_png(np.zeros((16, 16, 3), np.uint8))).decode()
+    worker = generate()
+    say_turn(worker)
+    worker.says_done()
+    until_idle()
+    turn = turn_visibility.shown(scene)
+    assert turn.get(turn_collections.TOP) is None
+    for data, size in ((picture, 8), (large, 16)):
+        worker.says("pictures", number=1, top=data, view=data)
+        assert job.tick() == job.PICTURES_INTERVAL_S
+        assert [image.size[:] for image in (turn[turn_collections.TOP], turn[turn_collections.VIEW])] == [
+            (size, size)
+        ] * 2
+    assert len(bpy.data.images) == 2, "the small ones are gone"
+
+    del turn[turn_collections.TOP], turn[turn_collections.VIEW]  # as an undo step from before them has it
+    status.restart_placement()
+    ticked()
+    assert turn[turn_collections.TOP].size[:] == (16, 16)
+    worker.outbox.append({"type": "pictures", "job": 99, "number": 1, "top": picture, "view": picture})
+    worker.says("pictures", number=1, top=picture, view=picture)
+    generate()
+    ticked(3)
+    assert turn[turn_collections.TOP].size[:] == (16, 16), "a new layout takes none of the old"

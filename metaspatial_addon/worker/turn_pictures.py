@@ -1,0 +1,57 @@
+"""Pictures of turns that are in the window already: they follow when the layout is done, and hold up nothing.
+
+Used by `jobs`.
+"""
+
+from __future__ import annotations
+
+import base64
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.task import Task
+from ..episode.env import Outcome, Turn
+from ..policy.base import request_threads
+
+if TYPE_CHECKING:
+    from ..blender.physics.stage import Stage
+    from ..blender.rendering.render import Renderer
+
+SMALL_PIXELS = 256
+"""Width and height of the pictures that come first: as large as the panel shows them."""
+
+
+def pictures_that_follow(
+    outcome: Outcome, stage: Stage, task: Task, renderer: Renderer, pixels: int, is_idle: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
+    """Render the turns of an episode whose model saw no renders, one message a turn.
+
+    The best turn comes first, small and then `pixels` wide and high; the other turns small, the newest first. Ends as
+    soon as `is_idle` says that something else is waiting, or where a picture cannot be rendered: turns then lack
+    theirs. The stage must have the task open.
+    """
+    for turn, size in _plan(outcome, pixels):
+        assert turn.layout is not None
+        files = {}
+        for kind, view in (("view", renderer.room_view), ("top", renderer.top_view)):
+            if not is_idle() or request_threads():  # no operator of Blender runs beside a thread that asks a server
+                return
+            try:
+                files[kind] = base64.b64encode(view(stage, task, turn.layout, size)).decode("ascii")
+            except (RuntimeError, ReferenceError, OSError, MemoryError):
+                traceback.print_exc()
+                return
+        yield {"type": "pictures", "number": turn.number, **files}
+
+
+def _plan(outcome: Outcome, pixels: int) -> Iterator[tuple[Turn, int]]:
+    """Turns to render, and how large."""
+    bare: Sequence[Turn] = [turn for turn in outcome.turns if turn.layout is not None and not any(turn.images.values())]
+    small = min(SMALL_PIXELS, pixels)
+    best = outcome.best
+    if best is not None and best in bare:
+        yield best, small
+        if pixels > small:
+            yield best, pixels
+    yield from ((turn, small) for turn in reversed(bare) if turn is not best)
