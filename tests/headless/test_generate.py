@@ -383,7 +383,7 @@ class Blind:
         self._texts = list(texts)
 
     def answer(self, conversations, seeds, temperature=None, on_progress=None):
-        return [Reply(self._texts.pop(0))]
+        return [Reply(self._texts.pop(0))] * len(conversations)
 
 
 @pytest.mark.parametrize(
