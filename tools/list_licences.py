@@ -32,10 +32,10 @@ _SHORT = {
 """Names of licences as packages write them, and in short."""
 
 _HEAD = """# Licences of what is installed
-The extension's zip holds our own code and model (GPL-3.0-or-later) and furniture (CC0); inside Blender it needs nothing
-but Blender's own Python and numpy. The commands of a checkout install the packages below, on Python 3.11 and Linux; `make
-demo` needs the first part of them. Written by `tools/list_licences.py` from what each package says of itself. torch is not
-locked (CONTRIBUTING.md): what it needs itself is not listed.
+The extension's zip holds our own code and model (GPL-3.0-or-later) and furniture (CC0); inside Blender it needs
+nothing but Blender's own Python and numpy. The commands of a checkout install the packages below, on Python 3.11 and
+Linux; `make demo` needs the first part of them. Written by `tools/list_licences.py` from what each package says of
+itself. torch is not locked (CONTRIBUTING.md): what it needs itself is not listed.
 """
 _TITLES = {"demo": "make demo", "test": "make test, beside these", "lint": "make lint, beside these"}
 
