@@ -11,7 +11,7 @@ pip_install = -m pip install --disable-pip-version-check $(if $(CI),--quiet --pr
 pip_locked = $(pip_install) --require-hashes --no-deps --requirement
 this_checkout = --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
+.PHONY: help demo test test-exports test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
 	test-trl test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
 
 help:
@@ -50,7 +50,7 @@ demo: .venv/.demo
 test: .venv/.test
 	$(python) -m pytest -n auto --dist loadfile -m "not slow"
 
-test-all: test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-trl test-blender-4.3 test-blender-5.2
+test-all: test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-trl test-exports test-blender-4.3 test-blender-5.2
 
 test-bpy-4.2:
 	@CI=$(CI) tools/test_bpy.sh 4.2.23 3.11
@@ -70,6 +70,16 @@ test-trl: .venv-trl/.test
 	@tools/make_venv.sh .venv-trl 3.11
 	.venv-trl/bin/python $(pip_install) torch==2.13.0
 	.venv-trl/bin/python $(pip_install) trl==1.16.0 --editable ".[test-blender]" "transformers>=5.23,<5.24"
+	@touch $@
+
+# Exports as Khronos' and Pixar's own validators see them, each in a place of its own. Without npm USD alone is tested.
+test-exports: .venv/.test .venv-exports/.test
+	$(python) -m pytest tests/blender/scene_io/test_valid_exports.py
+
+.venv-exports/.test: Makefile
+	@tools/make_venv.sh .venv-exports 3.11
+	.venv-exports/bin/python $(pip_install) usd-core==26.11
+	if command -v npm >/dev/null; then npm install --no-save --prefix .venv-exports gltf-validator@2.0.0-dev.3.10; fi
 	@touch $@
 
 test-blender-4.3: .venv/.test
