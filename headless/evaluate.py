@@ -22,7 +22,7 @@ from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparabl
 from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
 from headless.evaluation.strata import stratify
 from headless.evaluation.task_files import read_pairs
-from metaspatial_addon.core.files import write_file
+from metaspatial_addon.core.files import own_name, write_file
 from metaspatial_addon.core.task import Task
 from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of, reads_renders
 
@@ -130,8 +130,8 @@ def _report(
     return Report(
         settings={
             "policy": name,
-            "model": args.model,
-            "tasks": f"{len(counts.tasks)} of {args.tasks}",
+            "model": _named(args.model),
+            "tasks": f"{len(counts.tasks)} of {_named(args.tasks)}",
             "seeds": ", ".join(map(str, args.seeds)),
             "samples": args.samples,
             "temperature": args.temperature,
@@ -139,7 +139,7 @@ def _report(
             "free places": args.free_places,
             "tidy": args.tidy,
             "pictures": "yes" if args.pictures else "no",
-            "against": args.against,
+            "against": _named(args.against),
             "interrupted": "yes" if measured.interrupted else None,
         },
         rows=counts.intervals(),
@@ -159,9 +159,9 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
     return {
         "schema": SCHEMA,
         "policy": report.settings["policy"],
-        "model": args.model,
-        "adapter": args.adapter,
-        "tasks_file": args.tasks,
+        "model": _named(args.model),
+        "adapter": _named(args.adapter),
+        "tasks_file": _named(args.tasks),
         "seeds": args.seeds,
         "samples": args.samples,
         "temperature": args.temperature,
@@ -183,7 +183,7 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
         "against": None
         if args.against is None
         else {
-            "run": args.against,
+            "run": _named(args.against),
             "rows": {
                 row: {name: versus.to_json() for name, versus in compared.items()}
                 for row, compared in report.against.items()
@@ -191,6 +191,11 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
         },
         "infra_faults": {name: len(failures) for name, failures in measured.infra.items()},
     }
+
+
+def _named(source: str | None) -> str | None:
+    """What an option names, without its folder."""
+    return source and own_name(source)
 
 
 def _json(intervals: Row) -> dict[str, Any]:

@@ -23,6 +23,12 @@ unfinished: set[Path] = set()
 unwinding its stack removes them."""
 
 
+def own_name(source: str | os.PathLike[str]) -> str:
+    """A hub id as it is, of a file or folder its name alone: records are passed on, and paths name people."""
+    path = Path(source)
+    return path.resolve().name if path.is_absolute() or path.exists() else str(source)
+
+
 def write_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace a file's content. Raises OSError that names the file, and InputError for a folder that is not there."""
     with written_beside(path) as part:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..core.conversation import Conversation, Message
+from ..core.files import own_name
 from .base import DEFAULT_MAX_TOKENS, OnProgress, PolicyError, Reply, cut_off_note
 from .model_loading import first_line, load_model, load_processor
 
@@ -47,7 +48,7 @@ class LocalPolicy:
         max_new_tokens: int = DEFAULT_MAX_TOKENS,
         batch_size: int = 8,
     ):
-        self.name = f"local:{_short(model)}" + (f"+{_short(adapter)}" if adapter else "")
+        self.name = f"local:{own_name(model)}" + (f"+{own_name(adapter)}" if adapter else "")
         self.max_new_tokens, self.batch_size = max_new_tokens, batch_size
         with _explained(f"The model {model} cannot be loaded", "Check that its folder or hub name is complete."):
             for package in ("torch", "transformers", "PIL"):  # without one, the others fail later and less clearly
@@ -225,12 +226,6 @@ class _Sampler:
         import torch
 
         return torch.cat(self.tokens, dim=1).tolist(), torch.cat(self.logprobs, dim=1).tolist()
-
-
-def _short(source: str | Path) -> str:
-    """A hub id as it is, of a folder only its name: records are passed on, and paths name people and machines."""
-    folder = Path(source)
-    return folder.resolve().name if folder.is_absolute() or folder.is_dir() else str(source)
 
 
 def _end_ids(model: Any, tokenizer: Any) -> set[int]:

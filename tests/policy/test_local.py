@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="local models need torch")
 transformers = pytest.importorskip("transformers", reason="local models need transformers")
 
 from metaspatial_addon.core.conversation import Conversation, Message
-from metaspatial_addon.policy import local
+from metaspatial_addon.core.files import own_name
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.local import LocalPolicy, _Sampler
 
@@ -342,4 +342,4 @@ def test_a_policy_is_named_after_a_hub_id_or_a_folder_without_its_path(tmp_path,
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     given = ("org/model", "runs/mine", tmp_path / "runs" / "mine")
-    assert [local._short(source) for source in given] == ["org/model", "mine", "mine"]
+    assert [own_name(source) for source in given] == ["org/model", "mine", "mine"]

@@ -146,8 +146,11 @@ class Failures:
 
     def one_line(self, text: str) -> str:
         """The beginning of `text` in one printable line without the key, which some servers repeat."""
-        line = one_line(text)
-        return line.replace(self.key, "…") if self.key else line
+        return self.without_key(one_line(text))
+
+    def without_key(self, text: str) -> str:
+        """A text of the server's, which may repeat what it was sent."""
+        return text.replace(self.key, "…") if self.key else text
 
 
 def _told(content: Any) -> Iterator[str]:

@@ -194,7 +194,8 @@ class EndpointPolicy:
         return new
 
     def _reply(self, answer: Any) -> Reply:
-        return read_completion(answer, self._failures, None if self.dialect.limit is None else self.max_new_tokens)
+        reply = read_completion(answer, self._failures, None if self.dialect.limit is None else self.max_new_tokens)
+        return replace(reply, text=self._failures.without_key(reply.text))  # it goes into records
 
     def _request(
         self,
