@@ -6,6 +6,7 @@ blender -b -P headless/train.py -- --config headless/configs/tiny.toml --run run
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -30,11 +31,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--check", action="store_true", help="try one episode and one backward pass, and stop")
     parser.add_argument("--merge", action="store_true", help="only write the last checkpoint without an adapter")
     parser.add_argument(
-        "--workers", type=option_types.not_negative, default=0, metavar="N", help="processes to play in, 0 for this one"
+        "--workers",
+        type=option_types.not_negative,
+        metavar="N",
+        help="processes to play in, 0 for this one; one a core if not given",
     )
     parser.add_argument("--ray", metavar="ADDRESS", help="have the workers in a Ray cluster; auto: the one here")
     options = parser.parse_args(arguments)
-    if options.ray and not options.workers:
+    workers = own_cores() if options.workers is None and not options.ray else options.workers
+    if options.ray and not workers:
         raise cli.CommandError("--workers: expected a number, with --ray above 0")
     try:
         from headless.rl.config import read_config
@@ -55,11 +60,18 @@ def main(arguments: list[str]) -> None:
             f'"{sys.executable}" -m pip install torch==2.13.0 && "{sys.executable}" -m pip install ".[{extras}]"'
         ) from error
     if options.check:
-        check(config)
+        check(config, workers, options.ray or "")
     elif options.merge:
         merge_last(config, Path(options.run))
     else:
-        train(config, Path(options.run), options.resume, options.workers, options.ray or "")
+        train(config, Path(options.run), options.resume, workers, options.ray or "")
+
+
+def own_cores() -> int:
+    """This process's share of the cores that it may use; 0, to play here, where that is a single one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return share if share > 1 else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from headless import cli
+from metaspatial_addon.core.temporary import TemporaryFolder
 from metaspatial_addon.worker.memory import resident_mb
 
 from .config import TrainConfig
@@ -17,15 +18,18 @@ from .run import open_accelerator, open_environments, open_policy
 from .training_step import Trainer, rollout_settings, update_policy
 
 
-def check(config: TrainConfig) -> None:
-    """Print what a step will take. The model on disk stays as it is. Raises CommandError."""
+def check(config: TrainConfig, workers: int = 0, ray: str = "") -> None:
+    """Print what a step will take. The model on disk stays as it is. `workers` and `ray` as in `run.train`.
+
+    Raises CommandError.
+    """
     accelerator = open_accelerator(config)
     if accelerator.num_processes > 1:
         raise cli.CommandError("--check: start it in one process")
     torch.set_num_threads(config.threads)
     rollout = config.rollout
     policy = open_policy(config)
-    with open_environments(config) as environments:
+    with TemporaryFolder() as logs, open_environments(config, workers, ray, logs) as environments:
         trainer = Trainer(config, policy, environments, accelerator)
         for _ in range(2):  # the first time furniture is loaded and memory laid out
             timer = PhaseTimer()
@@ -42,7 +46,7 @@ def check(config: TrainConfig) -> None:
     count = sum(p.numel() for p in policy.model.parameters() if p.requires_grad)
     seconds = timer.seconds
     # Sampling is shared by the whole batch, which takes little longer than one episode; the rest is by episode.
-    each = seconds["physics"] + seconds["render"] + seconds["update"]
+    each = (seconds["physics"] + seconds["render"]) / max(workers, 1) + seconds["update"]
     step = seconds["prefill"] + seconds["decode"] + each * rollout.tasks_per_step * rollout.num_generations
     cli.progress(
         f"{count / 1e6:.1f} M weights learn; an episode of {len(episode.scores)} turns has {len(trajectory)} tokens, "

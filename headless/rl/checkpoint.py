@@ -72,9 +72,13 @@ def read_progress(checkpoint: Path) -> TrainingProgress:
     """Raises InputError."""
     path = checkpoint / STATE
     read = FieldReader(path)
-    raw = read.object(parse_json(read_bytes(path, LARGEST_JSON), path, allow_nan=True), "", ("step", "drawn", "reward"))
+    required, optional = ("step", "drawn", "reward"), ("validation",)
+    raw = read.object(parse_json(read_bytes(path, LARGEST_JSON), path, allow_nan=True), "", required, optional)
     step, drawn = (int(read.number(raw[name], name, 0, 2**53)) for name in ("step", "drawn"))
-    return TrainingProgress(step, drawn, float(raw["reward"]))
+    validation = raw.get("validation")
+    if validation is not None:
+        validation = read.number(validation, "validation", 0, 1)
+    return TrainingProgress(step, drawn, float(raw["reward"]), validation)
 
 
 def load_optimiser(checkpoint: Path, trainer: Trainer) -> None:

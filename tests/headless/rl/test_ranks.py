@@ -40,7 +40,7 @@ pytestmark = pytest.mark.slow
 
 def arguments(model: Path, folder: Path, *changes: str) -> list[str]:
     sets = [option for change in (f"model={model}", *SMALL, *changes) for option in ("--set", change)]
-    return ["--config", str(ROOT / "headless/configs/tiny.toml"), "--run", str(folder), *sets]
+    return ["--config", str(ROOT / "headless/configs/tiny.toml"), "--run", str(folder), "--workers", "0", *sets]
 
 
 def torchrun(count: int, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -37,7 +37,8 @@ SMALL = (
 
 def arguments(model: Path, folder: Path, *more: str) -> list[str]:
     sets = [option for change in (f"model={model}", *SMALL) for option in ("--set", change)]
-    return ["--config", str(ROOT / "headless/configs/tiny.toml"), "--run", str(folder), *sets, *more]
+    here = ["--workers", "0"]  # the last --workers of a command counts
+    return ["--config", str(ROOT / "headless/configs/tiny.toml"), "--run", str(folder), *here, *sets, *more]
 
 
 def rows(folder: Path) -> list[dict]:
@@ -215,11 +216,19 @@ def test_the_line_for_whoever_watches_tells_rewards_faults_and_the_time_left(run
     assert line.endswith("60 min left")
 
 
-def test_a_check_tells_the_cost_and_writes_nothing(small_model, tmp_path, capsys):
-    train.main(arguments(small_model, tmp_path / "none", "--check"))
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_check_tells_the_cost_and_writes_nothing(small_model, tmp_path, capsys, workers):
+    train.main(arguments(small_model, tmp_path / "none", "--check", "--workers", workers))
     told = capsys.readouterr().err
     assert "weights learn" in told and "s a step" in told and "MB of memory" in told
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("cores", "learners", "workers"), [(2, 1, 2), (1, 1, 0), (8, 2, 4), (4, 4, 0)])
+def test_episodes_are_played_in_one_process_a_core(monkeypatch, cores, learners, workers):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(learners))
+    assert train.own_cores() == workers
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(small_model, tmp_path):
@@ -263,7 +272,7 @@ def test_configurations_of_pretrained_models_step_on_a_small_model_of_their_clas
     sets = [option for change in changes for option in ("--set", change)]
     folder = tmp_path / "run"
     path = str(ROOT / f"headless/configs/{config}.toml")
-    train.main(["--config", path, "--run", str(folder), *sets])
+    train.main(["--config", path, "--run", str(folder), "--workers", "0", *sets])
     [first] = rows(folder)
     assert first["usable/turn_1"] == 0 and first["episodes/truncated"] > 0  # random weights say nothing usable
     assert first["logprob_gap/max"] < 0.5
