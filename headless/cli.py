@@ -216,9 +216,11 @@ def sole_use(folder: Path, option: str = "--out") -> Iterator[None]:
         os.close(descriptor)
     else:
         raise CommandError(f"{option} {folder}: this folder cannot be locked: choose another folder")
+    files.unfinished.add(path)
     try:
         yield
     finally:
+        files.unfinished.discard(path)
         if sys.platform == "win32":  # where no open file can be removed, nor one that another process has open
             os.close(descriptor)
             with suppress(OSError):

@@ -19,8 +19,8 @@ _REASONS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES)
 """Error numbers whose words libraries pass on without the number."""
 
 unfinished: set[Path] = set()
-"""The files and folders that are being written, under the names that they have until then. A process that ends without
-unwinding its stack removes them."""
+"""The files and folders that are there only until something is written to its end: under the names that they have until
+then, or as a lock. A process that ends without unwinding its stack removes them."""
 
 
 def own_name(source: str | os.PathLike[str]) -> str:
@@ -73,7 +73,7 @@ def put_in_place(part: Path, target: Path) -> None:
 
 
 def remove_unfinished() -> None:
-    """Remove all that is being written."""
+    """Remove what is unfinished, where the process ends at once."""
     for part in list(unfinished):
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)

@@ -37,8 +37,11 @@ def main() -> None:
     stdout = _take_stdout(log)
     # The packages are found from the folder that holds them, and this folder's modules only through it.
     sys.path[:] = [str(HERE.parents[1]), *(path for path in sys.path if path != str(HERE))]
+    from metaspatial_addon.core.printable import PrintableStream
     from metaspatial_addon.policy.base import request_threads
     from metaspatial_addon.worker import inbox, protocol
+
+    sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
 
     def send(message: dict[str, Any]) -> None:
         stdout.write(protocol.encode(message))

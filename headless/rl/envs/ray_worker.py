@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def connect(address: str) -> None:
         if address != "auto":  # Ray itself would try for minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+        handler = signal.getsignal(signal.SIGTERM)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        signal.signal(signal.SIGTERM, handler)  # Ray puts its own in the place
     except (OSError, RuntimeError, ValueError) as error:
         raise cli.CommandError(f"--ray {address}: no cluster can be reached there ({error})") from error
 
