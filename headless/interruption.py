@@ -10,8 +10,10 @@ runs no Python, which none may do beside Blender's operators.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +21,10 @@ from pathlib import Path
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+CHILD = "METASPATIAL_CHILD"
+"""Environment variable of a command that another one has started: it ends when its stdin is closed, as that of a killed
+parent is."""
 
 LIMIT_S = 1.2
 """Seconds that the main thread has to come out of its work, with all that it cleans up on the way."""
@@ -43,6 +49,7 @@ class Watch:
     def __init__(self, end: Callable[[Interrupted], None]):
         self._end = end
         self._number, self._raised = 0, False
+        self._parent = [0] if os.environ.pop(CHILD, "") and sys.platform != "win32" else []  # Windows waits for sockets
         self._leaving = threading.Event()
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
@@ -100,7 +107,12 @@ class Watch:
 
     def _listen(self) -> None:
         """Thread: the numbers of signals, as Python's own handler in C writes them, until the pair is closed."""
-        while received := self._reader.recv(1):
+        while True:
+            if 0 in select.select([self._reader, *self._parent], [], [])[0]:
+                self._end(Interrupted(signal.SIGTERM))
+            received = self._reader.recv(1)
+            if not received:
+                return
             number = received[0]
             if self._before.get(number, signal.SIG_IGN) is not signal.SIG_IGN and not self._leaving.wait(LIMIT_S):
                 self._end(Interrupted(number))

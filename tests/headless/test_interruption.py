@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from headless.interruption import CHILD
 from tests.worker.waiting import wait_gone
 
 CHECKOUT = Path(__file__).parents[2]
@@ -57,10 +58,12 @@ cli.run(main)
 """
 
 
-def start(tmp_path, kind: str, **options) -> subprocess.Popen[str]:
+def start(tmp_path, kind: str, child: bool = False, **options) -> subprocess.Popen[str]:
     """A command that has begun its work; its temporary files go to `tmp_path`/temporary."""
     (tmp_path / "temporary").mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": str(CHECKOUT)}
+    if child:
+        environment[CHILD] = "1"
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, kind, str(tmp_path / "file")],
         env=environment,
@@ -111,6 +114,14 @@ def test_a_step_is_brought_to_its_end_unless_a_second_signal_comes(tmp_path):
     assert process.stderr.readline() == "stopping\n"
     process.send_signal(signal.SIGHUP)
     assert ended(process, tmp_path) == (128 + signal.SIGHUP, "ended by SIGHUP\n")
+
+
+def test_a_child_of_a_command_ends_with_it(tmp_path):
+    process = start(tmp_path, "sleeping", stdin=subprocess.PIPE, child=True)
+    assert process.poll() is None
+    process.stdin.close()
+    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.stderr.read() == "ended by SIGTERM\n" and os.listdir(tmp_path / "temporary") == []
 
 
 def test_a_signal_that_the_caller_ignores_is_ignored(tmp_path):

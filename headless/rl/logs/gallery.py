@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from headless import cli
+from headless import cli, interruption
 from headless.training import MetricsLog
 from metaspatial_addon.worker.client import worker_command
 
@@ -79,10 +79,10 @@ class RolloutGallery:
         with open(self._folder / "gallery.log", "ab") as log:
             process = subprocess.Popen(
                 [*_command(), *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closed when this process ends, however it ends
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "OMP_NUM_THREADS": "1", interruption.CHILD: "1"},
                 start_new_session=True,  # a terminal's signals are the trainer's to handle
             )
         if hasattr(os, "setpriority"):
