@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -49,10 +50,11 @@ class Watch:
     def __init__(self, end: Callable[[Interrupted], None]):
         self._end = end
         self._number, self._raised = 0, False
-        self._parent = [0] if os.environ.pop(CHILD, "") and sys.platform != "win32" else []  # Windows waits for sockets
+        is_child = bool(os.environ.pop(CHILD, "")) and sys.platform != "win32"  # where sockets alone can be waited for
         self._leaving = threading.Event()
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
+        self._awaited: list[Any] = [self._reader, *([0] if is_child else [])]
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         for number, before in self._before.items():
@@ -108,7 +110,7 @@ class Watch:
     def _listen(self) -> None:
         """Thread: the numbers of signals, as Python's own handler in C writes them, until the pair is closed."""
         while True:
-            if 0 in select.select([self._reader, *self._parent], [], [])[0]:
+            if 0 in select.select(self._awaited, [], [])[0]:
                 self._end(Interrupted(signal.SIGTERM))
             received = self._reader.recv(1)
             if not received:
