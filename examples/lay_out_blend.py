@@ -5,7 +5,6 @@ from pathlib import Path
 
 import bpy
 
-from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.blend_file import save_blend
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
@@ -14,7 +13,7 @@ from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 
 bpy.ops.wm.open_mainfile(filepath=str(Path(__file__).with_name("studio.blend")))
 scene, policy = bpy.context.scene, BuiltinPolicy()
-options = SceneOptions(floor=scene.objects["Floor"], prompt="A bedroom to work in.", library=AssetLibrary())
+options = SceneOptions(floor=scene.objects["Floor"], prompt="A bedroom to work in.")
 room = scene_to_task(scene, options)
 with Stage() as stage:
     env = LayoutEnv(stage, prompt_format=prompt_format_of(policy))

@@ -216,7 +216,6 @@ def _from_blend(args: argparse.Namespace) -> Source:
     """Open a .blend and read its scene as a task. Raises InputError."""
     import bpy
 
-    from metaspatial_addon.blender.assets.library import AssetLibrary
     from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
 
     path = Path(args.blend)
@@ -239,7 +238,6 @@ def _from_blend(args: argparse.Namespace) -> Source:
         size=args.size and tuple(args.size),
         height=args.height,
         collection=chosen,
-        library=AssetLibrary(),
         other_items=ItemOptions(scale=args.scale),
         carry=True,
         prompt=args.prompt,

@@ -11,7 +11,7 @@ import functools
 import math
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,9 @@ Need = tuple[Literal["front", "back", "left", "right", "beside"], float, float]
 
 EARLIER = 0.2
 """By what logarithm of a size a less likely meaning of a word has to be nearer: a fifth in one direction."""
+
+_SURE = 0.5
+"""Votes of furniture from which a type of room is likely; a kind that belongs to one type alone has one."""
 
 Range = tuple[float, float]
 """Least and greatest value, metres."""
@@ -127,6 +130,14 @@ class Category:
     from_door: float = 0.0
     needs: tuple[Need, ...] = ()
 
+    def misfit(self, size: Sequence[float]) -> float:
+        """By what logarithm a width, depth and height in metres miss the usual ones, whichever way the item is turned:
+        0 within the ranges, 0.7 for one side that is twice or half of what is usual."""
+        width, depth, height = size
+        turns = ((width, depth), (depth, width))
+        in_plan = min(_outside(x, *self.width) + _outside(y, *self.depth) for x, y in turns)
+        return in_plan + _outside(height, *self.height)
+
     @property
     def usual_size(self) -> tuple[float, float, float]:
         """Width, depth and height in the middle of their ranges."""
@@ -171,15 +182,23 @@ class Furniture:
         turned; an earlier row wins over a later one unless that is nearer by EARLIER. Without a size the first."""
         if size is None or len(rows) == 1:
             return rows[0]
-        width, depth, height = size
+        return min(enumerate(rows), key=lambda entry: entry[0] * EARLIER + entry[1].misfit(size))[1]
 
-        def misfit(place: int) -> float:
-            row = rows[place]
-            turns = ((width, depth), (depth, width))
-            in_plan = min(_outside(x, *row.width) + _outside(y, *row.depth) for x, y in turns)
-            return place * EARLIER + in_plan + _outside(height, *row.height)
+    def likely_room(self, categories: Iterable[str]) -> str | None:
+        """The type of room that most of the furniture belongs to; None where no type has more than any other.
 
-        return rows[min(range(len(rows)), key=misfit)]
+        Each kind has one vote, which goes to the types that it suits, best first: to each half as much as to the one
+        before. So a bed says bedroom, and a picture says little.
+        """
+        votes: dict[str, float] = {}
+        for row in {row.name: row for row in map(self.kind_of, categories)}.values():
+            shares = [0.5**place for place in range(len(row.rooms))]
+            for room, share in zip(row.rooms, shares, strict=True):
+                votes[room] = votes.get(room, 0.0) + share / sum(shares)
+        ranked = sorted(votes, key=lambda room: votes[room], reverse=True)
+        if not ranked or len(ranked) > 1 and math.isclose(votes[ranked[0]], votes[ranked[1]]):
+            return None
+        return ranked[0] if votes[ranked[0]] >= _SURE else None
 
     def used_in(self, room_type: str) -> list[tuple[Category, RoomUse]]:
         """What the task generator furnishes such a room with, by rank."""

@@ -7,11 +7,15 @@ Names are written as people and pipelines write them: `SM_OfficeChair_02_LOD0`, 
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from ..core.lexicon.lexicon import Part, Reading, Token, lexicon, split_tokens
+from ..core.furniture import FURNITURE, Category
+from ..core.lexicon.language import BUILDING
+from ..core.lexicon.lexicon import NOTHING, Part, Reading, Token, lexicon, split_tokens
 
 _PIPELINE_WORDS = """
     sm sk skm st sp bp pf pfb go geo geom geometry mesh msh shape obj object grp group lod clone copy instance inst
@@ -22,11 +26,20 @@ _PIPELINE_WORDS = """
 """
 """Words that say nothing of what an object is."""
 _NOISE = frozenset(_PIPELINE_WORDS.split())
+_SHAPES = (
+    "double bed", "single bed", "wardrobe", "bookcase", "sofa", "dining table", "sideboard", "dining chair",
+    "floor lamp", "rug",
+)  # fmt: skip
+"""Categories that a size alone may be taken for, the first that it fits."""
+_STRANGE = 1.0
+"""By what logarithm a size may miss the usual sizes of what a name near the item says."""
 _DETAIL = frozenset(("low", "high", "mid"))
 """Levels of detail, at the end of a name or before "poly"."""
 _ACRONYM = re.compile(r"(?<![A-Z])(TV|PC|WC|LED|LCD)(?=[A-Z]?[a-z])")
 _ASIDE = re.compile(r"[()\[\]{},:;/、（）]|\s[-–—]\s")
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+Size = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,17 @@ class Mention:
     categories: tuple[str, ...]
     certainty: float
     plural: bool
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What an item is taken for, and what told it: its own name, another name near it, its size, or nothing.
+
+    A category of "unknown" source has no row in the table: it is the words of the name.
+    """
+
+    category: str
+    source: Literal["name", "context", "size", "unknown"]
 
 
 def name_tokens(name: str) -> list[Token]:
@@ -58,6 +82,42 @@ def name_tokens(name: str) -> list[Token]:
 def read_name(name: str) -> Reading:
     """What the name of an object says that it is. Any text can be read."""
     return lexicon().read_any(name_tokens(name))
+
+
+@functools.lru_cache(maxsize=8192)
+def name_item(name: str, size: Size, context: tuple[str, ...] = ()) -> Naming:
+    """What an item is, as far as its names and its size (width, depth, height in metres) tell.
+
+    Its own name decides. Where that says nothing, the first of the names in `context` does that is furniture of such a
+    size: those of its collection, parent, mesh and materials. The last guess is by size alone.
+    """
+    reading = NOTHING if _is_primitive(name) else read_name(name)
+    if reading.categories:
+        return Naming(_nearest(reading.categories, size).name, "name")
+    if not reading.noun:
+        for other in context:
+            meant = () if _is_primitive(other) else read_name(other).categories
+            row = _nearest(meant, size) if meant else None
+            if row is not None and row.misfit(size) <= _STRANGE:
+                return Naming(row.name, "context")
+        shaped = next((kind for kind in _SHAPES if FURNITURE.categories[kind].misfit(size) == 0.0), None)
+        if shaped is not None and not math.isclose(min(size), max(size), rel_tol=0.01):  # a cube is any thing
+            return Naming(shaped, "size")
+    return Naming(" ".join(token.text for token in name_tokens(name) if token.text[0].isalpha()) or "object", "unknown")
+
+
+def is_building(name: str) -> bool:
+    """Whether a name is that of a wall, a door or another part of a building."""
+    return read_name(name).noun == BUILDING
+
+
+def _is_primitive(name: str) -> bool:
+    """Whether a name is that of the shape that modelling began with, and of no thing."""
+    return [token.text for token in name_tokens(name)] == ["box"]
+
+
+def _nearest(categories: Sequence[str], size: Size) -> Category:
+    return FURNITURE.nearest([FURNITURE.categories[category] for category in categories], size)
 
 
 def find_categories(text: str) -> tuple[Mention, ...]:
@@ -80,6 +140,20 @@ def find_categories(text: str) -> tuple[Mention, ...]:
                 start, end = tokens[some[0].start].start, tokens[some[-1].end - 1].end
                 mentions.append(Mention(start, end, reading.categories, reading.certainty, reading.head.plural))
     return tuple(mentions)
+
+
+def find_room(text: str) -> str | None:
+    """The first type of room that a text names, in any language; None without one. A kitchen table is no kitchen."""
+    words = lexicon()
+    tokens = split_tokens(text)
+    language, parts = words.spoken(tokens)[0]
+    joins = language.joins if language.head == "first" else frozenset[str]()
+    for phrase in _phrases(tokens, parts, joins):
+        if not words.read(tokens, phrase, language).categories:
+            for part in phrase:
+                if part.word.rooms:
+                    return part.word.rooms[0]
+    return None
 
 
 def _noun_phrases(parts: Sequence[Part], head_last: bool) -> list[list[Part]]:

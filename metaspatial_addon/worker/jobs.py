@@ -302,7 +302,6 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
         obstacles=[find("obstacles", name) for name in request["obstacles"]],
         carry=request["carry"],
         separate=frozenset(request["separate"]),
-        library=stage.library,
         prompt=request["prompt"],
         room_type=request["room_type"],
     )

@@ -15,14 +15,17 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ...core.furniture import FURNITURE, UNKNOWN
+from ...core.lexicon.language import BUILDING
 from ...core.polygon import contains
 from ...core.scale import fits
 from ...core.task import Item, Pose, Room, wrap_degrees
-from ..assets.library import AssetLibrary, name_words
+from ...prompts.names import read_name
 from ..frames import as_matrix, heading, rotation_z, transform_points, world_array
 from ..immovable import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
 from ..meshes import evaluated_parts, mesh_points
+from .item_names import naming
 from .obstacles import NOTE, coarse_meshes, in_reach
 from .pieces import pieces
 from .room.room_outline import source_object
@@ -41,7 +44,6 @@ _SPANNING_SHARE = 0.9
 """Share of the room's width and depth from which an object belongs to the building."""
 _SPANNING_TOP = 0.3
 """Metres above the floor up to which a spanning object may still be a carpet or a platform."""
-_BUILDING = frozenset(("wall", "walls", "ceiling", "floor", "roof", "door", "window", "windows", "room", "skirting"))
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,11 @@ class ItemReader:
         left_out: by name, why objects are no items: parts of the building, or outside the room.
     """
 
-    def __init__(self, depsgraph: bpy.types.Depsgraph, room: Room, frame: np.ndarray, library: AssetLibrary | None):
-        """`frame` (4, 4) leads from the room's frame into the scene's world; `library` has the words of categories."""
+    def __init__(self, depsgraph: bpy.types.Depsgraph, room: Room, frame: np.ndarray):
+        """`frame` (4, 4) leads from the room's frame into the scene's world."""
         self.items: dict[str, SceneItem] = {}
         self.left_out: dict[str, str] = {}
-        self._depsgraph, self._room, self._frame, self._library = depsgraph, room, frame, library
+        self._depsgraph, self._room, self._frame = depsgraph, room, frame
         self._extent: tuple[float, float] = tuple(np.ptp(room.floor, axis=0).tolist())
         self._ids: set[str] = set()
 
@@ -205,15 +207,15 @@ class ItemReader:
         """The item of a tree whose world mesh is `mesh`, and why it may be no item; empty where it surely is one."""
         root = tree[0]
         pose, size = _into_item_frame(mesh, world_array(root, self._depsgraph), self._frame, options.front)
-        known = self._library.like(options.category or root.name, size) if self._library is not None else None
-        name = " ".join(name_words(root.name)) or "object"
+        category = options.category or naming(tree, size).category
+        row = FURNITURE.kind_of(category, size)
         flat = size[2] <= _COVERING_HEIGHT and min(size[:2]) > _COVERING_SIDE
         item = Item(
             self._new_id(root.name),
-            options.category or (known.category if known is not None else name),
+            category,
             size,
-            known.mount if known is not None else "floor",
-            covering=flat and (known is None or known.covering),
+            row.mount,
+            covering=flat and (row.name == UNKNOWN or row.covering),
             locked=bool(note),
             pose=pose if note else None,
         )
@@ -228,7 +230,7 @@ class ItemReader:
             note,
             1.0 if note else options.scale,
         )
-        return scene_item, _why_left_out(root.name, known is not None, pose, size, self._room)
+        return scene_item, _why_left_out(root.name, pose, size, self._room)
 
     def _new_id(self, name: str) -> str:
         """The object's name, or a numbered one where that is taken (linked objects) or means something in a task."""
@@ -268,13 +270,11 @@ def _into_item_frame(
     return pose, (width, depth, height)
 
 
-def _why_left_out(name: str, known: bool, pose: Pose, size: tuple[float, float, float], room: Room) -> str:
-    """Why an object may be no item: a wall, a ceiling or the like by its name or size, or outside; else empty.
-
-    `known`: its name is that of furniture, whatever else it says.
-    """
-    words = name_words(name)
+def _why_left_out(name: str, pose: Pose, size: tuple[float, float, float], room: Room) -> str:
+    """Why an object may be no item: a wall, a ceiling or the like by its name or size, or outside; else empty."""
+    reading = read_name(name)
     spans = np.sort(size[:2]) >= _SPANNING_SHARE * np.sort(np.ptp(room.floor, axis=0))
-    if not known and (words and words[-1] in _BUILDING or spans.all() and pose.z + size[2] > _SPANNING_TOP):
+    spanning = spans.all() and pose.z + size[2] > _SPANNING_TOP
+    if reading.noun == BUILDING or spanning and not reading.categories:
         return PART_OF_BUILDING
     return "" if contains([(pose.x, pose.y)], room.floor)[0] else OUTSIDE

@@ -15,9 +15,10 @@ import numpy as np
 from mathutils import Matrix
 
 from ...core.errors import InputError
+from ...core.furniture import FURNITURE
 from ...core.scale import ScaleDoubt, Sized, by_factor, describe, scale_doubts
 from ...core.task import Layout, Pose, Room, Task, pose_to_json
-from ..assets.library import AssetLibrary
+from ...prompts.names import find_room
 from ..frames import as_matrix, transform_points
 from ..meshes import in_scene, remove_blocks, scratch_scene
 from ..turns.turns import PlacedObject
@@ -29,6 +30,9 @@ from .scene_items import ItemOptions, ItemReader, SceneItem, item_trees
 
 _NAMED = 8
 """Objects that an error names, at most."""
+
+ANY_ROOM = "room"
+"""The type of a room of no certain type."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class SceneOptions:
     Items are `objects`, those of `collection`, or else all that is shown and is no part of the building; `items` has
     options by the name of an item's root object, `other_items` those of all others. `obstacles`: objects that stay
     where they are, as far as they belong to no item, stand in the room and are no part of the building. With `carry`,
-    what rests on an item goes along with it, but for objects of a name in `separate`. `library` has the words by which
-    categories are known.
+    what rests on an item goes along with it, but for objects of a name in `separate`.
+
+    A `room_type` of ANY_ROOM is read from the prompt, or else from the furniture.
     """
 
     floor: bpy.types.Object | None = None
@@ -58,9 +63,8 @@ class SceneOptions:
     obstacles: Iterable[bpy.types.Object] = ()
     carry: bool = False
     separate: Container[str] = ()
-    library: AssetLibrary | None = None
     prompt: str = ""
-    room_type: str = "room"
+    room_type: str = ANY_ROOM
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
     # Everything that is made on the way and not handed out goes again, also when an error ends it.
     with scratch_scene() as (_, kept), in_scene(scene) as depsgraph:
         room, frame, building = _read_room(scene, options, depsgraph, file)
-        reader = ItemReader(depsgraph, room, frame, options.library)
+        reader = ItemReader(depsgraph, room, frame)
         whole = options.objects is None and options.collection is None
         chosen = (options.collection or scene.collection).all_objects if options.objects is None else options.objects
         trees = item_trees(chosen, building, 1 / scene.unit_settings.scale_length)
@@ -150,6 +154,9 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
     items = tuple(replace(read.item, mount=mounts[item_id]) for item_id, read in read_items.items())
     name = file.removesuffix(".blend")
     layout = Layout(name, {item.id: read_items[item.id].pose for item in items if not item.locked})
+    if room.type == ANY_ROOM:
+        likely = find_room(options.prompt) or FURNITURE.likely_room(item.category for item in items)
+        room = replace(room, type=likely or ANY_ROOM)
     task = Task(name, options.prompt, room, items)
     scene_task = SceneTask(task, layout, read_items, reader.left_out, frame)
     too_large = [doubt for doubt in scene_task.scale_doubts if not doubt.fits]

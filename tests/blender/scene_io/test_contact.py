@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from tests.blender.scenes import add_box, add_floor
 
@@ -44,7 +43,7 @@ def test_what_waits_on_the_ground_goes_where_its_kind_belongs(scene):
         add_box("Picture", (0.6, 0.03, 0.8), (9, 1, 0)),
         add_box("Chair", (0.5, 0.5, 0.9), (9, 3, 0)),
     ]
-    scene_task = scene_to_task(scene, SceneOptions(floor=add_floor(), objects=objects, library=AssetLibrary()))
+    scene_task = scene_to_task(scene, SceneOptions(floor=add_floor(), objects=objects))
     assert {item.id: item.mount for item in scene_task.task.items} == {
         "Table Lamp": "surface",
         "Pendant Lamp": "ceiling",

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from mathutils import Euler, Matrix, Vector
 
-from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.meshes import data_blocks, mesh_points
-from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
+from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose, layout_from_json, layout_to_json, task_from_json, task_to_json
@@ -170,29 +169,66 @@ def test_names_that_mean_something_else_are_changed(scene):
     assert task_from_json(task_to_json(task)) is not None
 
 
-def test_categories_are_known_by_their_words(scene, tmp_path):
-    assets = [
-        ("double bed", [1.6, 2.1, 0.9], ["bed", "king bed"]),
-        ("single bed", [0.9, 2.0, 0.9], ["bed"]),
-        ("bookshelf", [0.8, 0.3, 1.8], ["bookcase", "shelf"]),
-        ("wall shelf", [0.8, 0.25, 0.1], ["shelf"]),
-        ("table lamp", [0.3, 0.3, 0.5], ["lamp"]),
-    ]
-    entries = [{"name": c.replace(" ", "_"), "category": c, "size": s, "words": w} for c, s, w in assets]
-    (tmp_path / "catalog.json").write_text(json.dumps({"schema": "metaspatial.catalog/1", "assets": entries}))
+def test_categories_are_known_by_their_names(scene):
     names = {
         "Wooden Bed.001": ((1.7, 2.0, 0.6), "double bed"),
         "KidsBed_02": ((0.9, 1.9, 0.5), "single bed"),
-        "BOOK_SHELF": ((0.9, 0.3, 1.9), "bookshelf"),
+        "BOOK_SHELF": ((0.9, 0.3, 1.9), "bookcase"),
         "Lamps": ((0.2, 0.2, 0.4), "table lamp"),
         "MoonRock.003": ((0.2, 0.2, 0.2), "moon rock"),
         "42": ((0.2, 0.2, 0.2), "object"),
-        "Kühlschrank": ((0.6, 0.6, 1.8), "kühlschrank"),
+        "Kühlschrank": ((0.6, 0.6, 1.8), "fridge"),
+        "Cube.001": ((0.2, 0.2, 0.2), "cube"),
+        "Cube.002": ((1.6, 2.0, 0.5), "double bed"),
     }
     for k, (name, (size, _)) in enumerate(names.items()):
         add_box(name, size, (-2 + 0.6 * k, 0, 0))
-    task = scene_to_task(scene, SceneOptions(size=(9, 9, 2.7), library=AssetLibrary(tmp_path))).task
+    task = scene_to_task(scene, SceneOptions(size=(9, 9, 2.7))).task
     assert {item.id: item.category for item in task.items} == {name: c for name, (_, c) in names.items()}
+
+
+def test_what_is_around_an_object_says_what_it_is_where_its_name_does_not(scene):
+    """By collection, parent, mesh and material; a stated category stays as it is."""
+    chairs = bpy.data.collections.new("Stühle")
+    scene.collection.children.link(chairs)
+    in_collection = add_box("Cube", (0.45, 0.45, 0.9))
+    scene.collection.objects.unlink(in_collection)
+    chairs.objects.link(in_collection)
+    add_box("Cube.001", (1.2, 0.6, 0.75), (2, 0, 0)).data.name = "SM_Desk_LOD0"
+    add_box("Cube.002", (0.3, 0.3, 1.5), (-2, 0, 0)).data.materials.append(bpy.data.materials.new("FloorLamp_Metal"))
+    empty = bpy.data.objects.new("Nightstand Parts", None)
+    scene.collection.objects.link(empty)
+    add_box("Cube.003", (0.5, 0.4, 0.5), (0, 2, 0)).parent = empty
+    add_box("Cube.004", (0.5, 0.4, 0.5), (0, -2, 0))
+    objects = [obj for obj in scene.objects if obj.type == "MESH"]
+    options = {"Cube.004": ItemOptions(category="my throne")}
+    task = scene_to_task(scene, SceneOptions(size=(9, 9, 2.7), objects=objects, items=options)).task
+    assert {item.id: item.category for item in task.items} == {
+        "Cube": "dining chair",
+        "Cube.001": "desk",
+        "Cube.002": "floor lamp",
+        "Cube.003": "nightstand",
+        "Cube.004": "my throne",
+    }
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names", "room"),
+    [
+        ("Ein ruhiges Schlafzimmer", ("Sofa",), "bedroom"),
+        ("une cuisine claire", ("Sofa",), "kitchen"),
+        ("with a kitchen table", ("Bett", "Nachttisch"), "bedroom"),
+        ("", ("bathtub", "toilet", "mirror"), "bathroom"),
+        ("", ("gizmo",), "room"),
+    ],
+)
+def test_the_kind_of_room_is_read_from_prompt_and_furniture(scene, prompt, names, room):
+    for k, name in enumerate(names):
+        add_box(name, (0.5, 0.5, 0.5), (k, 0, 0))
+    task = scene_to_task(scene, SceneOptions(size=(6, 6, 2.7), prompt=prompt)).task
+    assert task.room.type == room
+    stated = scene_to_task(scene, SceneOptions(size=(6, 6, 2.7), prompt=prompt, room_type="office")).task
+    assert stated.room.type == "office"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.immovable import first_frame
 from metaspatial_addon.blender.scene_io.scene_export import export_scene, open_exported_scene
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
@@ -20,7 +19,7 @@ def scene():
 
 
 def read(scene):
-    return scene_to_task(scene, SceneOptions(floor=bpy.data.objects["Floor"], library=AssetLibrary()))
+    return scene_to_task(scene, SceneOptions(floor=bpy.data.objects["Floor"]))
 
 
 def test_furniture_beside_an_empty_room_is_laid_out(scene):

@@ -118,9 +118,7 @@ def test_added_items_are_a_task_with_the_right_mounts(scene) -> None:
     for name in chosen:
         tick(name, CATALOG[name].category)
     bpy.ops.metaspatial.add_assets()
-    snapshot = scene_to_task(
-        scene, SceneOptions(size=(4, 3.5, 2.7), objects=scene.metaspatial.items.objects, library=AssetLibrary())
-    )
+    snapshot = scene_to_task(scene, SceneOptions(size=(4, 3.5, 2.7), objects=scene.metaspatial.items.objects))
     assert {item.id: item.mount for item in snapshot.task.items} == chosen
     snapshot.free()
 
