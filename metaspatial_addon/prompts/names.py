@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..core.furniture import FURNITURE, Category
+from ..core.furniture import FURNITURE, UNKNOWN, Category
 from ..core.lexicon.language import BUILDING
 from ..core.lexicon.lexicon import NOTHING, Part, Reading, Token, lexicon, split_tokens
 
@@ -103,7 +103,22 @@ def name_item(name: str, size: Size, context: tuple[str, ...] = ()) -> Naming:
         shaped = next((kind for kind in _SHAPES if FURNITURE.categories[kind].misfit(size) == 0.0), None)
         if shaped is not None and not math.isclose(min(size), max(size), rel_tol=0.01):  # a cube is any thing
             return Naming(shaped, "size")
-    return Naming(" ".join(token.text for token in name_tokens(name) if token.text[0].isalpha()) or "object", "unknown")
+    return Naming(base_name(name) or "object", "unknown")
+
+
+def base_name(name: str) -> str:
+    """The words of a name without numbers and what pipelines add, in small letters: those of `Chair.003` are those of
+    `SM_Chair_01`. Empty for a name without words."""
+    return " ".join(token.text for token in name_tokens(name) if token.text[0].isalpha())
+
+
+def matching_categories(text: str) -> list[str]:
+    """The categories that a piece of text may be the beginning of: those that it means in any language, then those
+    whose name holds it, by name. All for an empty text."""
+    typed = text.strip().lower()
+    meant = [category for category in read_name(text).categories if category in FURNITURE.categories]
+    named = sorted(name for name in FURNITURE.categories if typed in name and name != UNKNOWN)
+    return list(dict.fromkeys(meant + named))
 
 
 def is_building(name: str) -> bool:

@@ -11,7 +11,7 @@ from .operators import turns as turn_operators
 from .overlay import handler
 from .panels import items, main
 from .panels import turns as turn_panels
-from .state import api_key, folders, job, preferences, properties, recent, turn_cache, whats_new
+from .state import api_key, folders, item_cache, job, preferences, properties, recent, turn_cache, whats_new
 from .state.scene import index
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ MODULES = (
     recent,
     whats_new,
     turn_cache,
+    item_cache,
     preferences,
     index,
     job,

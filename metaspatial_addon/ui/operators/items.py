@@ -1,4 +1,4 @@
-"""What is said of items in the panel's list: which way one's front faces, and how large they are meant to be."""
+"""What is said of items in the panel's list: what they are, which way one's front faces, how large they are meant to be."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..state.identifiers import Operators
 from ..state.item_cache import listed
 from ..state.job_status import status
 from ..state.properties import FRONTS
+from ..state.scene.items import same_named
 from ..state.scene.scaling import make_real, scale_items
 
 
@@ -30,6 +31,28 @@ class METASPATIAL_OT_rotate_front(Operator):
         sides = [name for name, *_ in FRONTS]
         obj.metaspatial.front = sides[(sides.index(obj.metaspatial.front) + 1) % len(sides)]
         obj.update_tag()  # the overlay draws it anew
+        return {"FINISHED"}
+
+
+class METASPATIAL_OT_same_category(Operator):
+    """Give all objects of the same name, whatever their numbers, the category of this one"""
+
+    bl_idname = Operators.SAME_CATEGORY
+    bl_label = "Same Category for Same Names"
+    bl_options = {"REGISTER", "UNDO"}
+
+    object_name: StringProperty(name="Object", description="Empty: the active object", options={"SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        obj = context.scene.objects.get(self.object_name) if self.object_name else context.object
+        category = obj.metaspatial.category.strip() if obj is not None else ""
+        if not category:
+            self.report({"ERROR"}, "Select an object whose category is stated")
+            return {"CANCELLED"}
+        alike = [other for other in same_named(context.scene, obj) if other.is_editable]
+        for other in alike:
+            other.metaspatial.category = category
+        self.report({"INFO"}, f"{len(alike)} more object{'' if len(alike) == 1 else 's'}: {category}")
         return {"FINISHED"}
 
 
@@ -86,5 +109,5 @@ class METASPATIAL_OT_make_real(Operator):
 
 
 register, unregister = bpy.utils.register_classes_factory(
-    (METASPATIAL_OT_rotate_front, METASPATIAL_OT_scale_items, METASPATIAL_OT_make_real)
+    (METASPATIAL_OT_rotate_front, METASPATIAL_OT_same_category, METASPATIAL_OT_scale_items, METASPATIAL_OT_make_real)
 )

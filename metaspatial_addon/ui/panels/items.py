@@ -7,13 +7,14 @@ from bpy.types import Context, Panel, UILayout, UIList
 
 from ...blender.assets.search import OURS
 from ...core.scale import by_factor, describe
-from ..state import turn_cache
 from ..state.identifiers import Lists, Operators, Panels
-from ..state.item_cache import listed, listed_items
+from ..state.item_cache import ListedItems, listed, listed_items
 from ..text import draw_text
 from .main import SidebarPanel
 
 MAX_ROWS = 24
+SOURCE_ICONS = {"name": "NONE", "context": "SHADERFX", "size": "SHADERFX", "unknown": "QUESTION"}
+"""Marks of categories that are not stated: guessed by more than the object's name, and unknown."""
 
 
 class METASPATIAL_PT_items(SidebarPanel, Panel):
@@ -60,22 +61,25 @@ def _draw_doubts(layout: UILayout, context: Context) -> None:
 def _draw_items(layout: UILayout, context: Context) -> None:
     items = listed(context)
     roots = items.roots
-    unit = context.scene.unit_settings.scale_length
     column = layout.column(align=True)
     column.use_property_split = False
     for obj in roots[:MAX_ROWS]:
-        _draw_item(column.row(align=True), obj, unit, items.carried.get(obj, 0))
+        _draw_item(column.row(align=True), obj, items)
     if len(roots) > MAX_ROWS:
         column.label(text=f"and {len(roots) - MAX_ROWS} more")
 
 
-def _draw_item(row: UILayout, obj: bpy.types.Object, unit: float, carried: int) -> None:
-    settings = obj.metaspatial
+def _draw_item(row: UILayout, obj: bpy.types.Object, items: ListedItems) -> None:
+    settings, carried = obj.metaspatial, items.carried.get(obj, 0)
     row.prop(settings, "locked", text="", icon="LOCKED" if settings.locked else "UNLOCKED")
     parts = row.split(factor=0.42, align=True)
     parts.label(text=f"{obj.name} +{carried}" if carried else obj.name, translate=False)
     fields = parts.row(align=True)
-    fields.prop(settings, "category", text="", placeholder=turn_cache.guessed_category(obj, unit))
+    naming = items.naming(obj)
+    icon = "NONE" if settings.category else SOURCE_ICONS[naming.source]
+    fields.prop(settings, "category", text="", placeholder=naming.category, icon=icon)
+    if any(other.metaspatial.category != settings.category for other in items.alike(obj)) and settings.category:
+        fields.operator(Operators.SAME_CATEGORY, text="", icon="DUPLICATE").object_name = obj.name
     front = fields.row(align=True)
     front.ui_units_x = 1.6
     front.operator(Operators.ROTATE_FRONT, text=settings.front).object_name = obj.name

@@ -50,6 +50,7 @@ class Operators(StrEnum):
     ADD_DOOR = "metaspatial.add_door"
     ADD_WINDOW = "metaspatial.add_window"
     ROTATE_FRONT = "metaspatial.rotate_front"
+    SAME_CATEGORY = "metaspatial.same_category"
     SCALE_ITEMS = "metaspatial.scale_items"
     MAKE_REAL = "metaspatial.make_real"
     PICK_ASSETS = "metaspatial.pick_assets"

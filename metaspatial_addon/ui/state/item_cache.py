@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from bpy.types import Context, Object
 
+from ...blender.scene_io.item_names import naming
 from ...blender.scene_io.pieces import instanced_pieces
+from ...core.lexicon.lexicon import lexicon
 from ...core.scale import ScaleDoubt
-from . import turn_cache
+from ...prompts.names import Naming, Size, base_name
 from .scene.index import SceneIndex, SceneView, current_view
-from .scene.item_boxes import carried_counts, doubts
+from .scene.item_boxes import carried_counts, doubts, item_size
 from .scene.items import chosen_roots
 
 
@@ -25,12 +27,25 @@ class ListedItems:
         carried: how many of them rest on one and go along with it.
         doubts: those whose size is far from usual or larger than the room.
         sets: how many pieces of furniture those show that are one instance of several.
+        trees: the objects of each, the root first.
+        sizes: width, depth and height of each in metres.
     """
 
     roots: list[Object]
     carried: Mapping[Object, int] = field(default_factory=dict)
     doubts: list[ScaleDoubt] = field(default_factory=list)
     sets: Mapping[Object, int] = field(default_factory=dict)
+    trees: Mapping[Object, Sequence[Object]] = field(default_factory=dict)
+    sizes: Mapping[Object, Size] = field(default_factory=dict)
+
+    def naming(self, root: Object) -> Naming:
+        """What an item is taken for where its category is not stated."""
+        return naming(self.trees[root], self.sizes[root])
+
+    def alike(self, root: Object) -> list[Object]:
+        """The other items whose names differ from that of one in numbers alone."""
+        name = base_name(root.name)
+        return [other for other in self.roots if other != root and name and base_name(other.name) == name]
 
 
 _listed: WeakKeyDictionary[SceneView, ListedItems] = WeakKeyDictionary()
@@ -53,7 +68,20 @@ def look_at(context: Context, roots: list[Object], index: SceneIndex) -> ListedI
     """Items and what their boxes tell. `index`: of the context's scene."""
     scene = context.scene
     unit = scene.unit_settings.scale_length or 1.0
-    categories = {root: root.metaspatial.category.strip() or turn_cache.guessed_category(root, unit) for root in roots}
+    trees = {root: index.tree(root) for root in roots}
+    sizes = {root: item_size(root, index, unit) for root in roots}
+    categories = {
+        root: root.metaspatial.category.strip() or naming(trees[root], sizes[root]).category for root in roots
+    }
     sets = {root: count for root in roots if (count := instanced_pieces(root, 1 / unit)) > 1}
     carried = carried_counts(scene, roots, index) if scene.metaspatial.carry else {}
-    return ListedItems(roots, carried, doubts(scene, categories, index), sets)
+    return ListedItems(roots, carried, doubts(scene, categories, index), sets, trees, sizes)
+
+
+def register() -> None:
+    """Read the words for furniture now, and not while a panel draws."""
+    lexicon()
+
+
+def unregister() -> None:
+    _listed.clear()

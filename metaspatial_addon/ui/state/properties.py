@@ -22,6 +22,7 @@ from bpy.types import Collection, Context, Object, PropertyGroup, Scene, WindowM
 
 from ...blender.turns import turn_visibility, turns
 from ...core.furniture import ROOM_TYPES
+from ...prompts.names import matching_categories
 from .identifiers import LARGEST_SEED
 from .job_status import status
 from .scene.listed_turns import listed_turn
@@ -224,6 +225,10 @@ class METASPATIAL_PG_scene(PropertyGroup):
     )
 
 
+def _search_categories(_settings: PropertyGroup, _context: Context, text: str) -> list[str]:
+    return matching_categories(text)
+
+
 class METASPATIAL_PG_object(PropertyGroup):
     """Settings of one object: `object.metaspatial`."""
 
@@ -232,9 +237,11 @@ class METASPATIAL_PG_object(PropertyGroup):
     )
     category: StringProperty(
         name="Category",
-        description='What it is, such as "desk"; left empty, it is guessed from the name',
+        description='What it is, such as "desk", in any language; left empty, it is guessed from names and size',
         maxlen=60,
         options=NOT_ANIMATABLE,
+        search=_search_categories,
+        search_options={"SUGGESTION"},
     )
     front: EnumProperty(
         name="Front",

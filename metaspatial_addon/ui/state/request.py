@@ -17,7 +17,8 @@ from bpy.types import Collection, Context, Object, Scene
 
 from ...blender.scene_io.scene_export import export_scene
 from ...blender.turns import turn_collections, turn_visibility, turns
-from ...core.scale import by_factor, describe
+from ...core.scale import ScaleDoubt, by_factor, describe
+from ...prompts.names import Naming
 from ...worker.protocol import SCENE_FILE
 from . import api_key, preferences
 from .identifiers import LARGEST_SEED, Operators
@@ -118,7 +119,8 @@ def build(context: Context, mode: str) -> JobRequest:
     room = read_room(scene)
     items = read_items(context, room, turn)
     start = read_start(scene, mode, turn)
-    _check_sizes(context, items.roots)
+    listed = look_at(context, items.roots, SceneIndex(scene))
+    _check_sizes(listed.doubts)
     if settings.randomise:
         settings.seed = random.randrange(LARGEST_SEED + 1)
     message = {
@@ -130,7 +132,7 @@ def build(context: Context, mode: str) -> JobRequest:
             {
                 "name": root.name,
                 "locked": root.metaspatial.locked,
-                "category": root.metaspatial.category.strip(),
+                "category": _stated_or_guessed(root, listed.naming(root)),
                 "front": root.metaspatial.front,
                 # The copies of a turn that is gone on from have it already.
                 "scale": 1.0 if root.name in start.matrices else root.metaspatial.scale,
@@ -215,9 +217,14 @@ def read_items(context: Context, room: RoomInput, turn: Collection | None) -> It
     return ItemsInput(roots, members, obstacles)
 
 
-def _check_sizes(context: Context, roots: list[Object]) -> None:
+def _stated_or_guessed(root: Object, guess: Naming) -> str:
+    """An item's category, empty where the worker finds it in the object's name: the collections and parents that a
+    guess may come from are not handed over."""
+    return root.metaspatial.category.strip() or (guess.category if guess.source in ("context", "size") else "")
+
+
+def _check_sizes(found: list[ScaleDoubt]) -> None:
     """Raises NotReady for items that are larger than the room: nothing good comes of them."""
-    found = look_at(context, roots, SceneIndex(context.scene)).doubts
     groups = by_factor([doubt for doubt in found if not doubt.fits])
     if groups:
         sentence = ". ".join(describe(doubts) for doubts in groups)

@@ -1,19 +1,17 @@
-"""What panels show of turns and items that would take too long to compute at each redraw: computed once, then cached.
+"""What panels show of turns that would take too long to compute at each redraw: computed once, then cached.
 
-The keys are what a value is made from, so a changed name or record is another entry and nothing goes stale.
+The keys are what a value is made from, so a changed record is another entry and nothing goes stale.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import bpy
 
-from ...blender.assets.library import AssetLibrary, name_words
 from ...blender.turns import turns
-from ...core.errors import InputError
 from ...core.faults import faults_from_json
 
 
@@ -50,32 +48,9 @@ def _turn_summary(number: int, record: str) -> TurnSummary:
     return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes))
 
 
-def guessed_category(obj: bpy.types.Object, unit: float) -> str:
-    """What an object is, by its name. `unit`: metres in one unit of the scene."""
-    return _guessed_category(obj.name, *(round(side * unit, 1) for side in obj.dimensions))
-
-
-@lru_cache(maxsize=4096)
-def _guessed_category(name: str, width: float, depth: float, height: float) -> str:
-    library = _library()
-    asset = library.like(name, (width, depth, height)) if library is not None else None
-    return asset.category if asset is not None else " ".join(name_words(name)) or "object"
-
-
-@cache
-def _library() -> AssetLibrary | None:
-    """The words of our own furniture; None where its catalog cannot be read."""
-    try:
-        return AssetLibrary()
-    except InputError:
-        return None
-
-
 def register() -> None:
-    """Read the catalog now, and not while a panel draws."""
-    _library()
+    """Nothing to do: the cache fills while panels draw."""
 
 
 def unregister() -> None:
-    for function in (_turn_summary, _guessed_category, _library):
-        function.cache_clear()
+    _turn_summary.cache_clear()

@@ -12,13 +12,13 @@ import bpy
 import pytest
 
 import metaspatial_addon
-from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.core.lexicon.lexicon import Lexicon
 from metaspatial_addon.ui import text
 from metaspatial_addon.ui.panels import items, main
 from metaspatial_addon.ui.panels import turns as turn_panels
 from metaspatial_addon.ui.screen import Notice, ProgressBar, list_turn
-from metaspatial_addon.ui.state import job_status, preferences, recent, turn_cache
+from metaspatial_addon.ui.state import job_status, preferences, recent
 from metaspatial_addon.ui.state.identifiers import Operators
 from metaspatial_addon.ui.state.job_status import status
 from metaspatial_addon.ui.state.scene import listed_turns
@@ -118,11 +118,31 @@ def test_items_have_lock_category_and_front(scene: bpy.types.Scene) -> None:
 
 def test_a_renamed_item_is_guessed_anew(scene: bpy.types.Scene) -> None:
     obj = add("Sofa")
-    assert turn_cache.guessed_category(obj, 1.0) == "sofa"
-    obj.name = "Bookcase"
-    assert turn_cache.guessed_category(obj, 1.0) == "bookcase"
+
+    def shown() -> tuple[str, str]:
+        fields = [options for kind, what, options in draw(items.METASPATIAL_PT_items).calls if kind == "prop"]
+        (category,) = [options for options in fields if "placeholder" in options]
+        return category["placeholder"], category["icon"]
+
+    assert shown() == ("sofa", "NONE")
+    obj.name = "Schreibtisch"
+    assert shown() == ("desk", "NONE")
     obj.name = "Gizmo.004"
-    assert turn_cache.guessed_category(obj, 1.0) == "gizmo"
+    assert shown() == ("gizmo", "QUESTION"), "unknown"
+    obj.data.name = "SM_Bookcase"
+    assert shown() == ("bookcase", "SHADERFX"), "guessed by its mesh"
+    obj.metaspatial.category = "my own"
+    assert shown() == ("bookcase", "NONE"), "stated"
+
+
+def test_a_stated_category_is_offered_to_items_of_the_same_name(scene: bpy.types.Scene) -> None:
+    chairs = [add(name) for name in ("Thing_01", "Thing_02", "Thing.003", "Other Thing")]
+    assert Operators.SAME_CATEGORY not in draw(items.METASPATIAL_PT_items).buttons()
+    chairs[0].metaspatial.category = "armchair"
+    assert draw(items.METASPATIAL_PT_items).buttons().count(Operators.SAME_CATEGORY) == 1
+    assert bpy.ops.metaspatial.same_category(object_name="Thing_01") == {"FINISHED"}
+    assert [obj.metaspatial.category for obj in chairs] == ["armchair", "armchair", "armchair", ""]
+    assert Operators.SAME_CATEGORY not in draw(items.METASPATIAL_PT_items).buttons()
 
 
 def test_many_items_are_counted_and_not_all_listed(scene: bpy.types.Scene) -> None:
@@ -288,6 +308,6 @@ def test_nothing_is_worked_out_again(run: bpy.types.Collection, monkeypatch: pyt
         raise AssertionError("worked out again")
 
     monkeypatch.setattr(json, "loads", fail)
-    monkeypatch.setattr(AssetLibrary, "like", fail)
+    monkeypatch.setattr(Lexicon, "spoken", fail)
     monkeypatch.setattr(text.blf, "dimensions", fail)
     assert repr(draw_all()) == repr(first)

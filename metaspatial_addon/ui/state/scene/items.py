@@ -6,11 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 import bpy
-from bpy.types import Context, Object
+from bpy.types import Context, Object, Scene
 
 from ....blender.meshes import GEOMETRY
 from ....blender.scene_io.pieces import pieces
 from ....blender.turns import turn_collections, turn_visibility, turns
+from ....prompts.names import base_name
 from .index import SceneIndex
 
 
@@ -56,6 +57,16 @@ def turn_roots(turn: bpy.types.Collection | None, index: SceneIndex) -> list[Obj
     entries = () if turn is None else turn.get(turn_collections.ITEMS, ())
     roots = [entry["object"] for entry in entries if entry["asked"]]
     return [root for root in roots if root is not None and root in index]
+
+
+def same_named(scene: Scene, obj: Object) -> list[Object]:
+    """The other objects of the scene whose names differ in numbers alone from that of `obj`; no copies of turns."""
+    name = base_name(obj.name)
+    return [
+        other
+        for other in scene.objects
+        if other != obj and name and base_name(other.name) == name and not isinstance(other.get(turns.KEY), str)
+    ]
 
 
 def wall_objects(settings: Any) -> list[Object]:
