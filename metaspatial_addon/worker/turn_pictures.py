@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from ..blender.physics.stage import Stage
     from ..blender.rendering.render import Renderer
 
-SMALL_PIXELS = 256
-"""Width and height of the pictures that come first: as large as the panel shows them."""
+SMALL_PIXELS, SMALL_SAMPLES = 256, 8
+"""Of the pictures that come first: width and height, as large as the panel shows them, and `Renderer.samples`."""
+
+
+class _Awaited(Exception):
+    """Something else is waiting."""
 
 
 def pictures_that_follow(
@@ -31,18 +35,28 @@ def pictures_that_follow(
     soon as `is_idle` says that something else is waiting, or where a picture cannot be rendered: turns then lack
     theirs. The stage must have the task open.
     """
-    for turn, size in _plan(outcome, pixels):
-        assert turn.layout is not None
-        files = {}
-        for kind, view in (("view", renderer.room_view), ("top", renderer.top_view)):
-            if not is_idle() or request_threads():  # no operator of Blender runs beside a thread that asks a server
-                return
-            try:
+
+    def look() -> None:
+        if not is_idle() or request_threads():  # no operator of Blender runs beside a thread that asks a server
+            raise _Awaited
+
+    fine = renderer.samples
+    renderer.between = look
+    try:
+        for turn, size in _plan(outcome, pixels):
+            assert turn.layout is not None
+            renderer.samples = SMALL_SAMPLES if size <= SMALL_PIXELS else fine
+            files = {}
+            for kind, view in (("view", renderer.room_view), ("top", renderer.top_view)):
+                look()
                 files[kind] = base64.b64encode(view(stage, task, turn.layout, size)).decode("ascii")
-            except (RuntimeError, ReferenceError, OSError, MemoryError):
-                traceback.print_exc()
-                return
-        yield {"type": "pictures", "number": turn.number, **files}
+            yield {"type": "pictures", "number": turn.number, **files}
+    except _Awaited:
+        return
+    except (RuntimeError, ReferenceError, OSError, MemoryError):
+        traceback.print_exc()
+    finally:
+        renderer.samples, renderer.between = fine, None
 
 
 def _plan(outcome: Outcome, pixels: int) -> Iterator[tuple[Turn, int]]:

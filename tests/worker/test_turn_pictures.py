@@ -20,6 +20,8 @@ from tests.worker.rooms import FURNITURE, job_folder, layout_request
 class Sized(Painter):
     """Says the size as well."""
 
+    samples, between = 16, None
+
     def top_view(self, stage, task, layout, pixels=None):
         return super().top_view(stage, task, layout) if pixels is None else b"top %d" % pixels
 

@@ -7,7 +7,7 @@ The stage must have the task open. Returned PNG bytes hold pixels and nothing el
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import bpy
@@ -39,13 +39,15 @@ class Renderer:
     warning; `auto` is EEVEE where a graphics card can be used and Cycles everywhere else. `samples` a pixel are for
     512 px and grow where images are smaller; `threads` limits Cycles. Use it as a context manager, or `close()` it.
 
-    Images are `pixels` wide and high, which may be changed at any time. With 0 none are rendered: `top_view` and
-    `room_view` return no bytes, and only `measure_view` does something.
+    Images are `pixels` wide and high. With 0 none are rendered: `top_view` and `room_view` return no bytes, and only
+    `measure_view` does something. `between` is called often while Cycles makes an image; what it raises ends that. All
+    of these may be changed at any time.
     """
 
     def __init__(self, engine: str = "auto", samples: int = 16, threads: int | None = None, pixels: int = 512):
         self.engine = resolve(engine)
         self.samples, self.pixels = samples, pixels
+        self.between: Callable[[], None] | None = None
         self._threads = threads
         self._render_scene: RenderScene | None = None
 
@@ -121,7 +123,7 @@ class Renderer:
                 furniture_class = FURNITURE.class_of(body.item.category, body.item.covering)
                 overrides[body.object] = [render_scene.box_material(furniture_class)]
         with _material_overrides(overrides), render_scene.linked([room.floor, *shown]):
-            return render_scene.render(self.engine, pixels, self._samples(pixels))
+            return render_scene.render(self.engine, pixels, self._samples(pixels), self.between)
 
     def _samples(self, pixels: int) -> int:
         """Samples a pixel: more for small images, whose noise is as visible and which cost little."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import bpy
@@ -30,6 +30,9 @@ GROUND = (0.93, 0.915, 0.885)
 
 _TILED = ("bath", "kitchen", "toilet", "laundry", "wc")
 """Room types (their beginnings) with a tiled floor; others have planks."""
+
+STRIP = 2**20
+"""Samples of a strip of a render that may be broken off: about one second of one core."""
 
 _BMP_HEADER = (("<I", 10), ("<I", 18), ("<I", 22), ("<H", 28))
 """Kinds and places of the fields that matter: where pixels start, width, height, bits a pixel."""
@@ -86,8 +89,11 @@ class RenderScene:
             for obj in linked:
                 self.scene.collection.objects.unlink(obj)
 
-    def render(self, engine: str, pixels: int, samples: int) -> np.ndarray:
-        """(pixels, pixels, 3) uint8: what the camera sees. Raises RuntimeError where Blender cannot render."""
+    def render(self, engine: str, pixels: int, samples: int, between: Callable[[], None] | None = None) -> np.ndarray:
+        """(pixels, pixels, 3) uint8: what the camera sees. Raises RuntimeError where Blender cannot render.
+
+        With `between` Cycles renders strips of STRIP samples each, and calls it before each: an exception ends it.
+        """
         self.scene.world = self._world
         view = self.scene.view_settings
         # Standard keeps the colours of materials; the lights are set so that nothing clips.
@@ -96,8 +102,11 @@ class RenderScene:
             view.exposure += WORKBENCH_LIFT
         self.scene.cycles.pixel_filter_type, self.scene.cycles.filter_width = "BLACKMAN_HARRIS", 1.5
         self.scene.view_layers[0].material_override = None
-        (taken,) = self._render_images(engine, pixels, samples)
-        return without_grain(taken) if engine == "CYCLES" else taken
+        if engine != "CYCLES":
+            return self._render_images(engine, pixels, samples)[0]
+        if between is None:
+            return without_grain(self._render_images(engine, pixels, samples)[0])
+        return without_grain(self._render_strips(pixels, samples, between))
 
     def render_ids(self, views: Sequence[tuple[np.ndarray, np.ndarray]], pixels: int) -> list[np.ndarray]:
         """(pixels, pixels) int32 for each view: the pass index of the object seen at each pixel's middle, 0 where there
@@ -153,6 +162,21 @@ class RenderScene:
             yield [render.views[eye.name].file_suffix for eye in eyes] if len(eyes) > 1 else [""]
         finally:
             self.scene.camera, render.use_multiview = self.camera, False
+
+    def _render_strips(self, pixels: int, samples: int, between: Callable[[], None]) -> np.ndarray:
+        """The image that Cycles makes in one go, put together from strips."""
+        render, rows = self.scene.render, max(8, STRIP // (pixels * samples))
+        strips = []
+        render.use_border = render.use_crop_to_border = True
+        try:
+            for top in range(0, pixels, rows):
+                between()
+                bottom = min(top + rows, pixels)
+                render.border_min_y, render.border_max_y = 1 - bottom / pixels, 1 - top / pixels
+                strips += self._render_images("CYCLES", pixels, samples)
+        finally:
+            render.use_border = render.use_crop_to_border = False
+        return np.concatenate(strips)
 
     def _render_images(self, engine: str, pixels: int, samples: int, names: Sequence[str] = ("",)) -> list[np.ndarray]:
         """(pixels, pixels, 3) uint8 each; `names` are what Blender adds to the file's for each view."""

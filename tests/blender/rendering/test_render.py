@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metaspatial_addon.blender.physics.stage import Stage
-from metaspatial_addon.blender.rendering import engines
+from metaspatial_addon.blender.rendering import engines, render_scene
 from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
 from metaspatial_addon.blender.rendering.render import HALF_FIELD, Renderer, frame_room
 from metaspatial_addon.core.errors import InputError
@@ -234,3 +234,28 @@ def test_a_contact_sheet_refuses_what_is_no_picture(tmp_path):
         contact_sheet([[b"GIF89a"]], tmp_path / "sheet.png")
     with pytest.raises(ValueError, match="captions: expected one for each of 1 rows, got 2"):
         contact_sheet([[write_png(np.zeros((2, 2, 3), np.uint8))]], tmp_path / "sheet.png", ["a", "b"])
+
+
+def test_a_render_in_strips_is_the_same_and_may_be_broken_off(stage, monkeypatch):
+    some_task, layout = furnished()
+    stage.open(some_task)
+    looks = []
+
+    def stop_at_third():
+        looks.append(1)
+        if len(looks) == 3:
+            raise TimeoutError
+
+    monkeypatch.setattr(render_scene, "STRIP", 100 * 8 * 30)
+    with Renderer("cycles", samples=4, threads=2, pixels=100) as renderer:
+        whole = renderer.room_view(stage, some_task, layout)
+        renderer.between = lambda: looks.append(1)
+        strips = read_png(renderer.room_view(stage, some_task, layout)).astype(int)
+        assert len(looks) == 4
+        looks.clear()
+        renderer.between = stop_at_third
+        with pytest.raises(TimeoutError):
+            renderer.room_view(stage, some_task, layout)
+        renderer.between = None
+        assert renderer.room_view(stage, some_task, layout) == whole, "nothing of it stays"
+    assert np.abs(strips - read_png(whole)).mean() < 2
