@@ -37,6 +37,7 @@ _DETAIL = frozenset(("low", "high", "mid"))
 """Levels of detail, at the end of a name or before "poly"."""
 _ACRONYM = re.compile(r"(?<![A-Z])(TV|PC|WC|LED|LCD)(?=[A-Z]?[a-z])")
 _ASIDE = re.compile(r"[()\[\]{},:;/、（）]|\s[-–—]\s")
+_NUMBER = re.compile(r"[\s._-]*\d+$")
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 Size = tuple[float, float, float]
@@ -78,9 +79,14 @@ def name_tokens(name: str) -> list[Token]:
     return tokens
 
 
-@functools.lru_cache(maxsize=8192)
 def read_name(name: str) -> Reading:
     """What the name of an object says that it is. Any text can be read."""
+    return _read(_NUMBER.sub("", name))
+
+
+@functools.lru_cache(maxsize=8192)
+def _read(name: str) -> Reading:
+    """`read_name` of a name without its number."""
     return lexicon().read_any(name_tokens(name))
 
 

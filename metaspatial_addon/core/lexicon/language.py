@@ -24,7 +24,6 @@ Words are written as in a dictionary, with their accents. Words of several parts
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,10 +39,13 @@ OTHER = "other"
 """The noun that stands for everything that is no furniture."""
 
 _LISTS = ("endings", "plurals", "joins", "extras", "cuts", "common", "building", "other")
-_TABLES = ("furniture", "qualities", "rooms")
+_TABLES = {"furniture": "nouns", "qualities": "qualities", "rooms": "rooms"}
+"""Tables of a file, each by what its words are."""
 _CHOICES = {"head": ("first", "last"), "compounds": ("any", "known", "none")}
-_SHORTEST_STEM = 3
+SHORTEST_STEM = 3
+"""Letters that a word has at least without its ending."""
 _LETTERS = str.maketrans({"ß": "ss", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ı": "i", "đ": "d"})
+_BETWEEN = str.maketrans("", "", " '’/()-.,")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -97,12 +99,17 @@ class Language:
         """A word without each of the endings that it may have, the longest stem first."""
         found = {spelling}
         for ending in self.endings:
-            if spelling.endswith(ending) and len(spelling) - len(ending) >= _SHORTEST_STEM:
+            if spelling.endswith(ending) and len(spelling) - len(ending) >= SHORTEST_STEM:
                 stem = spelling[: len(spelling) - len(ending)]
                 found.add(stem)
                 if stem[-1] == stem[-2]:
                     found.add(stem[:-1])  # bedden, sängar
         return sorted(found, key=len, reverse=True)
+
+    @cached_property
+    def starts(self) -> frozenset[str]:
+        """The first letters of all words, by which most of what is no word is told at once."""
+        return frozenset(spelling[:SHORTEST_STEM] for spelling in self.words)
 
     @property
     def describes_before(self) -> bool:
@@ -116,11 +123,10 @@ class Language:
 
 
 def fold(text: str) -> str:
-    """Small letters without accents, in one form for all ways of writing them. Never longer than needed to compare."""
-    small = unicodedata.normalize("NFKC", text).lower().translate(_LETTERS)
-    if small.isascii():
-        return small
-    parts = unicodedata.normalize("NFD", small)
+    """Small letters without accents, in one form for all ways of writing them."""
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).lower().translate(_LETTERS))
     return unicodedata.normalize("NFC", "".join(c for c in parts if not _is_accent(c)))
 
 
@@ -131,12 +137,15 @@ def _is_accent(character: str) -> bool:
 
 def joined(word: str) -> str:
     """A word of a file in small letters, its parts without what stands between them."""
-    return re.sub(r"[\s'’/()-]+", "", unicodedata.normalize("NFKC", word).lower())
+    small = word.lower().translate(_BETWEEN)
+    return small if small.isascii() else unicodedata.normalize("NFKC", small)
 
 
-def spellings(word: str) -> list[str]:
-    """How a word of a file may be spelled without accents: as it is, and with ae for ä and the like."""
-    return list(dict.fromkeys((fold(joined(word)), fold(joined(word).translate(_UMLAUTS)))))
+def spellings(word: str) -> tuple[str, ...]:
+    """How a joined word may be spelled without accents: as it is, and with ae for ä and the like."""
+    if word.isascii():
+        return (word,)
+    return tuple(dict.fromkeys((fold(word), fold(word.translate(_UMLAUTS)))))
 
 
 def read_language(path: str | Path) -> Language:
@@ -157,14 +166,15 @@ def read_language(path: str | Path) -> Language:
             raise InputError(path, field, f"one of {', '.join(choices)}", data[field])
     lists = {field: _texts(path, field, data[field]) for field in _LISTS}
     words: dict[str, Word] = {}
+    accented: set[str] = set()
     for field in _TABLES:
         if not isinstance(data[field], dict):
             raise InputError(path, field, "a table of lists of words", data[field])
         for name, texts in data[field].items():
-            meaning = {"furniture": Word((name,)), "qualities": Word((), (name,)), "rooms": Word((), (), (name,))}
-            _add(words, _texts(path, f"{field}.{name}", texts), meaning[field])
-    _add(words, lists["building"], Word((BUILDING,)))
-    _add(words, lists["other"], Word((OTHER,)))
+            meaning = Word(**{_TABLES[field]: (name,)})
+            accented |= _add(words, _texts(path, f"{field}.{name}", texts), meaning)
+    accented |= _add(words, lists["building"], Word((BUILDING,)))
+    accented |= _add(words, lists["other"], Word((OTHER,)))
     return Language(
         path.stem,
         data["name"],
@@ -177,7 +187,7 @@ def read_language(path: str | Path) -> Language:
         frozenset(map(fold, lists["cuts"])),
         frozenset(map(fold, lists["common"])),
         words,
-        frozenset(joined(text) for field in _TABLES for texts in data[field].values() for text in texts),
+        frozenset(accented),
     )
 
 
@@ -187,7 +197,9 @@ def _texts(path: Path, field: str, value: Any) -> list[str]:
     return value
 
 
-def _add(words: dict[str, Word], texts: list[str], meaning: Word) -> None:
-    for text in texts:
-        for spelling in spellings(text):
-            words[spelling] = words[spelling] | meaning if spelling in words else meaning
+def _add(words: dict[str, Word], texts: list[str], meaning: Word) -> set[str]:
+    """Add a meaning to the spellings of words. Returns the words as they are joined."""
+    whole = set(map(joined, texts))
+    for spelling in (spelling for word in map(joined, texts) for spelling in spellings(word)):
+        words[spelling] = words[spelling] | meaning if spelling in words else meaning
+    return whole

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..reading import read_toml
-from .language import BUILDING, OTHER, Language, Word, fold, joined, read_language
+from .language import BUILDING, OTHER, SHORTEST_STEM, Language, Word, fold, joined, read_language
 
 _FOLDER = Path(__file__).parent
 _LONGEST_RUN = 5
@@ -208,6 +208,8 @@ class Lexicon:
             order, furniture = order[::-1], furniture[::-1]
         if furniture and order[0].word.nouns[0] == BUILDING:
             order = furniture
+        elif len(furniture) > 1 and language.head == "last" and order[0].word.qualities:
+            order = [*furniture[1:], furniture[0]]  # coffee table, glass
         head = order[0]
         for part in order if head.word.nouns[0] != OTHER else order[:1]:
             rest = [other for other in others if other is not part]
@@ -263,6 +265,8 @@ def _known(spelling: str, language: Language, last: int) -> Part | None:
 
     `last`: letters of its last word, which an ending may shorten but not swallow.
     """
+    if spelling[:SHORTEST_STEM] not in language.starts:
+        return None
     word = language.words.get(spelling)
     if word is not None:
         return Part(word, 0, 0, len(spelling))

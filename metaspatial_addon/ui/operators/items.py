@@ -1,4 +1,4 @@
-"""What is said of items in the panel's list: what they are, which way one's front faces, how large they are meant to be."""
+"""What is said of items in the list: what they are, which way the front faces, how large they should be."""
 
 from __future__ import annotations
 
