@@ -191,7 +191,7 @@ def score(scorer: Scorer, task: Task, answer: Answer) -> Score:
         evidence, judge_grade = replace(evidence, view=renders.view), renders.judge_grade
     elif scorer.renderer is not None:
         evidence = replace(evidence, view=scorer.measure_view(task, answer.layout))
-    return scorer.score(task, answer.grade, evidence, judge_grade)
+    return scorer.score(task, answer.layout, answer.grade, evidence, judge_grade)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _measure_baselines(part: Measured, scorer: Scorer, task: Task, known: Layout
         except InfraFault as error:
             part.add_failure(name, task, seed, str(error))
             continue
-        part.counts.add(name, task, seed, counts_of(task, scorer.score(task, 1.0, evidence), (), layout))
+        part.counts.add(name, task, seed, counts_of(task, scorer.score(task, layout, 1.0, evidence), (), layout))
 
 
 def _measure_episode(part: Measured, env: LayoutEnv, policy: Policy, plan: SamplingPlan, task: Task, seed: int) -> None:

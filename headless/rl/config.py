@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from headless.config import Check, bounded, read_dataclass
+from headless.user_terms import TermSettings
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import read_json
 from metaspatial_addon.scoring.weights import Weights
@@ -73,13 +74,14 @@ class RewardConfig:
     "paper" for the formula of the paper, see `scoring/paper.py`. `judge` adds the term of that name.
 
     With `stages` the weights change: from one stage's step to the next's in a straight line, and not before the first
-    or after the last. Stages at neighbouring steps make a leap.
+    or after the last. Stages at neighbouring steps make a leap. `terms` are functions of the user's own.
     """
 
     render: bool = True
     weights: Weights | Literal["paper"] = field(default_factory=Weights)
     stages: tuple[WeightStage, ...] = ()
     judge: JudgeConfig = field(default_factory=JudgeConfig)
+    terms: tuple[TermSettings, ...] = ()
 
     def weights_at(self, step: int) -> Weights | Literal["paper"]:
         """The weights at a step, counted from 0."""
@@ -223,6 +225,16 @@ CHECKS = (
         lambda c: c.reward.weights != "paper" or not c.reward.stages,
         "reward.stages",
         'none beside reward.weights = "paper", which has no weights to change',
+    ),
+    Check(
+        lambda c: c.reward.weights != "paper" or not c.reward.terms,
+        "reward.terms",
+        'none beside reward.weights = "paper", which has no weights to add to',
+    ),
+    Check(
+        lambda c: len({term.name for term in c.reward.terms} - {*asdict(Weights())}) == len(c.reward.terms),
+        "reward.terms",
+        "functions with different names, none of them that of a term of reward.weights",
     ),
     Check(
         lambda c: bool(c.reward.judge.model) == bool(c.reward.judge.url),

@@ -17,6 +17,7 @@ from headless import cli
 from headless.config import write_config
 from headless.judge import JudgeSettings, open_judge
 from headless.training import MetricsLog, last_checkpoint, stopped_after_a_step
+from headless.user_terms import import_term
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.policy.model_loading import load_in_one_thread
 from metaspatial_addon.prompts.compact import CompactFormat
@@ -172,15 +173,17 @@ def open_environments(
     config: TrainConfig, workers: int = 0, ray: str = "", logs: Path | None = None, first: int = 0
 ) -> SyncEnvironments | Pool:
     """The environments of the run, a context manager. Worker processes write their logs to the folder `logs`, numbered
-    from `first`. Raises PolicyError for a judge's address or key that cannot be used."""
+    from `first`. Raises PolicyError for a judge's address or key that cannot be used, InputError for a term."""
     grader = config.reward.judge
     judge = JudgeSettings(grader.model, grader.url, grader.samples) if grader.model else None
     pixels = config.rollout.pixels if config.rendering == "full" or judge else 0
     if workers and judge and judge.url:
         open_judge(judge)  # an address or a key that cannot be used is refused here: in a worker it would be a bug
+    for term in config.reward.terms if workers else ():
+        import_term(term)  # the same holds for a function
     if not workers:
-        return SyncEnvironments(prompt_format_of(config), pixels, config.threads, judge)
-    worker_config = WorkerConfig(config.rendering, pixels, judge=judge)
+        return SyncEnvironments(prompt_format_of(config), pixels, config.threads, judge, config.reward.terms)
+    worker_config = WorkerConfig(config.rendering, pixels, judge=judge, user_terms=config.reward.terms)
     timeouts = Timeouts(turn=JUDGED_TURN_TIMEOUT) if judge else Timeouts()
     if ray:
         from .envs import ray_worker  # needs ray

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +23,7 @@ from ..prompts.compact import CompactFormat
 from ..prompts.full import FullFormat, PromptFormat
 from ..scoring.judge import Judge
 from ..scoring.score import Score
+from ..scoring.user_terms import UserTerm
 from ..scoring.weights import DEFAULT, Weights
 from .repair import effort, lock_faultless_items, merge_unmoved
 from .scorer import InfraFault, LayoutRenderer, Renders, Scorer, attempt
@@ -70,10 +71,11 @@ class LayoutEnv:
         weights: Weights | Literal["paper"] = DEFAULT,
         max_turns: int = 3,
         show_images: bool = True,
+        user_terms: Sequence[UserTerm] = (),
     ):
         if max_turns < 1:
             raise ValueError(f"max_turns: expected at least 1, got {max_turns}")
-        self.scorer = Scorer(stage, renderer, judge, weights)
+        self.scorer = Scorer(stage, renderer, judge, weights, user_terms)
         self.prompt_format = prompt_format if prompt_format is not None else FullFormat()
         self.max_turns, self.show_images = max_turns, show_images
         self.turns: list[Turn] = []
@@ -161,7 +163,7 @@ class LayoutEnv:
         self.conversation = tuple(replace(message, task=self.prompted_task) for message in first)
         if start is None:
             return self.conversation, {}
-        feedback = self._feedback("start", start, USABLE, self.scorer.score(task, USABLE, evidence))
+        feedback = self._feedback("start", start, USABLE, self.scorer.score(task, start, USABLE, evidence))
         self.start_score, self.start_images = feedback.score, feedback.images
         self._add_image_names(feedback.images)
         answer = Message("assistant", self.prompt_format.answer_text(self.prompted_task, start))
@@ -180,7 +182,7 @@ class LayoutEnv:
             return Candidate(completion, answer, self.scorer.score_unusable(self.task, answer.grade), seed)
         with self.timed("physics"):
             evidence = self._evidence(answer.layout)
-        return Candidate(completion, answer, self.scorer.score(self.task, answer.grade, evidence), seed)
+        return Candidate(completion, answer, self.scorer.score(self.task, answer.layout, answer.grade, evidence), seed)
 
     def step(self, completion: str) -> tuple[Conversation, float, bool, bool, dict[str, Any]]:
         """Answer the last observation.
@@ -261,7 +263,7 @@ class LayoutEnv:
             if self.scorer.renderer is not None:
                 renders = self._render(layout)
                 evidence = replace(score.evidence, view=renders.view)
-                score = self.scorer.score(self.task, grade, evidence, renders.judge_grade)
+                score = self.scorer.score(self.task, layout, grade, evidence, renders.judge_grade)
                 images = {f"{name}_top.png": renders.top, f"{name}_view.png": renders.room}
             prompt_images = self._prompt_images(layout, renders) if self.show_images else ()
         for k, image in enumerate(prompt_images, 1):
@@ -306,7 +308,7 @@ class LayoutEnv:
         assert candidate.answer.layout is not None
         layout = applied(candidate.answer.layout, moves)
         with self.timed("physics"):
-            score = self.scorer.score(self.task, candidate.answer.grade, self._evidence(layout))
+            score = self.scorer.score(self.task, layout, candidate.answer.grade, self._evidence(layout))
         if (score.reward or 0.0) <= (candidate.score.reward or 0.0) + REWARD_TOLERANCE:
             return candidate
         answer = replace(candidate.answer, layout=layout)

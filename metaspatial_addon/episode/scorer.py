@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from ..core.task import Layout, Task
 from ..scoring.judge import Judge, JudgeFault
 from ..scoring.paper import paper_score, paper_score_of_unusable
 from ..scoring.score import Score
+from ..scoring.user_terms import UserTerm
 from ..scoring.weights import DEFAULT, Weights
 
 if TYPE_CHECKING:  # bpy is imported by the first measurement
@@ -65,7 +66,8 @@ class Renders:
 
 
 class Scorer:
-    """Measures and scores layouts on one stage, for any number of episodes. `weights` may be the preset "paper".
+    """Measures and scores layouts on one stage, for any number of episodes. `weights` may be the preset "paper", which
+    has no `user_terms`.
 
     `measure_view` and `render` need a renderer, and so does a judge.
     """
@@ -76,10 +78,12 @@ class Scorer:
         renderer: LayoutRenderer | None = None,
         judge: Judge | None = None,
         weights: Weights | Literal["paper"] = DEFAULT,
+        user_terms: Sequence[UserTerm] = (),
     ):
         if judge is not None and renderer is None:
             raise ValueError("judge: expected a renderer, since it grades renders")
         self.stage, self.renderer, self.judge, self.weights = stage, renderer, judge, weights
+        self.user_terms = user_terms
 
     def open(self, task: Task, meshes: Mapping[str, bpy.types.Mesh] | None = None) -> None:
         """Build a task on the stage, unless it is there already. Raises InputError and InfraFault."""
@@ -120,14 +124,17 @@ class Scorer:
             raise ValueError("this scorer has no renderer")
         return self.renderer
 
-    def score(self, task: Task, grade: float, evidence: Evidence, judge_grade: float | None = None) -> Score:
-        """The score of a usable answer. `grade` is that of its format, `judge_grade` the judge's, both in [0, 1]."""
+    def score(
+        self, task: Task, layout: Layout, grade: float, evidence: Evidence, judge_grade: float | None = None
+    ) -> Score:
+        """The score of a usable answer with that layout. `grade` is that of its format, `judge_grade` the judge's, both
+        in [0, 1]. Raises InputError for a user's term that fails."""
         if isinstance(self.weights, Weights):
-            return Score.of(task, grade, evidence, self.weights, judge_grade)
+            return Score.of(task, grade, evidence, self.weights, judge_grade, layout, self.user_terms)
         return paper_score(task, grade, evidence, judge_grade)
 
     def score_unusable(self, task: Task, grade: float) -> Score:
         """The score of an answer without a layout, whose format has a grade in [0, 1]."""
         if isinstance(self.weights, Weights):
-            return Score.unusable(task, grade, self.weights)
+            return Score.unusable(task, grade, self.weights, self.user_terms)
         return paper_score_of_unusable(task, grade)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..core.evidence import Evidence
-from ..core.task import Task
+from ..core.task import Layout, Task
 from .terms import MEASURED, counts, in_unit, terms
+from .user_terms import UserTerm
 from .weights import DEFAULT, Weights, total, total_of_unusable
 
 Status = Literal["ok", "model_fault", "infra_fault"]
@@ -33,16 +35,28 @@ class Score:
         evidence: Evidence,
         weights: Weights = DEFAULT,
         judge: float | None = None,
+        layout: Layout | None = None,
+        user_terms: Sequence[UserTerm] = (),
     ) -> Score:
-        """Score a usable answer. `grade` and `judge` are in [0, 1]; raises ValueError outside."""
+        """Score a usable answer. `grade` and `judge` are in [0, 1]; raises ValueError outside.
+
+        The terms that a user added are measured where the layout is given. Raises InputError for one that fails.
+        """
         measured = terms(task, grade, evidence, judge)
-        return cls(task.id, "ok", total(measured, weights), measured, evidence, counts(task, evidence))
+        if layout is not None:
+            measured |= {term.name: term.of(task, layout, evidence) for term in user_terms}
+        reward = total(measured, weights, {term.name: term.weight for term in user_terms})
+        return cls(task.id, "ok", reward, measured, evidence, counts(task, evidence))
 
     @classmethod
-    def unusable(cls, task: Task, grade: float, weights: Weights = DEFAULT) -> Score:
+    def unusable(
+        cls, task: Task, grade: float, weights: Weights = DEFAULT, user_terms: Sequence[UserTerm] = ()
+    ) -> Score:
         """Score an answer that gives no layout: by the grade of its form alone, every other term is 0."""
-        measured = {**dict.fromkeys(MEASURED, 0.0), "format": in_unit("grade", grade)}
-        return cls(task.id, "model_fault", total_of_unusable(grade, weights), measured, counts=counts(task, Evidence()))
+        user_weights = {term.name: term.weight for term in user_terms}
+        measured = {**dict.fromkeys((*MEASURED, *user_weights), 0.0), "format": in_unit("grade", grade)}
+        reward = total_of_unusable(grade, weights, user_weights)
+        return cls(task.id, "model_fault", reward, measured, counts=counts(task, Evidence()))
 
     @classmethod
     def infra(cls, task: Task) -> Score:

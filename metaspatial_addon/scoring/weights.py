@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,28 @@ class Weights:
 
 
 DEFAULT = Weights()
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
 
-def total(terms: Mapping[str, float], weights: Weights = DEFAULT) -> float:
+def total(
+    terms: Mapping[str, float], weights: Weights = DEFAULT, user_weights: Mapping[str, float] = NO_WEIGHTS
+) -> float:
     """The weighted mean of the terms that are there, in [0, 1].
 
     A term that was not measured (`view` without a render, `judge` without a judge) is left out and the others share
-    its weight, so rewards with and without it are on one scale: 1 is a faultless answer in both. Raises KeyError for
-    a term that has no weight.
+    its weight, so rewards with and without it are on one scale: 1 is a faultless answer in both. `user_weights` are
+    those of terms that a user added. Raises KeyError for a term that has no weight.
     """
-    shares = asdict(weights)
+    shares = {**asdict(weights), **user_weights}
     present = sum(shares[name] for name in terms)
     return sum(shares[name] * value for name, value in terms.items()) / present
 
 
-def total_of_unusable(grade: float, weights: Weights = DEFAULT) -> float:
+def total_of_unusable(
+    grade: float, weights: Weights = DEFAULT, user_weights: Mapping[str, float] = NO_WEIGHTS
+) -> float:
     """The reward of an answer that gives no layout: its grade times the normalised format weight.
 
     At most that of a usable answer of the same or a better grade.
     """
-    return weights.format * grade / sum(asdict(weights).values())
+    return weights.format * grade / (sum(asdict(weights).values()) + sum(user_weights.values()))

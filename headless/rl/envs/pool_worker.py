@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from headless.judge import JudgeSettings
+from headless.user_terms import TermSettings
 from metaspatial_addon.core.task import Task
 
 from . import wire
@@ -32,6 +33,7 @@ class WorkerConfig:
     pixels: int = 0
     memory_mb: int = 4096
     judge: JudgeSettings | None = None
+    user_terms: tuple[TermSettings, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class PoolWorker:
             from .sync import SyncEnvironments  # loads bpy
 
         prompt_format = CompactFormat() if config.prompt_format == "compact" else FullFormat()
-        return cls(SyncEnvironments(prompt_format, config.pixels, 1, config.judge).__enter__())
+        return cls(SyncEnvironments(prompt_format, config.pixels, 1, config.judge, config.user_terms).__enter__())
 
     def play(self, request: EpisodeRequest) -> StepResult:
         """The result of the last completion, or of the beginning. An episode with a fault is forgotten."""

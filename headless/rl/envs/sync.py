@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from headless.judge import JudgeSettings, open_judge
+from headless.user_terms import TermSettings, import_term
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.rendering.render import Renderer
 from metaspatial_addon.core.conversation import Conversation, Message
@@ -25,7 +27,7 @@ class SyncEnvironments:
 
     `pixels` is the width and height of the renders that the model and the judge see, 0 where the prompt format draws
     its own images and there is no judge. `threads` limits Cycles. Raises PolicyError for a judge's address or key that
-    cannot be used.
+    cannot be used, and InputError for a user's term that cannot be imported.
     """
 
     asynchronous = False
@@ -36,9 +38,11 @@ class SyncEnvironments:
         pixels: int = 0,
         threads: int | None = None,
         judge: JudgeSettings | None = None,
+        user_terms: Sequence[TermSettings] = (),
     ):
         self.prompt_format, self._pixels, self._threads = prompt_format, pixels, threads
         self._judge = None if judge is None else open_judge(judge)
+        self._user_terms = [import_term(settings) for settings in user_terms]
         self._episodes: dict[int, LayoutEnv] = {}
         self._budgets: dict[int, TokenBudget | None] = {}
         self._begun: list[tuple[int, Task]] = []
@@ -63,6 +67,7 @@ class SyncEnvironments:
             weights=settings.weights,
             max_turns=settings.turns,
             show_images=settings.pictures,
+            user_terms=self._user_terms,
         )
         self._budgets[episode] = settings.budget
         self._begun.append((episode, task))
