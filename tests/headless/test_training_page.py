@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ pytest.importorskip("torch")
 
 from headless.pretraining.config import PretrainConfig
 from headless.rl.config import RENAMED, TrainConfig
+from headless.taskgen.make import make_task
+from headless.user_terms import TermSettings, import_term
+from metaspatial_addon.core.evidence import Evidence
 
 
 def defaults(config: Any, prefix: str = "") -> dict[str, str]:
@@ -38,11 +42,8 @@ def rows(page: str, title: str) -> dict[str, str]:
 )
 def test_every_key_is_on_the_page_with_its_default(checkout, title, config):
     listed = rows((checkout / "docs" / "training.md").read_text(encoding="utf-8"), title)
-    words = (
-        {"reward.weights": "a table", "reward.stages": "none", "reward.terms": "none"}
-        if isinstance(config, TrainConfig)
-        else {}
-    )
+    words = {"reward.weights": "a table", "reward.stages": "none", "reward.terms": "none"}
+    words = words if isinstance(config, TrainConfig) else {}
     assert listed == defaults(config) | words
 
 
@@ -50,3 +51,14 @@ def test_no_page_names_a_key_of_a_former_version(checkout):
     for page in (checkout / "README.md", *(checkout / "docs").glob("*.md")):
         named = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", page.read_text(encoding="utf-8")))
         assert not named & RENAMED.keys(), page.name
+
+
+def test_the_example_of_a_term_can_be_used(checkout, tmp_path, monkeypatch):
+    page = (checkout / "docs" / "training.md").read_text(encoding="utf-8")
+    toml, code = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("toml", "python"))
+    (tmp_path / "my_rewards.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    [settings] = tomllib.loads(toml)["reward"]["terms"]
+    term = import_term(TermSettings(**settings))
+    values = [term.of(*make_task("test", 1, k), Evidence()) for k in range(5)]
+    assert term.weight == 0.1 and all(0 < value <= 1 for value in values)
