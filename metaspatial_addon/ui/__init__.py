@@ -8,9 +8,11 @@ from types import ModuleType
 from .operators import check, library, openings, run, setup
 from .operators import items as item_operators
 from .operators import turns as turn_operators
+from .operators import wishes as wish_operators
 from .overlay import handler
 from .panels import items, main
 from .panels import turns as turn_panels
+from .panels import wishes as wish_panels
 from .state import api_key, folders, item_cache, job, preferences, properties, recent, turn_cache, whats_new
 from .state.scene import index
 
@@ -32,11 +34,13 @@ MODULES = (
     check,
     openings,
     item_operators,
+    wish_operators,
     library,
     run,
     turn_operators,
     handler,
     main,
+    wish_panels,
     items,
     turn_panels,
 )

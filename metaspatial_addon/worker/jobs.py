@@ -9,14 +9,15 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
-from ..core.task import Layout, task_to_json
+from ..core.task import PREDICATES, Layout, task_to_json
 from ..episode.env import (
     RENDER_PIXELS,
     LayoutEnv,
@@ -30,6 +31,8 @@ from ..episode.env import (
 from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
+from ..prompts.wishes.reading import Wish
+from ..prompts.wishes.task import task_with_wishes, wish_words
 from . import inbox, models, protocol
 from .memory import resident_mb
 from .turn_pictures import pictures_that_follow
@@ -122,6 +125,7 @@ class JobRunner:
             cleanup.enter_context(_file_closed_after())
             scene_task, start = _read_scene(request, self._stage)
             cleanup.callback(scene_task.free)
+            scene_task, wishes = _with_wishes(scene_task, request["wishes"])
             # Cleared before the scene task is freed, whose meshes the stage's objects use.
             cleanup.callback(self._stage.clear)
             cleanup.callback(renderer.close)
@@ -132,6 +136,7 @@ class JobRunner:
                 "notes": dict(scene_task.notes),
                 "left_out": dict(scene_task.left_out),
                 "objects": {item_id: list(item.names) for item_id, item in scene_task.items.items()},
+                "wishes": wishes,
             }
             env = LayoutEnv(
                 self._stage,
@@ -307,6 +312,31 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
     )
     scene_task = scene_to_task(scene, options)
     return scene_task, None if request["mode"] == "generate" else scene_task.layout
+
+
+def _with_wishes(scene_task: SceneTask, wishes: Iterable[Mapping[str, Any]]) -> tuple[SceneTask, list[dict[str, Any]]]:
+    """The scene's task with the wishes of a request, and what became of each, as the `task` message has it.
+
+    Raises InputError for a predicate that there is not.
+    """
+    ids = {item.names[0]: item_id for item_id, item in scene_task.items.items()}
+    named, read = [], []
+    for k, wish in enumerate(wishes):
+        if wish["predicate"] not in PREDICATES:
+            raise InputError("request", f"wishes[{k}].predicate", f"one of {', '.join(PREDICATES)}", wish["predicate"])
+        named.append(Wish(wish["subject"], wish["predicate"], wish["object"], wish["negated"], wish["phrase"]))
+        subject, target = (ids.get(wish[part], wish[part]) for part in ("subject", "object"))
+        read.append(replace(named[-1], subject=subject, object=target))
+    task, asked = task_with_wishes(scene_task.task, read)
+    told = [
+        {
+            "words": wish_words(wish),
+            "relation": None if heeded.relation is None else task.relations.index(heeded.relation),
+            "reason": heeded.reason,
+        }
+        for wish, heeded in zip(named, asked, strict=True)
+    ]
+    return replace(scene_task, task=task), told
 
 
 def _turn_message(

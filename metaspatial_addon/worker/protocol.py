@@ -84,6 +84,21 @@ class OpeningRequest(TypedDict):
     kind: Literal["door", "window"]
 
 
+class WishRequest(TypedDict):
+    """A relation that must hold.
+
+    `subject`: name of an item. `predicate`: see `core.task.PREDICATES`. `object`: name of another item or obstacle,
+    `room`, `wall` or one of `prompts.wishes.walls.WALLS`. `negated`: it must not hold. `phrase`: the prompt's words for
+    it, or "".
+    """
+
+    subject: str
+    predicate: str
+    object: str
+    negated: bool
+    phrase: str
+
+
 class BuiltinModel(TypedDict):
     """The embedded model, or the planner in its place."""
 
@@ -125,10 +140,10 @@ class LayoutRequest(TypedDict):
     stand, fix moves only those with a fault. `room`: where the room is. `room_type`: a type of `core.furniture`, or "".
     `items`: what to place. `obstacles`: names of objects that are in the way. `carry`: what rests on an item goes along
     with it, but for the objects named in `separate`. `openings`: doors and windows beside those that are recognised.
-    `scene_name`: of the scene in the file. `prompt`: the artist's wishes. `policy`: the model. `turns`: at most so
-    many. `samples`: answers asked for in each turn. `seed`: of the sampling. `engine`: that renders. `pictures`: width
-    and height of rendered images in pixels. `start`: world matrices of root objects to go on from, by name, for refine
-    and fix; other objects stand where the file has them.
+    `scene_name`: of the scene in the file. `prompt`: the artist's wishes in words, and `wishes` as relations. `policy`:
+    the model. `turns`: at most so many. `samples`: answers asked for in each turn. `seed`: of the sampling. `engine`:
+    that renders. `pictures`: width and height of rendered images in pixels. `start`: world matrices of root objects to
+    go on from, by name, for refine and fix; other objects stand where the file has them.
     """
 
     type: Literal["layout"]
@@ -144,6 +159,7 @@ class LayoutRequest(TypedDict):
     openings: list[OpeningRequest]
     scene_name: str
     prompt: str
+    wishes: list[WishRequest]
     policy: BuiltinModel | ServerModel | LocalModel
     turns: int
     samples: int
@@ -227,12 +243,25 @@ class AliveMessage(TypedDict):
     job: int
 
 
+class AskedMessage(TypedDict):
+    """What became of a wish of the request.
+
+    `words`: the wish in a few words. `relation`: its place among the task's relations; null where the task cannot have
+    it, for the `reason`.
+    """
+
+    words: str
+    relation: int | None
+    reason: str
+
+
 class TaskMessage(TypedDict):
     """The task that the scene was read as.
 
     `task`: a `metaspatial.task/1` object. `frame`: matrix from the room's frame (metres) into the scene's world.
     `notes`: by item id, why it stays where it is. `left_out`: by the names of other objects, why they are no
     items: parts of the building, or outside the room. `objects`: by item id, names of its objects, the root first.
+    `wishes`: those of the request.
     """
 
     type: Literal["task"]
@@ -242,6 +271,7 @@ class TaskMessage(TypedDict):
     notes: dict[str, str]
     left_out: dict[str, str]
     objects: dict[str, list[str]]
+    wishes: list[AskedMessage]
 
 
 class ObjectPose(TypedDict):

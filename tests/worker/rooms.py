@@ -63,6 +63,7 @@ def layout_request(folder: Path, job: int = 1, **changed: Any) -> dict[str, Any]
         "openings": [],
         "scene_name": "Scene",
         "prompt": "A bedroom.",
+        "wishes": [],
         "policy": {"kind": "builtin"},
         "turns": 2,
         "samples": 2,

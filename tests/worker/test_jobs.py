@@ -60,6 +60,37 @@ def test_a_job_leaves_nothing_in_the_open_file(runner, messages, tmp_path):
     assert after == blocks()
 
 
+def test_wishes_become_relations_of_the_task_that_its_turns_meet(runner, messages, tmp_path):
+    def wish(subject, predicate, other, negated=False):
+        return {"subject": subject, "predicate": predicate, "object": other, "negated": negated, "phrase": "so"}
+
+    wishes = [
+        wish("Bed", "against", "north wall"),
+        wish("Desk", "against", "window wall"),
+        wish("Desk", "next_to", "Sofa"),
+        wish("Wardrobe", "against", "south wall", negated=True),
+    ]
+    folder = job_folder(tmp_path / "job")
+    runner.run(layout_request(folder, turns=1, samples=4, pictures=32, wishes=wishes))
+    task = next(message for message in messages if message["type"] == "task")
+    assert task["task"]["relations"] == [
+        {"subject": "Bed", "predicate": "against", "object": "wall_2", "source": "prompt"},
+        {"subject": "Wardrobe", "predicate": "against", "object": "wall_0", "negated": True, "source": "prompt"},
+    ]
+    assert [(w["words"], w["relation"], w["reason"]) for w in task["wishes"]] == [
+        ("Bed against north wall", 0, ""),
+        ("Desk against window wall", None, "the room has no window wall"),
+        ("Desk next to Sofa", None, "there are no such items"),
+        ("Wardrobe not against south wall", 1, ""),
+    ]
+    turn = next(message for message in messages if message["type"] == "turn")
+    assert turn["record"]["evidence"]["relations"] == []
+    messages.clear()
+    runner.run(layout_request(folder, wishes=[wish("Bed", "beside", "wall")]))
+    assert (messages[-1]["type"], messages[-1]["bug"]) == ("error", False)
+    assert "predicate: expected one of next_to" in messages[-1]["message"]
+
+
 def test_the_model_is_kept_until_another_is_wanted(runner, messages, monkeypatch):
     opened = []
 

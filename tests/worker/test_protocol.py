@@ -24,6 +24,7 @@ LAYOUT = {
     "openings": [{"name": "Door", "kind": "door"}],
     "scene_name": "Scene",
     "prompt": "",
+    "wishes": [],
     "policy": {"kind": "server", "url": "http://localhost/v1", "model": "m", "sees_images": True, "max_tokens": 4096},
     "turns": 3,
     "samples": 8,

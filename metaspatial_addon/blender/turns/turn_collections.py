@@ -108,7 +108,8 @@ def build_turn(incoming: IncomingTurn) -> Generator[None, None, bpy.types.Collec
     record = {**incoming.turn["record"], **({"start": dict(incoming.start)} if incoming.start else {})}
     turn = turns.new_turn(incoming.number, record)
     turn[_ARRIVING] = True
-    turn[turns.KEY]["task"] = json.dumps({key: incoming.task[key] for key in ("task", "frame", "notes", "left_out")})
+    kept = ("task", "frame", "notes", "left_out", "wishes")
+    turn[turns.KEY]["task"] = json.dumps({key: incoming.task[key] for key in kept if key in incoming.task})
     roots = {item: names[0] for item, names in incoming.task["objects"].items()}
     turn[ITEMS] = [
         {"id": item, "object": originals[name], "asked": name in incoming.asked}

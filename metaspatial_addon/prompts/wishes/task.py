@@ -4,58 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ...core.relation_words import relation_phrase
 from ...core.relations import DISTANCES
 from ...core.task import Relation, Task
 from .reading import NotUnderstood, Wish, read_wishes
-from .walls import WALLS, wall_named
+from .walls import PLACES, WALLS, wall_named
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A wish and the relation that it is in a task; None where the task cannot have it, for that reason."""
+
+    wish: Wish
+    relation: Relation | None
+    reason: str = ""
 
 
 def task_with_prompt_wishes(task: Task) -> tuple[Task, tuple[Wish, ...], tuple[NotUnderstood, ...]]:
-    """The task with what its prompt asks for as relations beside its own, what was read, and what was not.
+    """The task with what its prompt asks for as relations, what was read, and what was not understood.
 
     A task that has relations is left as it is: its author said what must hold.
     """
     if task.relations:
         return task, (), ()
     reading = read_wishes(task.prompt, {item.id: item.category for item in task.items})
-    asked, left = task_with_wishes(task, reading.wishes)
-    impossible = {wish for wish, _ in left}
-    read = tuple(wish for wish in reading.wishes if wish not in impossible)
-    reasons = tuple(NotUnderstood(wish.phrase, reason) for wish, reason in left)
-    return asked, read, tuple(dict.fromkeys((*reading.not_understood, *reasons)))
+    asked_task, asked = task_with_wishes(task, reading.wishes)
+    read = tuple(a.wish for a in asked if a.relation is not None)
+    reasons = (NotUnderstood(a.wish.phrase, a.reason) for a in asked if a.relation is None)
+    return asked_task, read, tuple(dict.fromkeys((*reading.not_understood, *reasons)))
 
 
-def task_with_wishes(task: Task, wishes: Iterable[Wish]) -> tuple[Task, tuple[tuple[Wish, str], ...]]:
-    """The task with wishes as further relations, and the wishes that it cannot have, each with the reason.
+def task_with_wishes(task: Task, wishes: Iterable[Wish]) -> tuple[Task, tuple[Asked, ...]]:
+    """The task with wishes as further relations, and what became of each wish.
 
     What is asked to be far from something in a room where no two places are that far apart is asked to be across it.
     """
     items = {item.id: item for item in task.items}
-    relations = dict.fromkeys(replace(relation, source="") for relation in task.relations)
-    added: list[Relation] = []
-    left: list[tuple[Wish, str]] = []
+    known = {replace(relation, source=""): relation for relation in task.relations}
+    asked = []
     for wish in wishes:
-        target: str | None = wish.object
-        predicate = wish.predicate
-        if wish.object in WALLS:
-            target = wall_named(task.room, wish.object)
-        if target is None:
-            left.append((wish, f"the room has no {wish.object}"))
-            continue
+        target = wall_named(task.room, wish.object) if wish.object in WALLS else wish.object
         concerned = [items[name] for name in (wish.subject, target) if name in items]
-        if all(item.locked for item in concerned):
-            left.append((wish, "what it is about is locked"))
-            continue
-        if predicate == "far" and not wish.negated and _farthest(task, wish) < DISTANCES["far"][0]:
-            predicate = "across"
-        relation = Relation(wish.subject, predicate, target, wish.negated)
-        if relation not in relations:
-            relations[relation] = None
-            added.append(replace(relation, source="prompt"))
-    return replace(task, relations=(*task.relations, *added)), tuple(left)
+        fits = wish.object in PLACES.get(wish.predicate, items) and wish.object != wish.subject
+        if wish.subject not in items or not fits:
+            asked.append(Asked(wish, None, "there are no such items"))
+        elif target is None:
+            asked.append(Asked(wish, None, f"the room has no {wish.object}"))
+        elif all(item.locked for item in concerned):
+            asked.append(Asked(wish, None, "what it is about is locked"))
+        else:
+            near = wish.predicate == "far" and not wish.negated and _widest_gap(task, wish) < DISTANCES["far"][0]
+            relation = Relation(wish.subject, "across" if near else wish.predicate, target, wish.negated)
+            known.setdefault(relation, replace(relation, source="prompt" if wish.phrase else ""))
+            asked.append(Asked(wish, known[relation]))
+    return replace(task, relations=tuple(known.values())), tuple(asked)
 
 
 def wish_words(wish: Wish) -> str:
@@ -63,7 +67,7 @@ def wish_words(wish: Wish) -> str:
     return relation_phrase(wish.subject, wish.predicate, wish.object, wish.negated)
 
 
-def _farthest(task: Task, wish: Wish) -> float:
+def _widest_gap(task: Task, wish: Wish) -> float:
     """The widest gap in metres that two items can have in the rectangle around the floor, each at its narrowest."""
     xs, ys = zip(*task.room.floor, strict=True)
     taken = sum(min(task.item(name).size[:2]) for name in (wish.subject, wish.object))

@@ -15,6 +15,8 @@ WALLS = (
     *("longest wall", "shortest wall"),
 )
 """All names of walls; `wall` is any."""
+PLACES = {"against": ("wall", *WALLS), "corner": ("room", *WALLS), "centred": ("room", *WALLS)}
+"""By predicate, the objects of those that relate an item to the room. All others relate it to an item."""
 OPPOSITE = {
     f"{a} wall": f"{b} wall" for a, b in (("north", "south"), ("south", "north"), ("east", "west"), ("west", "east"))
 }

@@ -21,7 +21,7 @@ class METASPATIAL_PT_items(SidebarPanel, Panel):
     bl_idname = Panels.ITEMS
     bl_parent_id = Panels.MAIN
     bl_label = "Items"
-    bl_order = 2
+    bl_order = 3
 
     def draw_header_preset(self, context: Context) -> None:
         self.layout.label(text=str(len(listed_items(context))))

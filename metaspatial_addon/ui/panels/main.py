@@ -140,7 +140,7 @@ class METASPATIAL_PT_room(SidebarPanel, Panel):
     bl_idname = Panels.ROOM
     bl_parent_id = Panels.MAIN
     bl_label = "Room"
-    bl_order = 1
+    bl_order = 2
 
     def draw(self, context: Context) -> None:
         settings, column = context.scene.metaspatial, self.column()
@@ -171,7 +171,7 @@ class METASPATIAL_PT_model(SidebarPanel, Panel):
     bl_parent_id = Panels.MAIN
     bl_label = "Model"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 3
+    bl_order = 4
 
     def draw_header_preset(self, context: Context) -> None:
         names = {identifier: name for identifier, name, _ in preferences.MODELS}

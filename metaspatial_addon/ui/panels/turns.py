@@ -61,7 +61,9 @@ def _draw_actions(layout: UILayout, context: Context) -> None:
 def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
     summary = turn_cache.turn_summary(turn)
     header, body = layout.panel(f"{Panels.TURNS}_faults")
-    header.label(text=_count(summary.faults) if not summary.failure else "No Layout")
+    header.label(text=_count(summary) if not summary.failure else "No Layout")
+    if summary.wishes:
+        header.label(text=summary.wishes_met)
     if body is None:
         return
     if summary.failure:
@@ -77,12 +79,17 @@ def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
             row.operator(Operators.SELECT_FAULT, text=text, translate=False, icon=icon, emboss=False).index = k
     if len(faults) > MAX_FAULTS:
         column.label(text=f"and {len(faults) - MAX_FAULTS} more")
+    for words in summary.impossible:
+        draw_text(body, context, words, icon="ERROR")
     for note in summary.notes[:MAX_FAULTS]:
         draw_text(body, context, note, icon="INFO")
 
 
-def _count(faults: int) -> str:
-    return "No Faults" if not faults else "1 Fault" if faults == 1 else f"{faults} Faults"
+def _count(summary: turn_cache.TurnSummary) -> str:
+    """The number of faults; a wish that the room cannot meet is none, and yet nothing to be content with."""
+    if not summary.faults:
+        return "Not All Wishes" if summary.impossible else "No Faults"
+    return "1 Fault" if summary.faults == 1 else f"{summary.faults} Faults"
 
 
 def _draw_pictures(layout: UILayout, turn: Collection) -> None:
@@ -149,6 +156,8 @@ class METASPATIAL_UL_turns(UIList):
             right.label(text="", icon="CHECKMARK")
         if best_turn(data) == item:
             right.label(text="", icon="SOLO_ON")
+        if summary.wishes:
+            right.label(text=f"{sum(summary.wishes.values())}/{len(summary.wishes)}", icon="SOLO_OFF")
         right.label(text="" if summary.reward is None else f"{summary.reward:.0%}")
         if summary.failure:
             right.label(text="", icon="CANCEL")

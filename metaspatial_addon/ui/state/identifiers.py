@@ -53,6 +53,9 @@ class Operators(StrEnum):
     SAME_CATEGORY = "metaspatial.same_category"
     SCALE_ITEMS = "metaspatial.scale_items"
     MAKE_REAL = "metaspatial.make_real"
+    ADD_WISH = "metaspatial.add_wish"
+    REMOVE_WISH = "metaspatial.remove_wish"
+    READ_WISHES = "metaspatial.read_wishes"
     PICK_ASSETS = "metaspatial.pick_assets"
     ADD_ASSETS = "metaspatial.add_assets"
     ADD_LIBRARY = "metaspatial.add_library"
@@ -71,6 +74,7 @@ class Panels(StrEnum):
     MAIN = "METASPATIAL_PT_main"
     ROOM = "METASPATIAL_PT_room"
     ITEMS = "METASPATIAL_PT_items"
+    WISHES = "METASPATIAL_PT_wishes"
     MODEL = "METASPATIAL_PT_model"
     TURNS = "METASPATIAL_PT_turns"
     EXPORT = "METASPATIAL_PT_export"
@@ -81,6 +85,7 @@ class Lists(StrEnum):
 
     TURNS = "METASPATIAL_UL_turns"
     ASSETS = "METASPATIAL_UL_assets"
+    WISHES = "METASPATIAL_UL_wishes"
 
 
 class Menus(StrEnum):

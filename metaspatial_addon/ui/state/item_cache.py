@@ -42,6 +42,11 @@ class ListedItems:
         """What an item is taken for where its category is not stated."""
         return naming(self.trees[root], self.sizes[root])
 
+    @property
+    def categories(self) -> dict[str, str]:
+        """By the items' names, what each is: as it was stated, else what it is taken for."""
+        return {root.name: root.metaspatial.category.strip() or self.naming(root).category for root in self.roots}
+
     def alike(self, root: Object) -> list[Object]:
         """The other items whose names differ from that of one in numbers alone."""
         name = base_name(root.name)

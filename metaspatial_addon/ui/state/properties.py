@@ -22,8 +22,12 @@ from bpy.types import Collection, Context, Object, PropertyGroup, Scene, WindowM
 
 from ...blender.turns import turn_visibility, turns
 from ...core.furniture import ROOM_TYPES
+from ...core.relation_words import PREDICATE_WORDS
 from ...prompts.names import matching_categories
+from ...prompts.wishes.walls import PLACES
+from . import wishes
 from .identifiers import LARGEST_SEED
+from .item_cache import listed, listed_items
 from .job_status import status
 from .scene.listed_turns import listed_turn
 
@@ -55,6 +59,10 @@ OPENINGS = (
     ("DOOR", "Door", "A door: the floor that it swings over is kept free"),
     ("DOOR_END", "Door, Other Hinge", "A door that turns about its other side"),
     ("WINDOW", "Window", "A window: the strip before it is kept free"),
+)
+
+PREDICATE_ITEMS = tuple(
+    (name, words.capitalize(), f"The item stands {words} the other") for name, words in PREDICATE_WORDS.items()
 )
 
 
@@ -107,6 +115,48 @@ def _show_picked(settings: PropertyGroup, context: Context) -> None:
     if turn is not None and turn != turn_visibility.shown(scene) and context.mode == "OBJECT":
         status.restart_placement()
         turn_visibility.show(scene, turn)
+
+
+def _read_prompt(settings: PropertyGroup, context: Context) -> None:
+    """A new prompt is read at once, but for one of another scene than the window's, which Generate Layout reads."""
+    if settings.id_data == context.scene:
+        wishes.read_prompt(settings, listed(context))
+
+
+def _subjects(_wish: PropertyGroup, context: Context, typed: str) -> list[str]:
+    return [obj.name for obj in listed_items(context) if typed.lower() in obj.name.lower()]
+
+
+def _objects(wish: PropertyGroup, context: Context, typed: str) -> list[str]:
+    names = PLACES.get(wish.predicate) or [obj.name for obj in listed_items(context) if obj.name != wish.subject]
+    return [name for name in names if typed.lower() in name.lower()]
+
+
+class METASPATIAL_PG_wish(PropertyGroup):
+    """A relation that the artist wishes for. `phrase` and `read`: the prompt's words that it was read from, and what
+    was read of them; both empty for one that was added by hand."""
+
+    ticked: BoolProperty(name="Wished", description="Layouts are to do this", default=True, options=NOT_ANIMATABLE)
+    subject: StringProperty(
+        name="Item", description="The item that it is about", search=_subjects, options=NOT_ANIMATABLE
+    )
+    predicate: EnumProperty(
+        name="Relation",
+        description="How the item is to stand",
+        items=PREDICATE_ITEMS,
+        default="next_to",
+        options=NOT_ANIMATABLE,
+    )
+    object: StringProperty(
+        name="To",
+        description="The other item, or the part of the room. North is up in a plan",
+        search=_objects,
+        options=NOT_ANIMATABLE,
+    )
+    negated: BoolProperty(name="Not", description="It must not stand so", options=NOT_ANIMATABLE)
+    phrase: StringProperty(name="Words", description="The words of the prompt")
+    read: StringProperty(options={"HIDDEN"})
+    removed: BoolProperty(description="The artist took it from the list", options={"HIDDEN"})
 
 
 class METASPATIAL_PG_scene(PropertyGroup):
@@ -181,6 +231,16 @@ class METASPATIAL_PG_scene(PropertyGroup):
         description="What the room should be like, in your own words",
         maxlen=4000,
         options=NOT_ANIMATABLE,
+        update=_read_prompt,
+    )
+    wishes: CollectionProperty(
+        name="Wishes",
+        description="What layouts are to do, read from the prompt or added by hand",
+        type=METASPATIAL_PG_wish,
+    )
+    wish_index: IntProperty(name="Wish", min=0, options={"HIDDEN"})
+    not_understood: StringProperty(
+        name="Not Understood", description="Words of the prompt that seem to be wishes and could not be read"
     )
     turns: IntProperty(
         name="Turns",
@@ -314,6 +374,7 @@ class METASPATIAL_PG_window(PropertyGroup):
 
 
 CLASSES = (
+    METASPATIAL_PG_wish,
     METASPATIAL_PG_scene,
     METASPATIAL_PG_object,
     METASPATIAL_PG_asset,

@@ -20,7 +20,7 @@ from ...blender.turns import turn_collections, turn_visibility, turns
 from ...core.scale import ScaleDoubt, by_factor, describe
 from ...prompts.names import Naming
 from ...worker.protocol import SCENE_FILE
-from . import api_key, preferences
+from . import api_key, preferences, wishes
 from .identifiers import LARGEST_SEED, Operators
 from .item_cache import look_at
 from .scene.index import SceneIndex
@@ -121,6 +121,7 @@ def build(context: Context, mode: str) -> JobRequest:
     start = read_start(scene, mode, turn)
     listed = look_at(context, items.roots, SceneIndex(scene))
     _check_sizes(listed.doubts)
+    wishes.read_prompt(settings, listed)
     if settings.randomise:
         settings.seed = random.randrange(LARGEST_SEED + 1)
     message = {
@@ -149,6 +150,7 @@ def build(context: Context, mode: str) -> JobRequest:
         "openings": [{"name": obj.name, "kind": obj.metaspatial.opening.lower()} for obj in room.openings],
         "scene_name": scene.name,
         "prompt": settings.prompt,
+        "wishes": wishes.requested(settings, items.roots),
         "policy": policy,
         "turns": settings.turns,
         "samples": options.samples or (BUILTIN_SAMPLES[mode] if policy["kind"] == "builtin" else 1),

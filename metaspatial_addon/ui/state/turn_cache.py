@@ -6,8 +6,10 @@ The keys are what a value is made from, so a changed record is another entry and
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import bpy
 
@@ -27,15 +29,25 @@ class TurnSummary:
     think: str
     failure: str
     notes: tuple[str, ...] = ()
+    wishes: Mapping[str, bool] = field(default_factory=dict)
+    """Each wish in a few words, and whether it is met."""
+    impossible: tuple[str, ...] = ()
+    """Wishes that the room cannot meet, each with the reason."""
+
+    @property
+    def wishes_met(self) -> str:
+        """ "3 of 4 wishes met"; "" without wishes."""
+        return f"{sum(self.wishes.values())} of {len(self.wishes)} wishes met" if self.wishes else ""
 
 
 def turn_summary(turn: bpy.types.Collection) -> TurnSummary:
     """The summary of a turn, from its record."""
-    return _turn_summary(turn[turns.KEY]["turn"], turn[turns.KEY]["record"])
+    kept = turn[turns.KEY]
+    return _turn_summary(kept["turn"], kept["record"], kept.get("task", "{}"))
 
 
 @lru_cache(maxsize=256)
-def _turn_summary(number: int, record: str) -> TurnSummary:
+def _turn_summary(number: int, record: str, task: str) -> TurnSummary:
     fields = json.loads(record)
     faults = len(faults_from_json(fields.get("evidence") or {}, "the record of a turn"))
     failure = fields.get("failure") or ""
@@ -45,7 +57,20 @@ def _turn_summary(number: int, record: str) -> TurnSummary:
     notes += [sentence[:1].upper() + sentence[1:] for sentence in fields.get("tidied") or ()]
     notes += fields.get("notes") or ()
     think = (fields.get("think") or "").strip()
-    return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes))
+    asked, wishes = json.loads(task), {}
+    if fields.get("layout") is not None:
+        unmet = [_relation(entry) for entry in (fields.get("evidence") or {}).get("relations", ())]
+        for wish in asked.get("wishes", ()):
+            number_of = wish["relation"]
+            met = number_of is not None and _relation(asked["task"]["relations"][number_of]) not in unmet
+            wishes[wish["words"]] = met
+    impossible = tuple(f"{w['words']}: {w['reason']}" for w in asked.get("wishes", ()) if w["relation"] is None)
+    return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes), wishes, impossible)
+
+
+def _relation(entry: Mapping[str, Any]) -> tuple[str, str, str, bool]:
+    """What tells a relation of a task or of its evidence from others."""
+    return entry["subject"], entry["predicate"], entry["object"], entry.get("negated", False)
 
 
 def register() -> None:

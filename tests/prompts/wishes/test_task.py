@@ -78,14 +78,21 @@ def test_far_is_across_where_the_room_is_small():
 
 def test_a_wish_that_the_task_has_already_is_not_added_again():
     own = task(relations=(Relation("bed", "against", "wall_1"),))
-    assert task_with_wishes(own, [Wish("bed", "against", "window wall")])[0] == own
+    wished, (asked,) = task_with_wishes(own, [Wish("bed", "against", "window wall")])
+    assert wished == own
+    assert asked.relation == own.relations[0]
+
+
+def test_what_was_wished_by_hand_is_not_from_the_prompt():
+    wishes = [Wish("bed", "against", "wall"), Wish("desk", "against", "wall", phrase="desk at the wall")]
+    assert [r.source for r in task_with_wishes(task(), wishes)[0].relations] == ["", "prompt"]
 
 
 def test_what_is_locked_cannot_be_asked_for():
     locked = replace(ITEMS[0], locked=True, pose=Pose(2.0, 2.0))
-    asked, left = task_with_wishes(replace(task(), items=(locked, ITEMS[1])), [Wish("bed", "against", "wall")])
-    assert not asked.relations
-    assert [reason for _, reason in left] == ["what it is about is locked"]
+    wished, asked = task_with_wishes(replace(task(), items=(locked, ITEMS[1])), [Wish("bed", "against", "wall")])
+    assert not wished.relations
+    assert [(a.relation, a.reason) for a in asked] == [(None, "what it is about is locked")]
 
 
 def test_the_embedded_model_reads_a_wish_and_a_task_without_one_as_before():

@@ -16,6 +16,7 @@ import metaspatial_addon
 from metaspatial_addon.blender.turns import turns
 from metaspatial_addon.ui.panels import items, main
 from metaspatial_addon.ui.panels import turns as turn_panels
+from metaspatial_addon.ui.panels import wishes as wish_panels
 from metaspatial_addon.ui.state import folders, preferences
 from metaspatial_addon.ui.state.identifiers import Lists, Menus, Operators, Panels
 from tests.blender.turns.arrivals import box
@@ -85,10 +86,11 @@ PANELS = (
     main.METASPATIAL_PT_export,
     main.METASPATIAL_MT_recent_prompts,
     items.METASPATIAL_PT_items,
+    wish_panels.METASPATIAL_PT_wishes,
     turn_panels.METASPATIAL_PT_turns,
     turn_panels.METASPATIAL_MT_compare,
 )
-LISTS = (items.METASPATIAL_UL_assets, turn_panels.METASPATIAL_UL_turns)
+LISTS = (items.METASPATIAL_UL_assets, wish_panels.METASPATIAL_UL_wishes, turn_panels.METASPATIAL_UL_turns)
 
 
 def test_these_are_all_panels() -> None:
@@ -116,6 +118,8 @@ def test_no_line_of_a_list_touches_the_disk(no_disk: list[str]) -> None:
     turn_panels.METASPATIAL_UL_turns.draw_item(None, bpy.context, drawn, run, turns.turns(run)[0], 0, None, "")
     asset = bpy.context.window_manager.metaspatial.assets[0]
     items.METASPATIAL_UL_assets.draw_item(None, bpy.context, drawn, None, asset, 0, None, "")
+    wish = bpy.context.scene.metaspatial.wishes.add()
+    wish_panels.METASPATIAL_UL_wishes.draw_item(None, bpy.context, drawn, None, wish, 0, None, "")
     assert drawn.calls
 
 

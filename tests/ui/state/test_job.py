@@ -102,6 +102,7 @@ def test_what_is_asked_for(scene, recorded):
         "openings": [{"name": "Door", "kind": "door"}],
         "scene_name": "Scene",
         "prompt": "calm",
+        "wishes": [],
         "policy": {"kind": "builtin"},
         "turns": 3,
         "samples": 8,
