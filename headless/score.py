@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from types import MappingProxyType
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, interruption, judge
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.reading import parse_json, read_bytes, read_json, read_lines
+from metaspatial_addon.core.reading import FieldReader, parse_json, read_bytes, read_json, read_lines
 from metaspatial_addon.core.task import (
     Layout,
     Task,
@@ -35,6 +36,8 @@ from metaspatial_addon.prompts.answer import LONGEST_ANSWER, Answer, read_answer
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import DEFAULT, Weights
 
+TURNS = "turns.jsonl"
+TURN_KEYS = frozenset(("episode", "turn", "task", "reward", "terms", "layout"))
 PROGRESS_EVERY = 2.0
 """Seconds between two lines of progress."""
 
@@ -42,7 +45,10 @@ PROGRESS_EVERY = 2.0
 def main(argv: list[str]) -> None:
     args = _parse(argv)
     weights, grader = read_weights(args.weights), judge.judge_of(args, renders=not args.no_render)
-    pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
+    if args.run is not None:
+        pairs = _turns_of_run(Path(args.run) / TURNS)
+    else:
+        pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
     with interruption.patient(), cli.json_lines(args.out) as write:
         from metaspatial_addon.blender.physics.stage import Stage
 
@@ -66,6 +72,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     what.add_argument(
         "--pairs", metavar="F.jsonl", help='lines of {"task": …, "layout": …} or {"task": …, "answer": "…"}'
     )
+    what.add_argument(
+        "--run", metavar="DIR", help="the turns that train.py recorded there, each with the reward that it had then"
+    )
     parser.add_argument("--no-render", action="store_true", help="leave out the view term")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="that takes the pictures")
     parser.add_argument(
@@ -77,8 +86,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     judge.add_arguments(parser)
     parser.add_argument("--out", metavar="FILE", help="where scores go, a line each (default: stdout)")
     args = parser.parse_args(argv)
-    if (args.task is None) == (args.pairs is None):
-        parser.error("--task goes with --layout or --answer, and not with --pairs")
+    if (args.task is None) == (args.pairs is None and args.run is None):
+        parser.error("--task goes with --layout or --answer, and not with --pairs or --run")
     for name in ("task", "layout", "answer", "pairs", "weights"):
         files = [getattr(args, name), args.out]
         if all(path and os.path.exists(path) for path in files) and os.path.samefile(*files):
@@ -107,16 +116,21 @@ def read_weights(source: str) -> Weights | Literal["paper"]:
         raise InputError(source, "", f"weights that can be used ({error})") from error
 
 
-Pair = tuple[Task, Answer, str]
-"""A task, an answer to it, and the file and line that they were read from."""
+class Pair(NamedTuple):
+    """A task, an answer to it, the file and line that they were read from, and what else is said with the score."""
+
+    task: Task
+    answer: Answer
+    source: str
+    said: Mapping[str, Any] = MappingProxyType({})
 
 
 def _single(args: argparse.Namespace) -> Pair:
     task = read_task(args.task)
     if args.layout is not None:
-        return task, _as_answer(task, read_layout(args.layout), args.layout), args.task
+        return Pair(task, _as_answer(task, read_layout(args.layout), args.layout), args.task)
     text = read_bytes(args.answer, 4 * LONGEST_ANSWER).decode("utf-8", "replace")
-    return task, read_answer(text, task), args.task
+    return Pair(task, read_answer(text, task), args.task)
 
 
 def _pairs(path: str) -> Iterator[Pair]:
@@ -136,7 +150,7 @@ def _read_pairs(path: str, file: BinaryIO) -> Iterator[Pair]:
             source = f"{path}, line {number}"
             task, answer = _pair(line, source)
             last = last if last == task else task  # a task that is the same object stays on the stage
-            yield last, answer, source
+            yield Pair(last, answer, source)
 
 
 def _pair(line: bytes, source: str) -> tuple[Task, Answer]:
@@ -151,6 +165,43 @@ def _pair(line: bytes, source: str) -> tuple[Task, Answer]:
     return task, read_answer(data["answer"], task)
 
 
+def _turns_of_run(path: Path) -> Iterator[Pair]:
+    """The turns of a training run that had a score: their layouts as they were, with the grade of their form.
+
+    Raises InputError: now for the file, while iterating for a line.
+    """
+    try:
+        file = open(path, "rb")  # noqa: SIM115 (whoever reads the lines closes it)
+    except OSError as error:
+        raise InputError(path, "", f"a record of a training run ({error.strerror})") from error
+    return _read_turns(path, file)
+
+
+def _read_turns(path: Path, file: BinaryIO) -> Iterator[Pair]:
+    task: Task | None = None
+    with file:
+        for number, line in read_lines(file, path):
+            source = f"{path}, line {number}"
+            read = FieldReader(source)
+            record = parse_json(line, source, allow_nan=True)
+            if not isinstance(record, dict) or not record.keys() >= TURN_KEYS:
+                raise read.fail("", f"a turn that train.py recorded, with {', '.join(sorted(TURN_KEYS))}")
+            if "task_json" in record:
+                task = task_from_json(record["task_json"], f"{source}: task_json")
+            if task is None or task.id != record["task"]:
+                raise read.fail("task_json", "the task, in the first turn of each episode")
+            if record["reward"] is None:
+                continue
+            terms = record["terms"]
+            grade = read.number(terms.get("format") if isinstance(terms, dict) else None, "terms.format", 0, 1)
+            answer = Answer("model_fault", grade)
+            if record["layout"] is not None:
+                layout = layout_from_json(record["layout"], f"{source}: layout")
+                answer = replace(_as_answer(task, layout, f"{source}: layout"), grade=grade)
+            said = {"episode": record["episode"], "turn": record["turn"], "recorded_reward": record["reward"]}
+            yield Pair(task, answer, source, said)
+
+
 def _as_answer(task: Task, layout: Layout, source: object) -> Answer:
     if layout.task != task.id:
         raise InputError(source, "task", f"the task's id, {task.id}", layout.task)
@@ -161,7 +212,7 @@ def _score_all(scorer: Scorer, pairs: Iterator[Pair], write: Callable[[Mapping[s
     """Write a score for each pair as it comes. Return the number of pairs, and of those that could not be measured."""
     scored = failed = 0
     start = reported = time.monotonic()
-    for task, answer, source in pairs:
+    for task, answer, source, said in pairs:
         try:
             record = score(scorer, task, answer).to_json()
         except InfraFault as error:
@@ -170,7 +221,7 @@ def _score_all(scorer: Scorer, pairs: Iterator[Pair], write: Callable[[Mapping[s
             failed += 1
         except InputError as error:  # an asset
             raise cli.CommandError(f"{source}: {error}") from error
-        write(record)
+        write({**said, **record})
         scored += 1
         now = time.monotonic()
         if now - reported >= PROGRESS_EVERY:

@@ -226,7 +226,7 @@ def test_an_input_is_not_overwritten(files, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "one of the arguments --layout --answer --pairs is required"),
+        ([], "one of the arguments --layout --answer --pairs --run is required"),
         (["--answer", "a.txt"], "--task goes with"),
         (["--task", "none.json", "--answer", "a.txt"], "none.json: expected a readable file"),
         (["--pairs", "none.jsonl", "--no-render"], "none.jsonl: expected a readable file"),
@@ -241,3 +241,22 @@ def test_wrong_calls_exit_with_one_line(argv, message, tmp_path):
 
 def test_help_lists_the_options():
     assert "--no-render" in command("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (None, "a record of a training run"),
+        ('{"task": "t"}', "a turn that train.py recorded"),
+        (
+            '{"episode": "1-0-0", "turn": 2, "task": "t", "reward": 0.5, "terms": {}, "layout": null}',
+            "in the first turn of each episode",
+        ),
+    ],
+)
+def test_what_is_no_record_of_a_run_is_named(tmp_path, lines, message):
+    if lines is not None:
+        (tmp_path / "turns.jsonl").write_text(lines + "\n")
+    with pytest.raises(InputError, match=message) as raised:
+        score.main(["--run", str(tmp_path), "--no-render", "--out", str(tmp_path / "scores.jsonl")])
+    assert "turns.jsonl" in str(raised.value)

@@ -15,7 +15,7 @@ pytest.importorskip("bpy")
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
-from headless import cli, train
+from headless import cli, score, train
 from headless.rl.checkpoint import checkpoints
 from headless.rl.run import progress_line
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
@@ -110,6 +110,22 @@ def test_every_turn_of_a_run_is_on_record(run):
     for step, row in enumerate(rows(run), 1):
         of_step = [reward for episode, reward in last.items() if episode.startswith(f"{step}-")]
         assert row["reward/last"] == pytest.approx(sum(of_step) / 2, abs=1e-5)
+
+
+def test_the_turns_of_a_run_can_be_scored_again(run, tmp_path):
+    score.main(["--run", str(run), "--engine", "cycles", "--out", str(tmp_path / "same.jsonl")])
+    again = [json.loads(line) for line in (tmp_path / "same.jsonl").read_text().splitlines()]
+    recorded = turns(run)
+    assert [(line["episode"], line["turn"], line["reward"]) for line in recorded] == [
+        (line["episode"], line["turn"], line["recorded_reward"]) for line in again
+    ]
+    for then, now in zip(recorded, again, strict=True):
+        assert now["reward"] == pytest.approx(then["reward"], abs=0.005) and now["counts"] == then["counts"]
+    (tmp_path / "weights.json").write_text('{"collision": 0.0, "bounds": 0.0}')
+    weights = ["--weights", str(tmp_path / "weights.json"), "--no-render", "--out", str(tmp_path / "other.jsonl")]
+    score.main(["--run", str(run), *weights])
+    other = [json.loads(line) for line in (tmp_path / "other.jsonl").read_text().splitlines()]
+    assert all(line["reward"] != line["recorded_reward"] for line in other)
 
 
 def test_the_same_seed_gives_the_same_run(run, small_model, tmp_path):
