@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from types import ModuleType
 
-from .operators import check, library, openings, run, setup
+from .operators import check, first_steps, library, openings, run, setup
 from .operators import items as item_operators
 from .operators import turns as turn_operators
 from .operators import wishes as wish_operators
 from .overlay import handler
-from .panels import items, main
+from .panels import items, main, menus
 from .panels import turns as turn_panels
 from .panels import wishes as wish_panels
 from .state import api_key, folders, item_cache, job, preferences, properties, recent, turn_cache, whats_new
@@ -36,6 +36,7 @@ MODULES = (
     item_operators,
     wish_operators,
     library,
+    first_steps,
     run,
     turn_operators,
     handler,
@@ -43,6 +44,7 @@ MODULES = (
     wish_panels,
     items,
     turn_panels,
+    menus,
 )
 
 _registered: list[ModuleType] = []

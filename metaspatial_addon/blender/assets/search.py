@@ -6,13 +6,14 @@ Runs in the worker, which opens every .blend of those libraries only to read the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from ...core.furniture import FURNITURE
 from .library import LIBRARY_FOLDER, Asset, AssetLibrary, name_words
 from .words import AssetWords, Wish, split_words, usual_items
 
@@ -42,7 +43,8 @@ def find_assets(
 
     `libraries`: the artist's asset libraries as {name, folder}. Of each thing the asset that fits best is ticked; those
     that other libraries have of it follow unticked. A prompt that names a room and no furniture gets the room's usual
-    items; where it names both, they come last and unticked. `progress` is called with the share done, in [0, 1].
+    items; where it names both, they come last and unticked. What stands on another piece brings one, ticked, where
+    none is wished for, with `reason` ("for the tv"). `progress` is called with the share done, in [0, 1].
     A library or file that cannot be read is left out with a line in the log.
     """
     catalog = list(AssetLibrary().assets.values())
@@ -59,8 +61,10 @@ def find_assets(
     rest = [wish for wish in usual if wish.category not in named | wishes.refused]
     categories = {asset.name: asset for asset in catalog}
     offers = []
-    for wish in (*wishes.items, *rest):
-        ticked = not named or wish.category in named
+    hosts = _missing_hosts(wishes.items if named else rest, wishes.refused)
+    offered = [wish for wish in (*wishes.items, *rest) if wish.category not in hosts]
+    for wish in (*offered, *(Wish(host, 1, host) for host in hosts)):
+        ticked = not named or wish.category in named or wish.category in hosts
         for place, asset in enumerate(_matches(wish, known, categories, traits)[: 1 + _OTHERS]):
             offers.append(
                 {
@@ -71,9 +75,24 @@ def find_assets(
                     "file": asset.file,
                     "kind": asset.kind,
                     "ticked": ticked and place == 0,
+                    **({"reason": f"for the {hosts[wish.category]}"} if wish.category in hosts else {}),
                 }
             )
     return offers
+
+
+def _missing_hosts(wishes: Iterable[Wish], refused: Container[str]) -> dict[str, str]:
+    """What the wished things that stand on others lack to stand on, with the thing that needs it, by category."""
+    wished = {wish.category for wish in wishes}
+    missing: dict[str, str] = {}
+    for category in sorted(wished):
+        row = FURNITURE.categories.get(category)
+        if row is None or row.mount != "surface":
+            continue
+        hosts = [host for host in row.hosts if host not in refused]
+        if hosts and not (wished | missing.keys()) & set(row.hosts):
+            missing[hosts[0]] = category
+    return missing
 
 
 def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[float], None]) -> list[LibraryAsset]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import bpy
@@ -15,9 +16,10 @@ from ...blender.turns import compare, turn_collections, turn_visibility
 from ...core.errors import InputError
 from ..screen import Notice
 from ..state import job, recent
-from ..state.identifiers import Operators
+from ..state.identifiers import LARGEST_SEED, Operators
 from ..state.job_status import status
 from ..state.request import NotReady, build
+from ..state.scene.listed_turns import listed_run
 
 
 class _LayoutOperator:
@@ -51,6 +53,27 @@ class METASPATIAL_OT_generate_layout(_LayoutOperator, Operator):
     bl_idname = Operators.GENERATE_LAYOUT
     bl_label = "Generate Layout"
     mode = "generate"
+
+
+class METASPATIAL_OT_another(_LayoutOperator, Operator):
+    """Lay out the same items to the same wish once more, with a new seed. The layouts that are there stay"""
+
+    bl_idname = Operators.ANOTHER
+    bl_label = "Another Layout"
+    mode = "generate"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not super().poll(context):
+            return False
+        if listed_run(context.scene) is None:
+            cls.poll_message_set("Generate a layout first")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        context.scene.metaspatial.seed = random.randrange(LARGEST_SEED + 1)
+        return super().execute(context)
 
 
 class METASPATIAL_OT_fix_broken(_LayoutOperator, Operator):
@@ -156,6 +179,7 @@ def _turn_to_export(context: Context) -> bpy.types.Collection | None:
 register, unregister = bpy.utils.register_classes_factory(
     (
         METASPATIAL_OT_generate_layout,
+        METASPATIAL_OT_another,
         METASPATIAL_OT_fix_broken,
         METASPATIAL_OT_refine_from_here,
         METASPATIAL_OT_cancel,

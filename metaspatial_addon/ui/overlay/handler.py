@@ -1,4 +1,5 @@
-"""Draws over the 3D viewport: fronts of items, the floor that openings need free, and what moved between two turns.
+"""Draws over the 3D viewport: a room of dimensions, fronts of items, the floor that openings need free, what moved
+between two turns.
 
 Two colours. Blue is how things stand: which way an item faces, where a door swings. Violet is another turn: outlines
 of where items stood there, with arrows to where they stand now. Shapes are kept between two redraws, as numbers, and
@@ -21,7 +22,7 @@ from ...blender.boxes import has_shape, local_corners, world_corners
 from ...blender.turns import compare, turn_visibility
 from ..state.scene.index import SceneIndex, SceneView, current_view
 from .room_rectangle import room_rectangle, units_per_metre
-from .shapes import OverlayShape, front_shape, join_shapes, move_shape, opening_shape
+from .shapes import OverlayShape, front_shape, join_shapes, move_shape, opening_shape, room_shape
 
 BLUE, VIOLET = (0.16, 0.58, 0.96), (0.78, 0.54, 0.98)
 MAX_FRONTS = 100
@@ -70,6 +71,14 @@ def read_shapes(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, index: 
             before, after = _transform(move.before, move.corners), _transform(move.after, move.corners)
             violet.append(move_shape(before, after, unit))
     return join_shapes(blue), join_shapes(violet)
+
+
+def read_room(scene: bpy.types.Scene) -> OverlayShape:
+    """The outlines of a room of dimensions, which no object shows; nothing for other rooms."""
+    rectangle = room_rectangle(scene)
+    if scene.metaspatial.room_source != "SIZE" or rectangle is None:
+        return join_shapes([])
+    return room_shape(rectangle, scene.metaspatial.size[2] * units_per_metre(scene))
 
 
 def _transform(matrix: Matrix, corners: Iterable[Vector]) -> np.ndarray:
@@ -130,7 +139,8 @@ def _draw() -> None:
         return
     view = current_view(context.scene, context.view_layer)
     if view not in _batches:
-        _batches[view] = list(_make_batches(current_shapes(context.scene, context.view_layer)))
+        blue, violet = current_shapes(context.scene, context.view_layer)
+        _batches[view] = list(_make_batches((join_shapes([blue, read_room(context.scene)]), violet)))
     if not _batches[view]:
         return
     region = context.region

@@ -49,6 +49,14 @@ def flat_shape(corners: np.ndarray, height: float) -> OverlayShape:
     )
 
 
+def room_shape(corners: np.ndarray, height: float) -> OverlayShape:
+    """The outlines of a room's floor, whose corners (4, 3) are given, and of its walls."""
+    box = np.concatenate([corners, corners + (0.0, 0.0, height)])
+    edges = [(k, (k + 1) % 4) for k in range(4)]
+    ends = [*edges, *((a + 4, b + 4) for a, b in edges), *((k, k + 4) for k in range(4))]
+    return OverlayShape(box[np.array(ends).ravel()], np.empty((0, 3)))
+
+
 def opening_shape(
     kind: str, middle: np.ndarray, inward: np.ndarray, width: float, height: float, unit: float
 ) -> OverlayShape:

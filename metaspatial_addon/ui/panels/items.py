@@ -122,6 +122,8 @@ class METASPATIAL_UL_assets(UIList):
         parts.label(text=item.name, translate=False, icon=icon)
         if item.library != OURS:
             parts.label(text=item.library, translate=False)
+        if item.reason:
+            parts.label(text=item.reason)
         count = parts.row()
         count.ui_units_x = 2.5
         count.prop(item, "count", text="")

@@ -12,6 +12,7 @@ from ..state import preferences, recent, whats_new
 from ..state.identifiers import TAB, Menus, Operators, Panels
 from ..state.item_cache import listed_items
 from ..state.job_status import status
+from ..state.scene.listed_turns import listed_run
 from ..text import draw_text
 
 MAX_PROMPT_LINES = 5
@@ -76,9 +77,12 @@ def _draw_generate(layout: UILayout, context: Context) -> None:
     row = column.row()
     row.scale_y = 1.6
     row.operator(Operators.GENERATE_LAYOUT, icon="SHADERFX")
+    if listed_run(context.scene) is not None:
+        column.operator(Operators.ANOTHER, icon="FILE_REFRESH")
     column.operator(Operators.FIX_BROKEN)
     settings = context.scene.metaspatial
     if settings.room_source == "FLOOR" and settings.floor is None:
+        layout.operator(Operators.EXAMPLE_SCENE, icon="HOME")
         row = layout.row(align=True)
         row.label(text="No floor yet", icon="INFO")
         row.operator(Operators.SET_FLOOR)
@@ -153,6 +157,7 @@ class METASPATIAL_PT_room(SidebarPanel, Panel):
             column.prop(settings, "walls")
         if settings.room_source == "SIZE":
             column.prop(settings, "shown_size")
+            column.operator(Operators.MAKE_ROOM, icon="MESH_PLANE")
         else:
             column.prop(settings, "shown_height")
         column.prop(settings, "room_type")

@@ -33,6 +33,7 @@ class Operators(StrEnum):
     """`bl_idname` of the operators."""
 
     GENERATE_LAYOUT = "metaspatial.generate_layout"
+    ANOTHER = "metaspatial.another"
     CANCEL = "metaspatial.cancel"
     FIX_BROKEN = "metaspatial.fix_broken"
     REFINE_FROM_HERE = "metaspatial.refine_from_here"
@@ -46,6 +47,8 @@ class Operators(StrEnum):
     SHOW_PICTURES = "metaspatial.show_pictures"
     SHOW_REASONING = "metaspatial.show_reasoning"
     EXPORT_LAYOUT = "metaspatial.export_layout"
+    EXAMPLE_SCENE = "metaspatial.example_scene"
+    MAKE_ROOM = "metaspatial.make_room"
     SET_FLOOR = "metaspatial.set_floor"
     ADD_DOOR = "metaspatial.add_door"
     ADD_WINDOW = "metaspatial.add_window"
@@ -93,3 +96,4 @@ class Menus(StrEnum):
 
     RECENT_PROMPTS = "METASPATIAL_MT_recent_prompts"
     COMPARE = "METASPATIAL_MT_compare"
+    ARRANGE_FURNITURE = "METASPATIAL_MT_arrange_furniture"

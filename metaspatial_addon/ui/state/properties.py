@@ -339,6 +339,7 @@ class METASPATIAL_PG_asset(PropertyGroup):
         items=(("COLLECTION", "Collection", "A collection"), ("OBJECT", "Object", "An object")),
     )
     category: StringProperty(name="Category", description="What it is")
+    reason: StringProperty(name="Reason", description="What needs it, where nobody asked for it")
     count: IntProperty(name="Count", description="How many of it to add", default=1, min=1, soft_max=12, max=99)
     ticked: BoolProperty(name="Add", description="Add it to the scene", default=True)
 

@@ -263,3 +263,20 @@ def test_any_text_gives_a_list(prompt: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_looked_for(prompt: str) -> None:
     assert isinstance(found(prompt), list)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a sofa and a tv", {"tv stand": "for the tv"}),
+        ("a sofa, a tv and a sideboard", {}),
+        ("a bed and two table lamps", {"nightstand": "for the table lamp"}),
+        ("a desk", {}),
+    ],
+)
+def test_what_a_thing_stands_on_comes_along_with_a_word_on_why(prompt, expected):
+    every = found(prompt, ticked=None)
+    reasons = {entry["category"]: entry["reason"] for entry in every if "reason" in entry}
+    assert reasons == expected
+    assert all(entry["ticked"] and entry["count"] == 1 for entry in every if "reason" in entry)
+    assert len({entry["category"] for entry in every}) == len(every)

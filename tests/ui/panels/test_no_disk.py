@@ -14,7 +14,7 @@ import pytest
 
 import metaspatial_addon
 from metaspatial_addon.blender.turns import turns
-from metaspatial_addon.ui.panels import items, main
+from metaspatial_addon.ui.panels import items, main, menus
 from metaspatial_addon.ui.panels import turns as turn_panels
 from metaspatial_addon.ui.panels import wishes as wish_panels
 from metaspatial_addon.ui.state import folders, preferences
@@ -89,6 +89,7 @@ PANELS = (
     wish_panels.METASPATIAL_PT_wishes,
     turn_panels.METASPATIAL_PT_turns,
     turn_panels.METASPATIAL_MT_compare,
+    menus.METASPATIAL_MT_arrange_furniture,
 )
 LISTS = (items.METASPATIAL_UL_assets, wish_panels.METASPATIAL_UL_wishes, turn_panels.METASPATIAL_UL_turns)
 

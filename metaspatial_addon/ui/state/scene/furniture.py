@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def list_assets(window_manager: WindowManager, assets: Iterable[Mapping[str, Any
         line.name, line.library, line.file = asset["name"], asset["library"], asset["file"]
         line.kind = "COLLECTION" if asset["kind"] == "collection" else "OBJECT"
         line.category, line.count, line.ticked = asset["category"], asset["count"], asset["ticked"]
+        line.reason = asset.get("reason", "")
 
 
 def add_ticked_assets(context: Context) -> tuple[int, list[str]]:
@@ -66,13 +67,21 @@ def add_ticked_assets(context: Context) -> tuple[int, list[str]]:
     Returns how many objects were added, and the names of the assets that are not in their library any more. The list is
     emptied when any were added.
     """
-    scene, unit = context.scene, units_per_metre(context.scene)
     lines = context.window_manager.metaspatial.assets
     picks = [
         Pick(line.name, line.file, line.kind == "COLLECTION", line.category, line.count)
         for line in lines
         if line.ticked
     ]
+    added, missing = add_picks(context, picks)
+    if added:
+        lines.clear()
+    return added, missing
+
+
+def add_picks(context: Context, picks: Sequence[Pick]) -> tuple[int, list[str]]:
+    """Add assets as `add_ticked_assets` does."""
+    scene, unit = context.scene, units_per_metre(context.scene)
     added, missing = append_assets(picks, unit)
     if not added:
         return 0, missing
@@ -92,7 +101,6 @@ def add_ticked_assets(context: Context) -> tuple[int, list[str]]:
         obj.location += Vector(move)
         obj.metaspatial.category = pick.category
     settings.items_source, settings.items = "COLLECTION", collection
-    lines.clear()
     return len(added), missing
 
 
