@@ -10,6 +10,7 @@ import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -163,7 +164,7 @@ def rollout_settings(
 
 def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[list[Episode], int, float]:
     """The step's episodes, of all processes; how many more a fault of the machine cost; and the share of groups
-    without variance.
+    without variance, from which nothing can be learnt: neither their returns differ nor the faults of an item.
 
     An episode that failed is left out of its group; groups of the last try stay as they are. Raises RuntimeError where
     fewer are left than there are processes.
@@ -195,7 +196,10 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
             continue
         batch = EpisodeBatch.of(scored, rollout.turns)
         returns = discounted_returns(batch.rewards, config.credit.discount)
-        without_variance = zero_variance_groups(returns, batch.played, batch.groups)
+        of_items = item_advantages(trainer.policy, scored, config.credit.item_penalty, np.ones(returns.shape))
+        by_items = {episode.group for episode, advantage in zip(scored, of_items, strict=True) if advantage.any()}
+        equal = zero_variance_groups(returns, batch.played, batch.groups)
+        without_variance = [group for group in equal if group not in by_items]
         played_groups += missing
         groups_without_variance += len(without_variance)
         last = attempt == rollout.max_resamples

@@ -182,6 +182,17 @@ def test_groups_without_variance_are_played_again_with_other_tasks(small_model):
     assert {e.group for e in episodes} == {1, 3} and again.drawn == 4 and flat == 0.5
 
 
+def test_groups_whose_items_fare_differently_are_kept(small_model):
+    """All returns are equal, and in some episodes of the first group nothing floats."""
+    by_item = CreditConfig(item_penalty=0.2)
+    for credit, kept in ((by_item, {0, 2}), (CreditConfig(), {2, 3})):
+        environments = PaperEnvironments(lambda *_: 0.5, sound={0: 1, 3: 1})
+        made = trainer(small_model, environments, credit=credit, rollout=replace(FREE, max_resamples=1))
+        environments.forget = lambda environments=environments: environments.sound.clear()  # of the first try alone
+        episodes, _, _ = collect_episodes(made, 0, PhaseTimer())
+        assert {episode.group for episode in episodes} == kept
+
+
 def test_a_gradient_that_is_no_number_stops_the_run_before_the_weights_are_spoilt(small_model, monkeypatch):
     made = trainer(small_model)
     before = [p.clone() for p in made.policy.model.parameters()]
