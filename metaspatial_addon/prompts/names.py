@@ -37,6 +37,7 @@ _DETAIL = frozenset(("low", "high", "mid"))
 """Levels of detail, at the end of a name or before "poly"."""
 _ACRONYM = re.compile(r"(?<![A-Z])(TV|PC|WC|LED|LCD)(?=[A-Z]?[a-z])")
 _ASIDE = re.compile(r"[()\[\]{},:;/、（）]|\s[-–—]\s")
+_INSIDE_WORDS = re.compile("[-'’]")
 _NUMBER = re.compile(r"[\s._-]*\d+$")
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -47,7 +48,9 @@ Size = tuple[float, float, float]
 class Mention:
     """A piece of furniture that a text speaks of, at text[start:end].
 
-    `categories` are those that it may mean, the likeliest first: "bed" is a double bed or a single bed.
+    `categories` are those that it may mean, the likeliest first: "bed" is a double bed or a single bed. `kinds` are
+    these and all others that are called by the same noun: "chair" may as well speak of an office chair. `noun` is that
+    noun, by its English name.
     """
 
     start: int
@@ -55,6 +58,8 @@ class Mention:
     categories: tuple[str, ...]
     certainty: float
     plural: bool
+    kinds: tuple[str, ...]
+    noun: str
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def find_categories(text: str) -> tuple[Mention, ...]:
     A mention is a noun with the words before or after it that describe it: "office chair", "table de nuit".
     """
     words = lexicon()
-    tokens = split_tokens(text)
+    tokens = split_tokens(_INSIDE_WORDS.sub(" ", text))
     language, parts = words.spoken(tokens)[0]
     joins = language.joins if language.head == "first" else frozenset[str]()
     mentions = []
@@ -159,14 +164,25 @@ def find_categories(text: str) -> tuple[Mention, ...]:
         for some, reading in readings:
             if reading.categories and reading.head is not None:
                 start, end = tokens[some[0].start].start, tokens[some[-1].end - 1].end
-                mentions.append(Mention(start, end, reading.categories, reading.certainty, reading.head.plural))
+                kinds = reading.categories if reading.combined else words.kinds(reading.noun)
+                mentions.append(
+                    Mention(
+                        start,
+                        end,
+                        reading.categories,
+                        reading.certainty,
+                        reading.head.plural,
+                        tuple(dict.fromkeys(reading.categories + kinds)),
+                        reading.noun,
+                    )
+                )
     return tuple(mentions)
 
 
 def find_room(text: str) -> str | None:
     """The first type of room that a text names, in any language; None without one. A kitchen table is no kitchen."""
     words = lexicon()
-    tokens = split_tokens(text)
+    tokens = split_tokens(_INSIDE_WORDS.sub(" ", text))
     language, parts = words.spoken(tokens)[0]
     joins = language.joins if language.head == "first" else frozenset[str]()
     for phrase in _phrases(tokens, parts, joins):

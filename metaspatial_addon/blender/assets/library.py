@@ -6,8 +6,6 @@ the catalog may have its own.
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +39,6 @@ class Asset:
     rooms: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     weight: float = 1.0
-
-
-def name_words(name: str) -> list[str]:
-    """The words of an object's name in small letters, without numbers: `OfficeChair_02.001` is office, chair."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return [word.lower() for word in re.findall(r"[^\W\d_]+", parted)]
 
 
 def _read_asset(read: FieldReader, field: str, raw: Any) -> Asset:
@@ -99,26 +91,6 @@ class AssetLibrary:
     def find(self, name: str) -> Asset | None:
         """The asset of that name, or None."""
         return self.assets.get(name)
-
-    def like(self, name: str, size: tuple[float, float, float]) -> Asset | None:
-        """The asset whose category or words an object's name speaks of, nearest in size; None where none fits.
-
-        `Wooden Bed.001`, 1.6 m wide, is like a double bed.
-        """
-        spoken = name_words(name)
-        runs = {" ".join(spoken[i:j]) for i in range(len(spoken)) for j in range(i + 1, len(spoken) + 1)}
-        runs |= {run.replace(" ", "") for run in runs} | {run.removesuffix("s") for run in runs}
-
-        def fit(asset: Asset) -> tuple[int, bool, float]:
-            known = [phrase for phrase in (asset.category, *asset.words) if phrase.lower() in runs]
-            if not known:
-                return 0, False, 0.0
-            longest = max(len(phrase) for phrase in known)
-            difference = sum(abs(math.log(max(a, 0.01) / b)) for a, b in zip(size, asset.size, strict=True))
-            return longest, asset.category in known, -difference
-
-        best = max(self.assets.values(), key=fit, default=None)
-        return best if best is not None and fit(best)[0] else None
 
     def mesh(self, name: str) -> bpy.types.Mesh:
         """The library's own mesh of an asset, to be copied and not changed. Raises InputError, KeyError."""

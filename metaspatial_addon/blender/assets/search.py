@@ -14,8 +14,10 @@ from typing import Any
 import bpy
 
 from ...core.furniture import FURNITURE
-from .library import LIBRARY_FOLDER, Asset, AssetLibrary, name_words
-from .words import AssetWords, Wish, split_words, usual_items
+from ...core.lexicon.lexicon import split_tokens
+from ...prompts.names import base_name
+from .library import LIBRARY_FOLDER, Asset, AssetLibrary
+from .words import AssetWords, Wish, usual_items
 
 OURS = "MetaSpatial"
 """The name of our furniture library in results."""
@@ -51,11 +53,11 @@ def find_assets(
     words = AssetWords(catalog)
     others = _read_libraries(libraries, progress)
     for asset in others:
-        words.learn(name_words(asset.name))
+        words.learn(asset.name)
     ours = [LibraryAsset(asset.name, OURS, "", "mesh") for asset in catalog]
-    known = [(asset, words.phrases_of(name_words(asset.name))) for asset in [*ours, *others]]
+    known = [(asset, words.meanings(asset.name)) for asset in [*ours, *others]]
     wishes = words.read(prompt)
-    traits = frozenset(split_words(prompt))
+    traits = frozenset(token.text for token in split_tokens(prompt))
     usual = usual_items(catalog, wishes.room) if wishes.room else []
     named = {wish.category for wish in wishes.items}
     rest = [wish for wish in usual if wish.category not in named | wishes.refused]
@@ -63,7 +65,7 @@ def find_assets(
     offers = []
     hosts = _missing_hosts(wishes.items if named else rest, wishes.refused)
     offered = [wish for wish in (*wishes.items, *rest) if wish.category not in hosts]
-    for wish in (*offered, *(Wish(host, 1, host) for host in hosts)):
+    for wish in (*offered, *(Wish(host, 1) for host in hosts)):
         ticked = not named or wish.category in named or wish.category in hosts
         for place, asset in enumerate(_matches(wish, known, categories, traits)[: 1 + _OTHERS]):
             offers.append(
@@ -119,28 +121,24 @@ def _read_libraries(libraries: Iterable[Mapping[str, str]], progress: Callable[[
 
 def _matches(
     wish: Wish,
-    known: Iterable[tuple[LibraryAsset, list[tuple[str, tuple[str, ...]]]]],
+    known: Iterable[tuple[LibraryAsset, tuple[str, ...]]],
     catalog: Mapping[str, Asset],
     traits: frozenset[str],
 ) -> list[LibraryAsset]:
     """The best asset of each library that is what is wished for, the best of all first.
 
-    What is called by the very words comes before what may be meant, then what has the traits that the prompt names; of
+    What its name means first comes before what it may mean as well, then what has the traits that the prompt names; of
     equals, the artist's own, of those the plainest name, then the first.
     """
-    wanted = "".join(split_words(wish.category))
     best: dict[str, tuple[tuple[float, ...], LibraryAsset]] = {}
-    for place, (asset, phrases) in enumerate(known):
+    for place, (asset, meanings) in enumerate(known):
         own = catalog.get(asset.name) if not asset.file else None
-        if own is not None:
-            close, meant = True, own.category == wish.category
-        else:
-            meant = any(wish.category in categories for _, categories in phrases)
-            close = any(text in (wanted, wish.phrase) or len(categories) == 1 for text, categories in phrases)
-        if not meant:
+        if wish.category not in (meanings if own is None else (own.category,)):
             continue
-        own_traits = set(name_words(asset.name)) - set(wish.category.split())
-        plainness = -own.weight if own is not None else len(name_words(asset.name))
+        close = own is not None or meanings[0] == wish.category
+        words = base_name(asset.name).split()
+        own_traits = set(words) - set(wish.category.split())
+        plainness = -own.weight if own is not None else len(words)
         rank = (not close, -len(own_traits & wish.traits), -len(own_traits & traits), not asset.file, plainness, place)
         if asset.library not in best or rank < best[asset.library][0]:
             best[asset.library] = rank, asset

@@ -1,18 +1,19 @@
-"""What furniture a prompt asks for: the catalogue's categories by their words, in any number, and how many of each.
+"""What furniture a prompt asks for: the catalogue's categories by the lexicon's words, and how many of each.
 
-Reads English with hyphens, plurals, numbers and "no"; of other languages it knows what an asset is named. Used by
-`search.py` on prompts and on the names of assets alike.
+Furniture is understood in all languages of the lexicon, numbers and "no" in English. Used by `search.py` on prompts and
+on the names of assets alike.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...core.furniture import FURNITURE
+from ...core.lexicon.lexicon import Token, lexicon, split_tokens
+from ...prompts.names import base_name, find_categories, find_room, is_building, name_tokens, read_name
 from ...prompts.vocabulary import MOST_OF_A_KIND
 from .library import Asset
 
@@ -47,22 +48,18 @@ _BREAKS = _any_of(
     "where there please should must is are has have"
 )
 _STOPS = frozenset(",.;:!?")
-_NO_ITEMS = _any_of("wall walls floor ceiling roof door doors window windows room rooms scene set")
 _LONGEST = 4
-"""Words of the longest phrase."""
+"""Words of the longest name of an asset that is learned."""
 _FAR = 5
 """Words before a noun among which its number is looked for."""
-_GENERIC = 3
-"""Categories that must end in a word for it to stand for any of them, as "lamp" and "table" do."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A category that is asked for: how many, by which phrase, and the words before it ("white", "oak")."""
+    """A category that is asked for: how many, and the words before it ("white", "oak")."""
 
     category: str
     count: int
-    phrase: str
     traits: frozenset[str] = frozenset()
 
 
@@ -76,74 +73,66 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class _Phrase:
-    """What a phrase may mean, the first choice first. `text` is the same for its singular and its plural."""
+class _Mention:
+    """Furniture that words[start:end] speak of; `categories` are those of the catalogue, the first choice first."""
 
-    text: str
+    start: int
+    end: int
     categories: tuple[str, ...]
     plural: bool = False
 
 
-@dataclass(frozen=True)
-class _Mention:
-    """A phrase at words[start:end]."""
-
-    phrase: _Phrase
-    start: int
-    end: int
-
-
-def split_words(text: str) -> list[str]:
-    """Words in small letters without possessives, whole and decimal numbers, and stops."""
-    plain = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'").replace("\u00d7", "x")
-    plain = re.sub(r"'s?\b|'", "", plain).replace("half a dozen", "six")
-    return re.findall(r"[^\W\d_]+|\d+(?:[.,]\d+)?|[,.;:!?]", plain)
-
-
 class AssetWords:
-    """The phrases by which furniture is known."""
+    """The words by which the furniture of a catalogue, and of the artist's own libraries, is known."""
 
     def __init__(self, assets: Iterable[Asset]):
-        assets = list(assets)
-        self._rooms: dict[str, tuple[str, ...]] = {asset.category: asset.rooms for asset in reversed(assets)}
-        self._phrases: dict[str, _Phrase] = {}
-        self._room_names = {
-            _key(split_words(name)): room.name for room in FURNITURE.rooms.values() for name in (room.name, *room.words)
-        }
-        categories = list(dict.fromkeys(asset.category for asset in assets))
-        meanings: dict[str, dict[str, None]] = {category: {category: None} for category in categories}
-        for asset in assets:
+        catalog = list(assets)
+        self._rooms: dict[str, tuple[str, ...]] = {asset.category: asset.rooms for asset in reversed(catalog)}
+        self._learned: dict[str, tuple[str, bool]] = {}
+        self._stand_ins: dict[str, dict[str, None]] = {}
+        for asset in catalog:
             for word in asset.words:
-                if word not in categories:
-                    meanings.setdefault(word, {})[asset.category] = None
-        heads = Counter(category.split()[-1] for category in categories)
-        for head in (head for head, count in heads.items() if count >= _GENERIC):
-            known = meanings.setdefault(head, {})
-            known.update(dict.fromkeys(category for category in categories if category.split()[-1] == head))
-        for phrase, known in meanings.items():
-            self._add(phrase, tuple(known))
+                meant = read_name(word).categories
+                for category in meant:
+                    self._stand_ins.setdefault(category, {})[asset.category] = None
+                if not meant:
+                    self._learned[word] = asset.category, False
 
-    def learn(self, words: Sequence[str]) -> None:
-        """Learn furniture that the catalogue lacks by the words of its name, which become its category."""
-        key = _key(words)
-        if len(key) < 3 or len(words) > _LONGEST or key in self._room_names or self._mentions(words):
+    def _offered(self, categories: Iterable[str]) -> tuple[str, ...]:
+        """The categories that the catalogue has of these, or in their place: a pendant lamp for a chandelier."""
+        offered = (held for c in categories for held in ((c,) if c in self._rooms else self._stand_ins.get(c, ())))
+        return tuple(dict.fromkeys(offered))
+
+    def learn(self, name: str) -> None:
+        """Learn an asset that the catalogue lacks by the words of its name, which become its category."""
+        words = base_name(name).split()
+        if len("".join(words)) < 3 or len(words) > _LONGEST or is_building(name):
             return
-        if any(word in _NO_ITEMS or word in _NUMBERS or word in _BREAKS or word in _NOT for word in words):
+        tokens, english = name_tokens(name), lexicon().languages["en"]
+        if self._offered(lexicon().read(tokens, lexicon().parts(tokens, english), english).categories):
+            return
+        if find_room(name) or any(word in _NUMBERS or word in _BREAKS or word in _NOT for word in words):
             return
         if not any(word in _KNOWN_ALREADY for word in words):
-            self._add(" ".join(words), (" ".join(words),))
+            category = " ".join(words)
+            self._learned[category] = category, False
+            self._learned.setdefault(f"{category}s", (category, True))
 
-    def phrases_of(self, words: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-        """The phrases in an asset's name, with the categories that each may mean."""
-        return [(mention.phrase.text, mention.phrase.categories) for mention in self._mentions(words)]
+    def meanings(self, name: str) -> tuple[str, ...]:
+        """The categories that the name of an asset may mean, of the catalogue or learned; the likeliest first."""
+        learned = self._learned.get(base_name(name))
+        if learned is not None:
+            return (learned[0],)
+        return self._offered(read_name(name).categories)
 
     def read(self, prompt: str) -> Wishes:
         """What a prompt asks for. Any text can be read."""
-        words = split_words(prompt)
-        mentions = self._mentions(words)
-        rooms = [self._room_names[_key(words[i:j])] for i, j in self._room_mentions(words, mentions)]
-        room = rooms[0] if rooms else None
-        sure = {m.phrase.categories[0] for m in mentions if len(m.phrase.categories) == 1}
+        text = re.sub("half a dozen", "six", prompt, flags=re.IGNORECASE).replace("\u00d7", "x")
+        tokens = split_tokens(re.sub("[-'\u2019]", " ", text))
+        words = [token.text for token in tokens]
+        mentions = self._mentions(text, tokens)
+        room = find_room(text)
+        sure = {m.categories[0] for m in mentions if len(m.categories) == 1}
         added: Counter[str] = Counter()
         spoken_of: dict[str, int] = {}
         wishes: dict[str, Wish] = {}
@@ -151,8 +140,8 @@ class AssetWords:
         before = 0
         for mention in mentions:
             number, known_already, traits = _qualities(words, before, mention)
-            category = self._meaning(mention.phrase, room, sure if number is None else set())
-            usual = max(2, _usual_count(category)) if mention.phrase.plural else 1
+            category = self._meaning(mention, words, room, sure if number is None else set())
+            usual = max(2, _usual_count(category)) if mention.plural else 1
             if _is_refused(words, mention, before) or number == 0:
                 refused.add(category)
             else:
@@ -160,61 +149,49 @@ class AssetWords:
                     spoken_of[category] = max(spoken_of.get(category, 0), number or usual)
                 else:
                     added[category] += number
-                held = wishes.get(category, Wish(category, 1, mention.phrase.text))
+                held = wishes.get(category, Wish(category, 1))
                 wishes[category] = replace(held, traits=held.traits | traits)
             before = mention.end
         items = tuple(
-            Wish(name, min(added[name] or spoken_of[name], MOST_OF_A_KIND), wish.phrase, wish.traits)
+            Wish(name, min(added[name] or spoken_of[name], MOST_OF_A_KIND), wish.traits)
             for name, wish in wishes.items()
         )
         return Wishes(items, frozenset(refused - wishes.keys()), room)
 
-    def _add(self, phrase: str, categories: tuple[str, ...]) -> None:
-        """Know a phrase in both numbers. One that is a plural itself, as "shelves" and "books", means one thing."""
-        words = split_words(phrase)
-        key = _key(words)
-        if words[-1].endswith("s") and not words[-1].endswith("ss"):
-            self._phrases[key] = _Phrase(key, categories)
-            self._phrases.setdefault(_key([*words[:-1], _singular(words[-1])]), _Phrase(key, categories))
-            return
-        held = self._phrases.get(key)
-        if held is None or held.plural:
-            self._phrases[key] = _Phrase(key, categories)
-        self._phrases.setdefault(_key([*words[:-1], _plural(words[-1])]), _Phrase(key, categories, True))
+    def _mentions(self, text: str, tokens: Sequence[Token]) -> list[_Mention]:
+        """What a text speaks of, from left to right: what was learned, and the lexicon's furniture."""
+        mentions = self._learned_mentions([token.text for token in tokens])
+        taken = {k for mention in mentions for k in range(mention.start, mention.end)}
+        for found in find_categories(text):
+            inside = [k for k, token in enumerate(tokens) if found.start <= token.start and token.end <= found.end]
+            while len(inside) > 1 and tokens[inside[0]].text in _UNITS:  # "four drawer dresser"
+                inside = inside[1:]
+            categories = self._offered(found.kinds) or self._offered(lexicon().kinds(found.noun))
+            if categories and taken.isdisjoint(inside):
+                mentions.append(_Mention(inside[0], inside[-1] + 1, categories, found.plural))
+        return sorted(mentions, key=lambda mention: mention.start)
 
-    def _mentions(self, words: Sequence[str]) -> list[_Mention]:
-        """Phrases from left to right, the longest first. The names of rooms are none, alone or in front of one."""
-        mentions = []
-        at = 0
+    def _learned_mentions(self, words: Sequence[str]) -> list[_Mention]:
+        mentions, at = [], 0
         while at < len(words):
-            for end in range(min(at + _LONGEST, len(words)), at, -1):
-                run = words[at:end]
-                if any(word in _STOPS for word in run):
-                    continue
-                key = _key(run)
-                phrase = self._phrases.get(key)
-                if phrase is not None:
-                    mentions.append(_Mention(phrase, at, end))
-                if phrase is not None or key in self._room_names:
-                    at = end
-                    break
-            else:
-                at += 1
+            runs = (" ".join(words[at:end]) for end in range(min(at + _LONGEST, len(words)), at, -1))
+            run = next((run for run in runs if run in self._learned), None)
+            end = at + (1 if run is None else len(run.split()))
+            if run is not None:
+                category, plural = self._learned[run]
+                mentions.append(_Mention(at, end, (category,), plural))
+            at = end
         return mentions
 
-    def _room_mentions(self, words: Sequence[str], mentions: Sequence[_Mention]) -> list[tuple[int, int]]:
-        taken = {k for mention in mentions for k in range(mention.start, mention.end)}
-        spans = ((i, j) for i in range(len(words)) for j in range(min(i + _LONGEST, len(words)), i, -1))
-        return [(i, j) for i, j in spans if _key(words[i:j]) in self._room_names and taken.isdisjoint(range(i, j))]
-
-    def _meaning(self, phrase: _Phrase, room: str | None, sure: set[str]) -> str:
-        """The category that a phrase stands for: what was named in full elsewhere, what suits the room, the first."""
-        for category in phrase.categories:
+    def _meaning(self, mention: _Mention, words: Sequence[str], room: str | None, sure: set[str]) -> str:
+        """The category that a mention stands for: what was named in full elsewhere, what suits the room, the first."""
+        first = mention.categories[0]
+        for category in mention.categories:
             if category in sure:
                 return category
-        suited = [category for category in phrase.categories if room in self._rooms.get(category, ())]
-        if "".join(split_words(phrase.categories[0])) == phrase.text or not suited:
-            return phrase.categories[0]
+        suited = [category for category in mention.categories if room in self._rooms.get(category, ())]
+        if " ".join(words[mention.start : mention.end]) == first or not suited:
+            return first
         return min(suited, key=lambda category: self._rooms[category].index(room))
 
 
@@ -230,7 +207,7 @@ def usual_items(assets: Iterable[Asset], room: str, most: int = 8) -> list[Wish]
         names = {asset.category, *asset.words}
         if len(chosen) < most and not any(names & {other.category, *other.words} for other in chosen):
             chosen.append(asset)
-    return [Wish(a.category, _usual_count(a.category), _key(split_words(a.category))) for a in chosen]
+    return [Wish(a.category, _usual_count(a.category)) for a in chosen]
 
 
 def _usual_count(category: str) -> int:
@@ -270,7 +247,7 @@ def _before(words: Sequence[str], after: int, mention: _Mention) -> tuple[int | 
             traits |= {word} - {"x", "of"}
         elif words[at + 1] not in _UNITS and count <= MOST_OF_A_KIND:
             # "Two sofa" is two, "two metre wide sofa" and "four drawer dresser" are one.
-            if number is None and (count <= 1 or mention.phrase.plural or not traits):
+            if number is None and (count <= 1 or mention.plural or not traits):
                 number = count
             if word not in ("pair", "couple", "dozen", "few"):
                 break
@@ -287,20 +264,3 @@ def _is_refused(words: Sequence[str], mention: _Mention, after: int) -> bool:
         if at < after and "or" not in words[at : mention.start]:
             return False
     return False
-
-
-def _key(words: Sequence[str]) -> str:
-    """What "book case", "book-case" and "bookcase" have in common."""
-    return "".join(words)
-
-
-def _plural(word: str) -> str:
-    if re.search(r"[^aeiou]y$", word):
-        return word[:-1] + "ies"
-    if re.search(r"(s|x|z|ch|sh)$", word):
-        return word + "es"
-    return word[:-1] + "ves" if word.endswith("lf") else word + "s"
-
-
-def _singular(word: str) -> str:
-    return word[:-3] + "f" if word.endswith("lves") else word[:-1]

@@ -131,6 +131,12 @@ class Lexicon:
         """What a noun means; one without a table is its own category."""
         return self._nouns.get(name) or Noun(() if name in (BUILDING, OTHER) else (name,))
 
+    def kinds(self, name: str) -> tuple[str, ...]:
+        """All categories that a noun may mean, alone or together with other words."""
+        noun = self.noun(name)
+        combined = (meaning for value in noun.combined.values() for meaning in self.noun(value).meanings)
+        return tuple(dict.fromkeys((*noun.meanings, *combined)))
+
     def spoken(self, tokens: Sequence[Token]) -> list[tuple[Language, list[Part]]]:
         """The languages that know most of the letters, and the parts that they know.
 
