@@ -77,7 +77,8 @@ def main(argv: list[str]) -> None:
         policy = policies.open_policy(args)
         source = _from_blend(args) if args.task is None else Source(read_task(args.task))
         if args.wishes == "on":
-            source = replace(source, task=with_prompt_wishes(source.task))
+            carried = {} if source.scene is None else source.scene.carried
+            source = replace(source, task=with_prompt_wishes(source.task, carried))
     with _emptied_folder(args) as folder:
         outcome = _lay_out(args, folder, policy, source, recorded)
     cli.output(*table(outcome))

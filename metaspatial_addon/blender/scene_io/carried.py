@@ -5,13 +5,14 @@ The item that carries becomes one with what it carries: one mesh, and the object
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 import bpy
 import numpy as np
 
 from ...core.task import Pose
+from ...prompts.wishes.reading import read_wishes
 from ..frames import as_matrix, translation
 from ..immovable import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
@@ -24,14 +25,18 @@ _COVERS = 0.5
 """Share of an item's footprint from which what it carries is part of it, as a table top, and adds to its height."""
 
 
-def with_carried(items: Mapping[str, SceneItem], separate: Container[str]) -> dict[str, SceneItem]:
+def with_carried(items: Mapping[str, SceneItem], separate: Container[str], prompt: str) -> dict[str, SceneItem]:
     """The items by id, what rests on a movable one joined to it.
 
-    Objects of a name in `separate` rest on what they rest on and go nowhere with it. What carries something that cannot
-    be moved stays, too. The meshes of what was joined are new: call it within `scratch_scene`.
+    Objects of a name in `separate` go nowhere with what they rest on, and no more does what the prompt wants elsewhere.
+    What carries something that cannot be moved stays, too. The meshes of what was joined are new: call it within
+    `scratch_scene`.
     """
     ids, read = list(items), list(items.values())
     carrier = _carriers(read)
+    wanted: dict[str, set[str]] = {}
+    for wish in read_wishes(prompt, {item_id: entry.item.category for item_id, entry in items.items()}).wishes:
+        wanted.setdefault(wish.subject, set()).add("" if wish.negated else wish.object)
     held = rigid_body_ends()
     notes = {k: _why_it_stays(entry, held) for k, entry in enumerate(read)}
     carried: dict[int, list[int]] = {}
@@ -39,6 +44,8 @@ def with_carried(items: Mapping[str, SceneItem], separate: Container[str]) -> di
     for k in sorted(carrier, key=lambda k: -read[k].pose.z):
         below = carrier[k]
         if read[below].item.locked or read[k].objects[0].name in separate:
+            continue
+        if not wanted.get(ids[k], set()) <= {ids[other] for other in _all_below(k, carrier)}:
             continue
         if notes[k]:
             notes[below] = notes[below] or f"carries {read[k].objects[0].name}, which stays where it is: {notes[k]}"
@@ -55,6 +62,13 @@ def with_carried(items: Mapping[str, SceneItem], separate: Container[str]) -> di
             locked = replace(entry.item, locked=True, pose=entry.pose)
             joined[ids[k]] = replace(joined[ids[k]], item=locked, note=notes[k])
     return joined
+
+
+def _all_below(number: int, carrier: Mapping[int, int]) -> Iterator[int]:
+    """What an item rests on, and what that rests on."""
+    while number in carrier:
+        number = carrier[number]
+        yield number
 
 
 def _carriers(items: list[SceneItem]) -> dict[int, int]:
@@ -118,5 +132,5 @@ def _joined(carrier: SceneItem, entry: SceneItem) -> SceneItem:
         objects=(*carrier.objects, *entry.objects),
         matrices=(*carrier.matrices, *entry.matrices),
         hidden=(*carrier.hidden, *entry.hidden),
-        carried=(*carrier.carried, entry.objects[0].name, *entry.carried),
+        carried={**carrier.carried, entry.objects[0].name: entry.item.category, **entry.carried},
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
@@ -71,7 +71,7 @@ class SceneItem:
         hidden: whether each of the objects is hidden.
         note: why the item is locked; empty where it is not.
         scale: how many times as large as in the scene a layout shows it; mesh and sizes are of that scale.
-        carried: names of the objects that rest on it and go along, which are among its objects.
+        carried: categories of the objects that rest on it and go along, by their names; they are among its objects.
     """
 
     item: Item
@@ -82,7 +82,7 @@ class SceneItem:
     hidden: tuple[bool, ...]
     note: str
     scale: float = 1.0
-    carried: tuple[str, ...] = ()
+    carried: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

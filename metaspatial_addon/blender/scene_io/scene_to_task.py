@@ -46,7 +46,8 @@ class SceneOptions:
     Items are `objects`, those of `collection`, or else all that is shown and is no part of the building; `items` has
     options by the name of an item's root object, `other_items` those of all others. `obstacles`: objects that stay
     where they are, as far as they belong to no item, stand in the room and are no part of the building. With `carry`,
-    what rests on an item goes along with it, but for objects of a name in `separate`.
+    what rests on an item goes along with it, but for objects of a name in `separate` and what the prompt wants
+    elsewhere.
 
     A `room_type` of ANY_ROOM is read from the prompt, or else from the furniture.
     """
@@ -102,6 +103,13 @@ class SceneTask:
         width, depth = np.ptp(self.task.room.floor, axis=0).tolist()
         return scale_doubts(sized, (width, depth))
 
+    @property
+    def carried(self) -> dict[str, tuple[str, str]]:
+        """By the name of each object that goes along with an item: its category, and that item's id."""
+        return {
+            name: (category, item_id) for item_id, item in self.items.items() for name, category in item.carried.items()
+        }
+
     def placed(self, layout: Layout) -> list[PlacedObject]:
         """All objects of the layout's items as a turn shows them, an item's root object first.
 
@@ -147,7 +155,7 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
             raise InputError(file, "objects", f"{expected} ({left_out})" if left_out else expected)
         members = {obj for tree in trees.values() for obj in tree}
         reader.read_obstacles([o for o in dict.fromkeys(options.obstacles) if o not in members and o not in building])
-        read_items = with_carried(reader.items, options.separate) if options.carry else reader.items
+        read_items = with_carried(reader.items, options.separate, options.prompt) if options.carry else reader.items
         read_items = {item_id: read.scaled() for item_id, read in read_items.items()}
         kept.update(read.mesh for read in read_items.values())
     mounts = guess_mounts(room, list(read_items.values()))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ...core.relation_words import relation_phrase
 from ...core.relations import DISTANCES
@@ -22,15 +23,24 @@ class Asked:
     reason: str = ""
 
 
-def task_with_prompt_wishes(task: Task) -> tuple[Task, tuple[Wish, ...], tuple[NotUnderstood, ...]]:
-    """The task with what its prompt asks for as relations, what was read, and what was not understood.
+def task_with_prompt_wishes(
+    task: Task, carried: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> tuple[Task, tuple[Wish, ...], tuple[NotUnderstood, ...]]:
+    """The task with what its prompt asks for as relations, what was read, and what was not.
 
-    A task that has relations is left as it is: its author said what must hold.
+    A task that has relations is left as it is: its author said what must hold. `carried`: by name, what is no item of
+    the task but goes along with one, its category and the id of that item, of which then holds what is asked of it.
     """
     if task.relations:
         return task, (), ()
-    reading = read_wishes(task.prompt, {item.id: item.category for item in task.items})
-    asked_task, asked = task_with_wishes(task, reading.wishes)
+    categories = {name: category for name, (category, _) in carried.items()}
+    reading = read_wishes(task.prompt, categories | {item.id: item.category for item in task.items})
+    carriers = {name: carrier for name, (_, carrier) in carried.items()}
+    wishes = [
+        replace(w, subject=carriers.get(w.subject, w.subject), object=carriers.get(w.object, w.object))
+        for w in reading.wishes
+    ]
+    asked_task, asked = task_with_wishes(task, [wish for wish in wishes if wish.subject != wish.object])
     read = tuple(a.wish for a in asked if a.relation is not None)
     reasons = (NotUnderstood(a.wish.phrase, a.reason) for a in asked if a.relation is None)
     return asked_task, read, tuple(dict.fromkeys((*reading.not_understood, *reasons)))

@@ -9,6 +9,7 @@ import pytest
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
 from metaspatial_addon.core.task import Layout, Pose
+from metaspatial_addon.prompts.wishes.task import task_with_prompt_wishes
 from tests.blender.scenes import add, add_box, add_floor
 
 
@@ -136,3 +137,27 @@ def test_a_scaled_layout_keeps_what_is_carried_in_place(scene, factor):
         stage.open(scene_task.task, scene_task.meshes)
         (body,) = stage.bodies.values()
         assert body.object.dimensions.z == pytest.approx(2.02, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "items"),
+    [
+        ("", ["Bookcase", "Nightstand"]),
+        ("the lamp on the bookcase", ["Bookcase", "Nightstand"]),
+        ("the lamp on the nightstand", ["Bookcase", "Lamp", "Nightstand"]),
+        ("the nightstand facing the lamp", ["Bookcase", "Nightstand"]),
+    ],
+)
+def test_what_the_prompt_wants_elsewhere_is_laid_out_by_itself(scene, prompt, items):
+    add_floor()
+    add_bookcase()
+    add_box("Nightstand", (0.4, 0.4, 0.5), (4, 1, 0))
+    scene_task = read(scene, prompt=prompt)
+    assert [item.id for item in scene_task.task.items] == items
+    asked, _, not_understood = task_with_prompt_wishes(scene_task.task, scene_task.carried)
+    relations = {(relation.subject, relation.predicate, relation.object) for relation in asked.relations}
+    expected = {
+        "the lamp on the nightstand": {("Lamp", "on", "Nightstand")},
+        "the nightstand facing the lamp": {("Nightstand", "facing", "Bookcase")},
+    }
+    assert relations == expected.get(prompt, set()) and not not_understood
