@@ -241,6 +241,7 @@ def _from_blend(args: argparse.Namespace) -> Source:
         collection=chosen,
         other_items=ItemOptions(scale=args.scale),
         carry=True,
+        wishes=None if args.wishes == "on" else (),
         prompt=args.prompt,
         room_type=args.room_type,
     )

@@ -32,7 +32,7 @@ from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
 from ..policy.base import Policy, PolicyError
 from ..prompts.wishes.reading import Wish
-from ..prompts.wishes.task import task_with_wishes, wish_words
+from ..prompts.wishes.task import Asked, task_with_wishes, wish_words
 from . import inbox, models, protocol
 from .memory import resident_mb
 from .turn_pictures import pictures_that_follow
@@ -307,6 +307,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
         obstacles=[find("obstacles", name) for name in request["obstacles"]],
         carry=request["carry"],
         separate=frozenset(request["separate"]),
+        wishes=_requested_wishes(request["wishes"]),
         prompt=request["prompt"],
         room_type=request["room_type"],
     )
@@ -315,19 +316,14 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
 
 
 def _with_wishes(scene_task: SceneTask, wishes: Iterable[Mapping[str, Any]]) -> tuple[SceneTask, list[dict[str, Any]]]:
-    """The scene's task with the wishes of a request, and what became of each, as the `task` message has it.
-
-    Raises InputError for a predicate that there is not.
-    """
+    """The scene's task with the wishes of a request, and what became of each, as the `task` message has it."""
     ids = {item.names[0]: item_id for item_id, item in scene_task.items.items()}
-    named, read = [], []
-    for k, wish in enumerate(wishes):
-        if wish["predicate"] not in PREDICATES:
-            raise InputError("request", f"wishes[{k}].predicate", f"one of {', '.join(PREDICATES)}", wish["predicate"])
-        named.append(Wish(wish["subject"], wish["predicate"], wish["object"], wish["negated"], wish["phrase"]))
-        subject, target = (ids.get(wish[part], wish[part]) for part in ("subject", "object"))
-        read.append(replace(named[-1], subject=subject, object=target))
-    task, asked = task_with_wishes(scene_task.task, read)
+    ids |= {name: item_id for name, (_, item_id) in scene_task.carried.items()}
+    named = _requested_wishes(wishes)
+    read = [replace(w, subject=ids.get(w.subject, w.subject), object=ids.get(w.object, w.object)) for w in named]
+    task, others = task_with_wishes(scene_task.task, [wish for wish in read if wish.subject != wish.object])
+    rest = iter(others)
+    asked = [Asked(w, None, "it rests there and goes along") if w.subject == w.object else next(rest) for w in read]
     told = [
         {
             "words": wish_words(wish),
@@ -337,6 +333,14 @@ def _with_wishes(scene_task: SceneTask, wishes: Iterable[Mapping[str, Any]]) -> 
         for wish, heeded in zip(named, asked, strict=True)
     ]
     return replace(scene_task, task=task), told
+
+
+def _requested_wishes(wishes: Iterable[Mapping[str, Any]]) -> list[Wish]:
+    """The wishes of a request, about root objects by name. Raises InputError for a predicate that there is not."""
+    for k, wish in enumerate(wishes):
+        if wish["predicate"] not in PREDICATES:
+            raise InputError("request", f"wishes[{k}].predicate", f"one of {', '.join(PREDICATES)}", wish["predicate"])
+    return [Wish(w["subject"], w["predicate"], w["object"], w["negated"], w["phrase"]) for w in wishes]
 
 
 def _turn_message(

@@ -5,14 +5,14 @@ The item that carries becomes one with what it carries: one mesh, and the object
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import bpy
 import numpy as np
 
 from ...core.task import Pose
-from ...prompts.wishes.reading import read_wishes
+from ...prompts.wishes.reading import Wish
 from ..frames import as_matrix, translation
 from ..immovable import rigid_body_ends, why_locked
 from ..mesh_join import join_parts
@@ -25,17 +25,19 @@ _COVERS = 0.5
 """Share of an item's footprint from which what it carries is part of it, as a table top, and adds to its height."""
 
 
-def with_carried(items: Mapping[str, SceneItem], separate: Container[str], prompt: str) -> dict[str, SceneItem]:
+def with_carried(
+    items: Mapping[str, SceneItem], separate: Container[str], wishes: Iterable[Wish]
+) -> dict[str, SceneItem]:
     """The items by id, what rests on a movable one joined to it.
 
-    Objects of a name in `separate` go nowhere with what they rest on, and no more does what the prompt wants elsewhere.
-    What carries something that cannot be moved stays, too. The meshes of what was joined are new: call it within
-    `scratch_scene`.
+    Objects of a name in `separate` go nowhere with what they rest on, and no more does what is wished elsewhere; wishes
+    are about the names of items' root objects. What carries something that cannot be moved stays, too. The meshes of
+    what was joined are new: call it within `scratch_scene`.
     """
     ids, read = list(items), list(items.values())
     carrier = _carriers(read)
     wanted: dict[str, set[str]] = {}
-    for wish in read_wishes(prompt, {item_id: entry.item.category for item_id, entry in items.items()}).wishes:
+    for wish in wishes:
         wanted.setdefault(wish.subject, set()).add("" if wish.negated else wish.object)
     held = rigid_body_ends()
     notes = {k: _why_it_stays(entry, held) for k, entry in enumerate(read)}
@@ -43,9 +45,10 @@ def with_carried(items: Mapping[str, SceneItem], separate: Container[str], promp
     # From the top down, so that what cannot move holds all that is below it.
     for k in sorted(carrier, key=lambda k: -read[k].pose.z):
         below = carrier[k]
-        if read[below].item.locked or read[k].objects[0].name in separate:
+        if read[below].item.locked or read[k].names[0] in separate:
             continue
-        if not wanted.get(ids[k], set()) <= {ids[other] for other in _all_below(k, carrier)}:
+        below_it = {read[other].names[0] for other in _all_below(k, carrier)}
+        if not wanted.get(read[k].names[0], set()) <= below_it:
             continue
         if notes[k]:
             notes[below] = notes[below] or f"carries {read[k].objects[0].name}, which stays where it is: {notes[k]}"

@@ -19,6 +19,7 @@ from ...core.furniture import FURNITURE
 from ...core.scale import ScaleDoubt, Sized, by_factor, describe, scale_doubts
 from ...core.task import Layout, Pose, Room, Task, pose_to_json
 from ...prompts.names import find_room
+from ...prompts.wishes.reading import Wish, read_wishes
 from ..frames import as_matrix, transform_points
 from ..meshes import in_scene, remove_blocks, scratch_scene
 from ..turns.turns import PlacedObject
@@ -46,8 +47,8 @@ class SceneOptions:
     Items are `objects`, those of `collection`, or else all that is shown and is no part of the building; `items` has
     options by the name of an item's root object, `other_items` those of all others. `obstacles`: objects that stay
     where they are, as far as they belong to no item, stand in the room and are no part of the building. With `carry`,
-    what rests on an item goes along with it, but for objects of a name in `separate` and what the prompt wants
-    elsewhere.
+    what rests on an item goes along with it, but for objects of a name in `separate` and what is wished elsewhere:
+    `wishes` are about root objects by their names; None: those of the prompt.
 
     A `room_type` of ANY_ROOM is read from the prompt, or else from the furniture.
     """
@@ -64,6 +65,7 @@ class SceneOptions:
     obstacles: Iterable[bpy.types.Object] = ()
     carry: bool = False
     separate: Container[str] = ()
+    wishes: Iterable[Wish] | None = None
     prompt: str = ""
     room_type: str = ANY_ROOM
 
@@ -155,7 +157,11 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
             raise InputError(file, "objects", f"{expected} ({left_out})" if left_out else expected)
         members = {obj for tree in trees.values() for obj in tree}
         reader.read_obstacles([o for o in dict.fromkeys(options.obstacles) if o not in members and o not in building])
-        read_items = with_carried(reader.items, options.separate, options.prompt) if options.carry else reader.items
+        read_items = reader.items
+        if options.carry:
+            categories = {read.names[0]: read.item.category for read in reader.items.values()}
+            wishes = read_wishes(options.prompt, categories).wishes if options.wishes is None else options.wishes
+            read_items = with_carried(reader.items, options.separate, wishes)
         read_items = {item_id: read.scaled() for item_id, read in read_items.items()}
         kept.update(read.mesh for read in read_items.values())
     mounts = guess_mounts(room, list(read_items.values()))
