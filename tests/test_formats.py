@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import re
 from dataclasses import fields
@@ -29,6 +31,22 @@ from metaspatial_addon.prompts.answer import read_answer
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.worker import protocol
 
+READERS = [
+    f"metaspatial_addon.{module}"
+    for module in (
+        "core.reading",
+        "core.task",
+        "blender.assets.gltf",
+        "blender.assets.import_file",
+        "blender.assets.library",
+        "blender.pictures",
+        "policy.builtin.safetensors",
+        "policy.builtin.model_files",
+        "worker.protocol",
+    )
+]
+"""Modules that read what comes from outside: all their limits are in the table."""
+LIMIT = re.compile(r"(LARGEST|LONGEST|DEEPEST|FARTHEST|MAX|MOST|LEAST)_")
 EXAMPLE = re.compile(r"<!-- example: (\w+) -->\n```\w+\n(.*?)\n```", re.DOTALL)
 
 
@@ -108,6 +126,23 @@ def test_every_field_of_a_record_is_explained(page: str, checkout: Path, tmp_pat
     section = documented(page, "turns.jsonl") + documented(page, "Score")
     for name in record:
         assert f"`{name}`" in section or f'"{name}"' in section, name
+
+
+def test_the_limits_are_those_of_the_code(page: str) -> None:
+    rows = re.findall(r"^\|.*\| ([\d.,]+) \| `([\w.]+)\.(\w+)` \|$", documented(page, "Limits"), re.MULTILINE)
+    listed: dict[str, set[str]] = {}
+    for limit, module, name in rows:
+        full = module if module.startswith("headless") else f"metaspatial_addon.{module}"
+        if ".blender." in full:
+            pytest.importorskip("bpy")
+        assert getattr(importlib.import_module(full), name) == float(limit.replace(",", "")), name
+        listed.setdefault(full, set()).add(name)
+    assert sum(map(len, listed.values())) > 40
+    for full in READERS:
+        source = Path(str(importlib.import_module(full).__file__)).read_text(encoding="utf-8")
+        targets = [t for node in ast.parse(source).body if isinstance(node, ast.Assign) for t in node.targets]
+        names = {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+        assert {name for name in names if LIMIT.match(name)} - listed.get(full, set()) == set(), full
 
 
 def test_the_message_is_a_request(examples: dict[str, str]) -> None:

@@ -16,6 +16,8 @@ import bpy
 
 log = logging.getLogger(__name__)
 
+MOST_PIXELS = 2**26
+"""Of a picture of an asset. Decoded, one has four times as many bytes, with more than 8 bits a colour sixteen times."""
 FROM_FILES = ("FILE", "TILED", "SEQUENCE", "MOVIE")
 
 
@@ -38,6 +40,8 @@ def own_pictures(asset: Path) -> Iterator[None]:
         held = image.packed_file is not None and asset.suffix.lower() == ".blend"
         if not held and not all(is_below(asset.parent, path) for path in _read_from(image)):
             log.warning("%s: its picture %s is left out: it lies outside the asset's folder", asset.name, image.name)
+        elif image.size[0] * image.size[1] > MOST_PIXELS:
+            log.warning("%s: its picture %s is left out: it has over %d pixels", asset.name, image.name, MOST_PIXELS)
         elif not is_picture(image):
             log.warning("%s: its picture %s is left out: it cannot be read as one", asset.name, image.name)
         else:

@@ -42,7 +42,7 @@ _COUNTS = {
         "window_size",
     ),
 }
-_MOST = 2**20
+LARGEST_COUNT = 2**20
 """The largest number that a configuration may hold in one of _COUNTS."""
 
 _HEAD = "lm_head.weight"
@@ -107,8 +107,8 @@ def _table(path: Path, config: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise _damaged(path, name, "the configuration of an embedded model, a small Qwen2.5-VL")
     for key in _COUNTS[name]:
-        if type(table.get(key)) is not int or not 1 <= table[key] <= _MOST:
-            raise _damaged(path, f"{name}.{key}", f"a whole number from 1 to {_MOST}")
+        if type(table.get(key)) is not int or not 1 <= table[key] <= LARGEST_COUNT:
+            raise _damaged(path, f"{name}.{key}", f"a whole number from 1 to {LARGEST_COUNT}")
     rope = table.get("rope_parameters")
     if rope is not None and not isinstance(rope, dict):
         raise _damaged(path, f"{name}.rope_parameters", "an object")
@@ -128,8 +128,8 @@ def _decoder_config(path: Path, text: dict[str, Any]) -> decoder.DecoderConfig:
         ) from error
     if not _is_number(config.norm_eps) or not 0 < config.norm_eps < 1:
         raise _damaged(path, "text_config.rms_norm_eps", "a number above 0 and below 1")
-    if type(config.head_dim) is not int or not 1 <= config.head_dim <= _MOST:
-        raise _damaged(path, "text_config.head_dim", f"a whole number from 1 to {_MOST}")
+    if type(config.head_dim) is not int or not 1 <= config.head_dim <= LARGEST_COUNT:
+        raise _damaged(path, "text_config.head_dim", f"a whole number from 1 to {LARGEST_COUNT}")
     if config.heads % config.key_value_heads:
         raise _damaged(path, "text_config.num_attention_heads", f"a multiple of {config.key_value_heads}")
     sections = config.rope_sections
