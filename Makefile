@@ -12,12 +12,13 @@ pip_locked = $(pip_install) --require-hashes --no-deps --requirement
 this_checkout = --no-deps --no-build-isolation --editable .
 
 .PHONY: help demo test test-exports test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
-	test-trl test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
+	test-trl fuzz test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
 
 help:
 	@echo "make demo       lay out the demo room: out/demo/"
 	@echo "make test       the everyday tests"
 	@echo "make test-all   the slow tests, other versions of bpy, and two real Blenders (as root, on Linux)"
+	@echo "make fuzz       100,000 broken inputs for every reader, others each time; SEED=N for the same again"
 	@echo "make test-gui   the add-on in the windows of two real Blenders, clicked as a person does (as root, on Linux)"
 	@echo "make lint       ruff, mypy, the diagram of the architecture and the version up to date"
 	@echo "make bench      the figures of benchmarks/README.md, measured here"
@@ -61,6 +62,11 @@ test-bpy-5.2:
 
 test-slow: .venv/.test
 	$(python) -m pytest -m "slow"
+
+fuzz: .venv/.test
+	@seed=$${SEED:-$$(date +%s)}; echo "make fuzz SEED=$$seed runs the same again"; \
+	$(python) -m pytest -n auto --hypothesis-profile=long --hypothesis-seed=$$seed --timeout 3600 \
+		tests/hostile/test_fuzz.py tests/hostile/test_fuzz_assets.py
 
 # TRL in an environment of its own, without bpy: the losses are held to it.
 test-trl: .venv-trl/.test

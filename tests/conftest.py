@@ -8,6 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Of the fuzzing in tests/hostile, by --hypothesis-profile; without one it is `ci` there.
+_CHECKS = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("ci", max_examples=60, derandomize=True, **_CHECKS)
+settings.register_profile("long", max_examples=5200, print_blob=True, **_CHECKS)
 
 # Before numpy or torch is imported: with two cores, more threads than one slow small work down.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import reprlib
 
+from .printable import one_line
+
 BUGS = (RecursionError, NotImplementedError)
 """RuntimeErrors that are bugs: what catches RuntimeError as a failure of Blender or of a server lets them through."""
 
+
+LONGEST_PLACE = 300
+"""Characters of a source or a field in a message: a key of JSON may have any number."""
 
 _SHORT = reprlib.Repr()
 """Says a value of any size and depth: JSON may be nested deeper than `repr` can go."""
@@ -23,7 +28,8 @@ class InputError(ValueError):
 
     def __init__(self, source: object, field: str, expected: str, got: object = None):
         self.source, self.field, self.expected = str(source), field, expected
-        message = f"{source}: {field}: expected {expected}" if field else f"{source}: expected {expected}"
+        places = [one_line(str(place), LONGEST_PLACE) for place in (source, field) if place]
+        message = ": ".join([*places, f"expected {expected}"])
         if got is not None:
             text = _SHORT.repr(got)
             message += f", got {text if len(text) <= 80 else text[:77] + '...'}"

@@ -19,7 +19,9 @@ def public_tasks(path: Path) -> list[Task]:
     rows of SceneEval (.csv). Raises InputError."""
     try:
         tasks = _converted(path)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, csv.Error) as error:
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, csv.Error) as error:
         raise InputError(path, "", f"the fields of such a file ({type(error).__name__}: {error})") from error
     return [task_from_json(task_to_json(task), f"{path}: {task.id}") for task in tasks]  # within the limits of a task
 
