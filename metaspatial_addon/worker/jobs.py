@@ -164,6 +164,7 @@ class JobRunner:
                 start,
                 request["mode"] == "fix",
                 lambda: self._report_alive(request),
+                request.get("tidy", True),
             ):
                 if isinstance(event, PhaseStarted):
                     self._progress(request, event.turn, event.max_turns, event.phase)

@@ -46,7 +46,7 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
     if request["kind"] == "builtin":
         from ..policy.builtin.policy import BuiltinPolicy
 
-        return BuiltinPolicy()
+        return BuiltinPolicy(free_places=request.get("free_places", True))
     if request["kind"] == "planner":
         from ..policy.planner.policy import PlannerPolicy
 

@@ -100,9 +100,13 @@ class WishRequest(TypedDict):
 
 
 class BuiltinModel(TypedDict):
-    """The embedded model, or the planner in its place."""
+    """The embedded model, or the planner in its place.
+
+    `free_places`: whether the embedded model is offered only free places, as it is where this is missing.
+    """
 
     kind: Literal["builtin", "planner"]
+    free_places: NotRequired[bool]
 
 
 class ServerModel(TypedDict):
@@ -141,9 +145,10 @@ class LayoutRequest(TypedDict):
     `items`: what to place. `obstacles`: names of objects that are in the way. `carry`: what rests on an item goes along
     with it, but for the objects named in `separate`. `openings`: doors and windows beside those that are recognised.
     `scene_name`: of the scene in the file. `prompt`: the artist's wishes in words, and `wishes` as relations. `policy`:
-    the model. `turns`: at most so many. `samples`: answers asked for in each turn. `seed`: of the sampling. `engine`:
-    that renders. `pictures`: width and height of rendered images in pixels. `start`: world matrices of root objects to
-    go on from, by name, for refine and fix; other objects stand where the file has them.
+    the model. `turns`: at most so many. `samples`: answers asked for in each turn. `tidy`: whether
+    small faults are repaired after it, as they are where this is missing. `seed`: of the sampling. `engine`: that
+    renders. `pictures`: width and height of rendered images in pixels. `start`: world matrices of root objects to go on
+    from, by name, for refine and fix; other objects stand where the file has them.
     """
 
     type: Literal["layout"]
@@ -163,6 +168,7 @@ class LayoutRequest(TypedDict):
     policy: BuiltinModel | ServerModel | LocalModel
     turns: int
     samples: int
+    tidy: NotRequired[bool]
     seed: int
     engine: Engine
     pictures: int

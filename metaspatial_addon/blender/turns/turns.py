@@ -58,8 +58,13 @@ def fit_name(name: str, taken: Container[str] = (), limit: int = NAME_BYTES) -> 
 
 
 def new_run(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
-    """An empty run, `MetaSpatial · <name>`, in the scene."""
-    run = bpy.data.collections.new(fit_name(f"MetaSpatial · {fit_name(name)}", bpy.data.collections.keys()))
+    """An empty run, `MetaSpatial · <name>`, in the scene; the next of that name ends in 2."""
+    label, taken, number = f"MetaSpatial · {fit_name(name)}", bpy.data.collections.keys(), 1
+    full = fit_name(label)
+    while full in taken:
+        number += 1
+        full = f"{fit_name(label, limit=NAME_BYTES - len(f' {number}'))} {number}"
+    run = bpy.data.collections.new(full)
     run[KEY] = {"kind": _RUN}
     scene.collection.children.link(run)
     return run

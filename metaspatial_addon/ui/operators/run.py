@@ -158,6 +158,10 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
         if turn is None:
             self.report({"ERROR"}, "Accept or show a turn first")
             return {"CANCELLED"}
+        suffix = _SUFFIXES[self.file_format]
+        if Path(self.filepath).suffix.lower() != suffix:
+            self.report({"ERROR"}, f"{Path(self.filepath).name} does not end in {suffix}: name it so, or pick a format")
+            return {"CANCELLED"}
         try:
             if self.file_format == "GLB":
                 blend_file.export_glb(self.filepath, turn, context.scene)

@@ -184,9 +184,14 @@ class METASPATIAL_PT_model(SidebarPanel, Panel):
 
     def draw(self, context: Context) -> None:
         settings, column = context.scene.metaspatial, self.column()
-        preferences.draw_model(column, preferences.of(context))
+        options = preferences.of(context)
+        preferences.draw_model(column, options)
         column.separator()
         column.prop(settings, "turns")
+        column.prop(options, "samples")
+        column.prop(options, "tidy")
+        if options.model == "BUILTIN":
+            column.prop(options, "free_places")
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.prop(settings, "randomise", text="", icon="FILE_REFRESH")

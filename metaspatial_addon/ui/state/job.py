@@ -378,7 +378,8 @@ def shutdown(*_: object) -> None:
 @persistent
 def _before_load(*_: object) -> None:
     notice = Notice("INFO", "Another file was opened: the layout was stopped") if status.busy else None
-    current.end(notice, file_stays=False)
+    current.end(file_stays=False)
+    status.notify(notice)  # what was said of the file before is over
 
 
 @persistent

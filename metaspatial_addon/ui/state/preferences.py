@@ -93,6 +93,16 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         min=0,
         max=64,
     )
+    tidy: BoolProperty(
+        name="Tidy",
+        description="After each turn, repair small faults by moves of at most 15 cm",
+        default=True,
+    )
+    free_places: BoolProperty(
+        name="Free Places",
+        description="Offer the built-in model only places inside the room that are clear and carried",
+        default=True,
+    )
     memory_limit_mb: IntProperty(
         name="Memory (MB)",
         description="The headless Blender is started anew when it has grown beyond this",
@@ -118,7 +128,7 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         layout = self.layout
         draw_model(_group(layout, "Model", "MESH_MONKEY"), self)
         work = _group(layout, "Memory and Idle Time", "MEMORY")
-        for name in ("memory_limit_mb", "idle_minutes", "engine", "picture_size", "samples"):
+        for name in ("memory_limit_mb", "idle_minutes", "engine", "picture_size", "samples", "tidy", "free_places"):
             work.prop(self, name)
         _group(layout, "Furniture", "ASSET_MANAGER").operator(Operators.ADD_LIBRARY, icon="ADD")
         check = _group(layout, "Self-Check", "TOOL_SETTINGS")

@@ -154,6 +154,7 @@ def build(context: Context, mode: str) -> JobRequest:
         "policy": policy,
         "turns": settings.turns,
         "samples": options.samples or (BUILTIN_SAMPLES[mode] if policy["kind"] == "builtin" else 1),
+        **({} if options.tidy else {"tidy": False}),
         "seed": settings.seed,
         "engine": options.engine.lower(),
         "pictures": options.picture_size,
@@ -250,7 +251,7 @@ def policy_request(context: Context) -> dict[str, Any]:
     """The chosen model, as a request to the worker names it. Raises NotReady."""
     options = preferences.of(context)
     if options.model in ("BUILTIN", "PLANNER"):
-        return {"kind": options.model.lower()}
+        return {"kind": options.model.lower(), **({} if options.free_places else {"free_places": False})}
     if options.model == "LOCAL":
         folder, packages, adapter = (
             bpy.path.abspath(path) for path in (options.local_folder, options.packages, options.local_adapter)
@@ -306,4 +307,4 @@ def _title(settings: Any) -> str:
     words = " ".join(settings.prompt.split())
     if len(words) > TITLE_LENGTH:
         words = words[:TITLE_LENGTH].rpartition(" ")[0] or words[:TITLE_LENGTH]
-    return words or ("layout" if settings.room_type == "room" else settings.room_type)
+    return words or ("Layout" if settings.room_type == "room" else settings.room_type.capitalize())

@@ -21,7 +21,7 @@ from ...core.faults import faults_from_json
 class TurnSummary:
     """One turn: its number, score (0 to 1; None where nothing was measured), number of faults, the model's reasoning,
     why there is no layout ("" where there is one), and what else is to be known: small moves that tidied it, that it
-    was not gone on from, what its model says of its replies."""
+    was not gone on from, what its model says of its replies, and why items stay where they are."""
 
     number: int
     reward: float | None
@@ -58,6 +58,7 @@ def _turn_summary(number: int, record: str, task: str) -> TurnSummary:
     notes += fields.get("notes") or ()
     think = (fields.get("think") or "").strip()
     asked, wishes = json.loads(task), {}
+    notes += [f"{item} stays where it is: {why}" for item, why in (asked.get("notes") or {}).items()]
     if fields.get("layout") is not None:
         unmet = [_relation(entry) for entry in (fields.get("evidence") or {}).get("relations", ())]
         for wish in asked.get("wishes", ()):

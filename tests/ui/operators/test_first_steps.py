@@ -1,4 +1,4 @@
-"""From nothing to a layout in a few clicks: the example, real rooms, another answer, operators found by plain words."""
+"""From nothing to a layout in a few clicks, and what the panel says on the way."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import pytest
 from metaspatial_addon.blender.turns import turn_visibility, turns
 from metaspatial_addon.ui.overlay.handler import read_room
 from metaspatial_addon.ui.panels.menus import METASPATIAL_MT_arrange_furniture
-from metaspatial_addon.ui.state import job
+from metaspatial_addon.ui.screen import Notice
+from metaspatial_addon.ui.state import job, preferences
 from metaspatial_addon.ui.state.job_status import status
 from metaspatial_addon.ui.state.scene import example
+from metaspatial_addon.ui.state.turn_cache import turn_summary
+from metaspatial_addon.worker import models
 from tests.ui.jobs import generate, say_turn, until_idle, wait_until
 
 
@@ -88,3 +91,48 @@ def test_plain_words_find_the_operators(scene):
         assert rna.description
     text = f"{METASPATIAL_MT_arrange_furniture.bl_label} {' '.join(labels)}".lower()
     assert all(word in text for word in ("arrange", "furniture", "layout", "library", "example", "walls"))
+
+
+def test_tidying_and_free_places_are_asked_for_as_the_panel_says(scene, recorded):
+    chosen = preferences.of(bpy.context)
+    sent = generate().sent[-1]
+    assert "tidy" not in sent and sent["policy"] == {"kind": "builtin"}, "both are on where nothing is said"
+    job.cancel()
+    chosen.tidy = chosen.free_places = False
+    sent = generate().sent[-1]
+    assert sent["tidy"] is sent["policy"]["free_places"] is False
+    assert models.open_policy(sent["policy"]).free_places is False
+    chosen.tidy = chosen.free_places = True
+
+
+def test_an_export_under_another_ending_says_so_and_leaves_nothing_behind(scene, recorded, tmp_path):
+    worker = generate()
+    say_turn(worker)
+    worker.says_done()
+    until_idle()
+    path = tmp_path / "layout.json"
+    with pytest.raises(RuntimeError, match=r"layout\.json does not end in \.glb"):
+        bpy.ops.metaspatial.export_layout(filepath=str(path), file_format="GLB")
+    assert not list(tmp_path.glob("layout*"))
+    assert bpy.ops.metaspatial.export_layout(filepath=str(path), file_format="LAYOUT") == {"FINISHED"}
+
+
+def test_what_was_said_of_another_file_vanishes_with_it(scene):
+    status.notify(Notice("ERROR", "Choose the floor object"))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert status.notice is None
+
+
+def test_runs_of_one_name_are_counted(scene):
+    names = [turns.new_run(scene, "Living room").name for _ in range(3)]
+    assert names == ["MetaSpatial · Living room", "MetaSpatial · Living room 2", "MetaSpatial · Living room 3"]
+    assert all(len(turns.new_run(scene, "ä" * 60).name.encode()) <= 63 for _ in range(11))
+
+
+def test_a_turn_says_why_an_item_stays(scene, recorded):
+    worker = generate()
+    say_turn(worker)
+    worker.outbox[0]["notes"] = {"bed_1": "it is animated"}
+    worker.says_done()
+    until_idle()
+    assert "bed_1 stays where it is: it is animated" in turn_summary(turn_visibility.shown(scene)).notes
