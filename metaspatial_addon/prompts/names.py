@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..core.furniture import FURNITURE, UNKNOWN, Category
-from ..core.lexicon.language import BUILDING
+from ..core.lexicon.language import BUILDING, Language
 from ..core.lexicon.lexicon import NOTHING, Part, Reading, Token, lexicon, split_tokens
 
 _PIPELINE_WORDS = """
@@ -117,6 +117,7 @@ def name_item(name: str, size: Size, context: tuple[str, ...] = ()) -> Naming:
     return Naming(base_name(name) or "object", "unknown")
 
 
+@functools.lru_cache(maxsize=8192)
 def base_name(name: str) -> str:
     """The words of a name without numbers and what pipelines add, in small letters: those of `Chair.003` are those of
     `SM_Chair_01`. Empty for a name without words."""
@@ -151,46 +152,47 @@ def find_categories(text: str) -> tuple[Mention, ...]:
 
     A mention is a noun with the words before or after it that describe it: "office chair", "table de nuit".
     """
-    words = lexicon()
-    tokens = split_tokens(_INSIDE_WORDS.sub(" ", text))
-    language, parts = words.spoken(tokens)[0]
-    joins = language.joins if language.head == "first" else frozenset[str]()
+    tokens, language, phrases = _spoken_phrases(text)
     mentions = []
-    for phrase in _phrases(tokens, parts, joins):
-        readings = [(phrase, words.read(tokens, phrase, language))]
+    for phrase in phrases:
+        readings = [(phrase, lexicon().read(tokens, phrase, language))]
         if not readings[0][1].combined:  # nouns that only follow each other: "bed, wardrobe" without the comma
             slices = _noun_phrases(phrase, language.head == "last")
-            readings = [(some, words.read(tokens, some, language)) for some in slices]
+            readings = [(some, lexicon().read(tokens, some, language)) for some in slices]
         for some, reading in readings:
             if reading.categories and reading.head is not None:
-                start, end = tokens[some[0].start].start, tokens[some[-1].end - 1].end
-                kinds = reading.categories if reading.combined else words.kinds(reading.noun)
-                mentions.append(
-                    Mention(
-                        start,
-                        end,
-                        reading.categories,
-                        reading.certainty,
-                        reading.head.plural,
-                        tuple(dict.fromkeys(reading.categories + kinds)),
-                        reading.noun,
-                    )
+                kinds = reading.categories if reading.combined else lexicon().kinds(reading.noun)
+                mention = Mention(
+                    tokens[some[0].start].start,
+                    tokens[some[-1].end - 1].end,
+                    reading.categories,
+                    reading.certainty,
+                    reading.head.plural,
+                    tuple(dict.fromkeys(reading.categories + kinds)),
+                    reading.noun,
                 )
+                mentions.append(mention)
     return tuple(mentions)
 
 
 def find_room(text: str) -> str | None:
     """The first type of room that a text names, in any language; None without one. A kitchen table is no kitchen."""
-    words = lexicon()
+    tokens, language, phrases = _spoken_phrases(text)
+    rooms = (
+        room
+        for phrase in phrases
+        if not lexicon().read(tokens, phrase, language).categories
+        for part in phrase
+        for room in part.word.rooms
+    )
+    return next(rooms, None)
+
+
+def _spoken_phrases(text: str) -> tuple[list[Token], Language, list[list[Part]]]:
+    """The tokens of a text, its language, and the known words in it that belong together."""
     tokens = split_tokens(_INSIDE_WORDS.sub(" ", text))
-    language, parts = words.spoken(tokens)[0]
-    joins = language.joins if language.head == "first" else frozenset[str]()
-    for phrase in _phrases(tokens, parts, joins):
-        if not words.read(tokens, phrase, language).categories:
-            for part in phrase:
-                if part.word.rooms:
-                    return part.word.rooms[0]
-    return None
+    language, parts = lexicon().spoken(tokens)[0]
+    return tokens, language, _phrases(tokens, parts, language.joins if language.head == "first" else frozenset())
 
 
 def _noun_phrases(parts: Sequence[Part], head_last: bool) -> list[list[Part]]:

@@ -78,7 +78,7 @@ def _draw_item(row: UILayout, obj: bpy.types.Object, items: ListedItems) -> None
     naming = items.naming(obj)
     icon = "NONE" if settings.category else SOURCE_ICONS[naming.source]
     fields.prop(settings, "category", text="", placeholder=naming.category, icon=icon)
-    if any(other.metaspatial.category != settings.category for other in items.alike(obj)) and settings.category:
+    if settings.category and any(other.metaspatial.category != settings.category for other in items.alike(obj)):
         fields.operator(Operators.SAME_CATEGORY, text="", icon="DUPLICATE").object_name = obj.name
     front = fields.row(align=True)
     front.ui_units_x = 1.6

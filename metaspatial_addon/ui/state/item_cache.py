@@ -10,9 +10,8 @@ from bpy.types import Context, Object
 
 from ...blender.scene_io.item_names import naming
 from ...blender.scene_io.pieces import instanced_pieces
-from ...core.lexicon.lexicon import lexicon
 from ...core.scale import ScaleDoubt
-from ...prompts.names import Naming, Size, base_name
+from ...prompts.names import Naming, Size, base_name, read_name
 from .scene.index import SceneIndex, SceneView, current_view
 from .scene.item_boxes import carried_counts, doubts, item_size
 from .scene.items import chosen_roots
@@ -84,8 +83,8 @@ def look_at(context: Context, roots: list[Object], index: SceneIndex) -> ListedI
 
 
 def register() -> None:
-    """Read the words for furniture now, and not while a panel draws."""
-    lexicon()
+    """Read the words for furniture now, and not while a panel draws: the first name takes longest."""
+    read_name("chair")
 
 
 def unregister() -> None:
