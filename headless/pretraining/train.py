@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from headless import cli, training
+from headless import cli, interruption, training
 from headless.config import write_config
 from metaspatial_addon.policy.builtin.vision import (
     IMAGE_PAD_ID,
@@ -193,7 +193,7 @@ class _Run:
         if config.start:  # its rows hold the waves already
             torch.nn.init.zeros_(self.numbers.projection)
         self.optimisers = optimisers(self.model, self.numbers, config)
-        self.step = self.pool = self.batch = 0
+        self.step = self.pool = self.batch = self.saved = 0
 
     def train(self, last: Path | None) -> None:
         """Train to the last step, from the checkpoint `last` if there is one."""
@@ -202,26 +202,29 @@ class _Run:
             self._load(last)
         write_config(config, self.folder / "config.toml")
         stream = batches(config, self.pool, self.batch)
-        with training.MetricsLog(self.folder, self.step) as log, training.stopped_after_a_step() as pending:
+        with training.MetricsLog(self.folder, self.step) as log:
             clock = _Clock()
             while self.step < config.steps:
-                self.pool, self.batch, batch = next(stream)
-                clock.add(batch, *self._update(batch))
-                self.step += 1
-                if self.step % config.log_every == 0:
-                    metrics = clock.metrics()
-                    log.write(self.step, metrics)
-                    left = metrics["seconds_per_step"] * (config.steps - self.step) / 60
-                    cli.progress(
-                        f"step {self.step}/{config.steps}  loss {metrics['loss']:.3f}  "
-                        f"right {metrics['accuracy']:.1%}  {metrics['examples_per_second']:.0f} examples/s  "
-                        f"{left:.0f} min left"
-                    )
-                interrupt = pending()
-                if self.step % config.save_every == 0 or self.step == config.steps or interrupt is not None:
-                    self._save()
-                if interrupt is not None:
-                    raise interrupt
+                try:
+                    with interruption.patient():
+                        pool, number, batch = next(stream)
+                except KeyboardInterrupt:  # of the next step nothing is done yet
+                    if self.step > self.saved:
+                        self._save()
+                    raise
+                with training.stopped_after_a_step() as pending:
+                    self.pool, self.batch = pool, number
+                    clock.add(batch, *self._update(batch))
+                    self.step += 1
+                    if self.step % config.log_every == 0:
+                        metrics = clock.metrics()
+                        log.write(self.step, metrics)
+                        cli.progress(progress_line(self.step, config.steps, metrics))
+                    interrupt = pending()
+                    if self.step % config.save_every == 0 or self.step == config.steps or interrupt is not None:
+                        self._save()
+                    if interrupt is not None:
+                        raise interrupt
 
     def _update(self, batch: Batch) -> tuple[float, float, float]:
         """One step: loss, accuracy and norm of the gradient."""
@@ -259,6 +262,7 @@ class _Run:
                 "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             }
             torch.save(state, part / STATE)
+        self.saved = self.step
         training.remove_old(training.checkpoints(self.folder, STATE), KEEP)
 
     def _load(self, checkpoint: Path) -> None:
@@ -272,6 +276,15 @@ class _Run:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.pool, self.batch = state["step"], state["pool"], state["batch"]
+        self.saved = self.step
+
+
+def progress_line(step: int, steps: int, metrics: dict[str, float]) -> str:
+    left = metrics["seconds_per_step"] * (steps - step) / 60
+    return (
+        f"step {step}/{steps}  loss {metrics['loss']:.3f}  right {metrics['accuracy']:.1%}  "
+        f"{metrics['examples_per_second']:.0f} examples/s  {left:.0f} min left"
+    )
 
 
 class _Clock:
