@@ -274,6 +274,8 @@ def _run(main: Callable[[list[str]], int | None]) -> int:
                 return main(arguments()) or 0
             except (Exception, KeyboardInterrupt) as error:
                 watch.leave()
+                if isinstance(error, KeyboardInterrupt):
+                    interruption.end_children()
                 return _report(error)
             finally:
                 watch.leave()
@@ -341,8 +343,10 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process. Where bpy is a module, its clean-up is skipped: in an ending Python, 4.2 crashes after a glTF
-    export, and 4.5 waits for ever for a thread of its own while anything refers to bpy.
+    """End the process.
+
+    Where bpy is a module, Python's clean-up is skipped: 4.2 crashes in it after a glTF export, and 4.5 waits for ever
+    for a thread of its own while anything refers to bpy. So it is after a signal: with torch it takes a second.
     """
     try:
         sys.stdout.flush()
@@ -354,7 +358,8 @@ def leave(code: int) -> NoReturn:
     with suppress(OSError):
         sys.stderr.flush()
     bpy = sys.modules.get("bpy")
-    if bpy is None or bpy.app.binary_path:
+    if bpy is not None and not bpy.app.binary_path:
+        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    elif bpy is not None or code <= interruption.SIGNALLED:
         sys.exit(code)
-    shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
     os._exit(code)

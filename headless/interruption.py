@@ -9,6 +9,7 @@ runs no Python, which none may do beside Blender's operators.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import signal
@@ -39,9 +40,12 @@ class Interrupted(KeyboardInterrupt):
         super().__init__("interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}")
 
 
+SIGNALLED = 128
+"""Exit codes above this say that a signal ended the process: this plus the signal's number, as shells have it."""
+
+
 def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """128 and the signal's number, as shells have it."""
-    return 128 + getattr(interrupt, "number", signal.SIGINT)
+    return SIGNALLED + getattr(interrupt, "number", signal.SIGINT)
 
 
 class Watch:
@@ -167,6 +171,15 @@ def kill_children() -> None:
         with suppress(OSError):
             for pid in listed.read_text().split():
                 os.kill(int(pid), signal.SIGKILL)
+
+
+def end_children() -> None:
+    """Kill the processes that are left when a signal has unwound the main thread, for which Python's end would wait."""
+    if hasattr(signal, "SIGCHLD"):  # torch's handler raises for each of its workers that is killed
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for child in multiprocessing.active_children():
+        child.kill()
+    kill_children()
 
 
 def _forget_in_child() -> None:
