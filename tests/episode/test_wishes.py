@@ -18,14 +18,14 @@ from metaspatial_addon.core.task import Item, Layout, Opening, Relation, Room, T
 from metaspatial_addon.episode.env import LayoutEnv, Outcome, Turn, play, prompt_format_of
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts.wishes.task import task_with_prompt_wishes
-from metaspatial_addon.prompts.wishes.walls import wall_named
+from metaspatial_addon.prompts.wishes.walls import WALLS, wall_named
 
 TURNS, SAMPLES = 3, 8
 """What the panel and the command do by default with the embedded model."""
 SEEDS = (0, 1, 2)
 ROOM = Room(
     "room",
-    ((0.0, 0.0), (6.2, 0.0), (6.2, 5.0), (0.0, 5.0)),
+    ((0.0, 0.0), (7.0, 0.0), (7.0, 5.2), (0.0, 5.2)),
     2.7,
     (
         Opening("door_1", "door", 0, 0.4, 0.9, 0.0, 2.05),
@@ -129,7 +129,8 @@ def holds(case: Case, task: Task, layout: Layout) -> bool:
 
     for subject, predicate, target in case.holds:
         targets = [name for name, category in named.items() if category == target]
-        targets = targets or [wall_named(task.room, name) or name for name in target.split(", ")]
+        if not targets:
+            targets = [(wall_named(task.room, name) if name in WALLS else name) or "" for name in target.split(", ")]
         if not all(met(name, predicate, targets) for name, category in named.items() if category == subject):
             return False
     return True

@@ -224,6 +224,18 @@ def prompt() -> str:
 
 
 @question
+def wishes() -> dict[str, Any]:
+    """The wishes of the panel, what was not understood, and how many the turn that is listed meets."""
+    settings, state = window().scene.metaspatial, our("ui.state.wishes")
+    turn = our("ui.state.scene.listed_turns").listed_turn(window().scene)
+    return {
+        "words": [state.words(entry) for entry in state.shown(settings)],
+        "not_understood": settings.not_understood,
+        "met": "" if turn is None else our("ui.state.turn_cache").turn_summary(turn).wishes_met,
+    }
+
+
+@question
 def smooth() -> None:
     """Anti-aliasing, for pictures that are to be looked at."""
     bpy.context.preferences.system.viewport_aa = "8"

@@ -157,7 +157,7 @@ class METASPATIAL_UL_turns(UIList):
         if best_turn(data) == item:
             right.label(text="", icon="SOLO_ON")
         if summary.wishes:
-            right.label(text=f"{sum(summary.wishes.values())}/{len(summary.wishes)}", icon="SOLO_OFF")
+            right.label(text=f"{sum(summary.wishes.values())}/{len(summary.wishes)}", icon="CHECKBOX_HLT")
         right.label(text="" if summary.reward is None else f"{summary.reward:.0%}")
         if summary.failure:
             right.label(text="", icon="CANCEL")

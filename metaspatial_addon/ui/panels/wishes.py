@@ -28,8 +28,12 @@ class METASPATIAL_PT_wishes(SidebarPanel, Panel):
     def draw(self, context: Context) -> None:
         layout, settings = self.layout, context.scene.metaspatial
         row = layout.row()
-        row.template_list(Lists.WISHES, "", settings, "wishes", settings, "wish_index", rows=3, maxrows=8)
-        side = row.column(align=True)
+        if wishes.shown(settings):
+            row.template_list(Lists.WISHES, "", settings, "wishes", settings, "wish_index", rows=3, maxrows=8)
+            side = row.column(align=True)
+        else:
+            draw_text(row, context, "What the prompt asks of the items is listed here", taken=60)
+            side = row.row(align=True)
         side.operator(Operators.ADD_WISH, text="", icon="ADD")
         side.operator(Operators.REMOVE_WISH, text="", icon="REMOVE")
         side.operator(Operators.READ_WISHES, text="", icon="FILE_REFRESH")

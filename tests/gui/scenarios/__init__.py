@@ -12,6 +12,7 @@ from tests.gui.scenarios.lifecycle import enable_fifty_times, remove
 from tests.gui.scenarios.main_thread import crowded_room, small_room
 from tests.gui.scenarios.meanwhile import edit_meanwhile, open_meanwhile, render_meanwhile
 from tests.gui.scenarios.servers import failing_servers, real_server
+from tests.gui.scenarios.wishes import wishes
 from tests.gui.session import Bench
 
 SCENARIOS: dict[str, Callable[[Bench], str]] = {
@@ -20,6 +21,7 @@ SCENARIOS: dict[str, Callable[[Bench], str]] = {
         first_layout,
         doors_and_library,
         after_a_turn,
+        wishes,
         small_room,
         crowded_room,
         cancel,
