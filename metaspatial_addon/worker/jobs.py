@@ -324,7 +324,7 @@ def _with_wishes(scene_task: SceneTask, wishes: Iterable[Mapping[str, Any]]) -> 
     read = [replace(w, subject=ids.get(w.subject, w.subject), object=ids.get(w.object, w.object)) for w in named]
     task, others = task_with_wishes(scene_task.task, [wish for wish in read if wish.subject != wish.object])
     rest = iter(others)
-    asked = [Asked(w, None, "it rests there and goes along") if w.subject == w.object else next(rest) for w in read]
+    asked = [_of_carried(wish) if wish.subject == wish.object else next(rest) for wish in read]
     told = [
         {
             "words": wish_words(wish),
@@ -334,6 +334,11 @@ def _with_wishes(scene_task: SceneTask, wishes: Iterable[Mapping[str, Any]]) -> 
         for wish, heeded in zip(named, asked, strict=True)
     ]
     return replace(scene_task, task=task), told
+
+
+def _of_carried(wish: Wish) -> Asked:
+    """What becomes of a wish about an item and what it carries: met by itself if it is to rest there."""
+    return Asked(wish, None, "" if wish.predicate == "on" and not wish.negated else "it rests there and goes along")
 
 
 def _requested_wishes(wishes: Iterable[Mapping[str, Any]]) -> list[Wish]:

@@ -253,7 +253,7 @@ class AskedMessage(TypedDict):
     """What became of a wish of the request.
 
     `words`: the wish in a few words. `relation`: its place among the task's relations; null where the task cannot have
-    it, for the `reason`.
+    it, for the `reason`, which is "" for what is met by itself: what is to be on an item rests on it and goes along.
     """
 
     words: str

@@ -11,11 +11,12 @@ import bpy
 import pytest
 
 from metaspatial_addon.blender.meshes import data_blocks
+from metaspatial_addon.blender.scene_io.scene_export import export_scene
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.worker import jobs, models
 from metaspatial_addon.worker.memory import resident_mb
 from tests.policy.servers import send
-from tests.worker.rooms import job_folder, layout_request
+from tests.worker.rooms import FURNITURE, box, furnish, job_folder, layout_request
 
 
 @pytest.fixture
@@ -89,6 +90,25 @@ def test_wishes_become_relations_of_the_task_that_its_turns_meet(runner, message
     runner.run(layout_request(folder, wishes=[wish("Bed", "beside", "wall")]))
     assert (messages[-1]["type"], messages[-1]["bug"]) == ("error", False)
     assert "predicate: expected one of next_to" in messages[-1]["message"]
+
+
+def test_what_rests_on_an_item_meets_the_wish_to_be_there(runner, messages, tmp_path):
+    objects = furnish()
+    bpy.data.objects["Desk"].location = (1.2, 1.4, 0)
+    objects.append(box("Lamp", (0.2, 0.2, 0.4), (1.2, 1.4, 0.75)))
+    bpy.context.view_layer.update()
+    (tmp_path / "job").mkdir()
+    export_scene(tmp_path / "job" / "scene.blend", bpy.context.scene, objects)
+    request = layout_request(tmp_path / "job", turns=1, samples=1, pictures=32)
+    request["items"].append({**request["items"][0], "name": "Lamp"})
+    on_it = {"subject": "Lamp", "predicate": "on", "object": "Desk", "negated": False, "phrase": ""}
+    runner.run({**request, "wishes": [on_it, {**on_it, "predicate": "behind"}]})
+    task = next(message for message in messages if message["type"] == "task")
+    assert {item["id"] for item in task["task"]["items"]} == set(FURNITURE)
+    assert [(w["words"], w["relation"], w["reason"]) for w in task["wishes"]] == [
+        ("Lamp on Desk", None, ""),
+        ("Lamp behind Desk", None, "it rests there and goes along"),
+    ]
 
 
 def test_the_model_is_kept_until_another_is_wanted(runner, messages, monkeypatch):

@@ -63,9 +63,11 @@ def _turn_summary(number: int, record: str, task: str) -> TurnSummary:
         unmet = [_relation(entry) for entry in (fields.get("evidence") or {}).get("relations", ())]
         for wish in asked.get("wishes", ()):
             number_of = wish["relation"]
-            met = number_of is not None and _relation(asked["task"]["relations"][number_of]) not in unmet
-            wishes[wish["words"]] = met
-    impossible = tuple(f"{w['words']}: {w['reason']}" for w in asked.get("wishes", ()) if w["relation"] is None)
+            if number_of is None:
+                wishes[wish["words"]] = not wish["reason"]
+            else:
+                wishes[wish["words"]] = _relation(asked["task"]["relations"][number_of]) not in unmet
+    impossible = tuple(f"{w['words']}: {w['reason']}" for w in asked.get("wishes", ()) if w["reason"])
     return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes), wishes, impossible)
 
 
