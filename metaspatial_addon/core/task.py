@@ -30,6 +30,8 @@ MAX_ITEMS, MAX_OPENINGS, MAX_RELATIONS = 1000, 1000, 10_000
 LONGEST_NAME, LONGEST_PATH, LONGEST_PROMPT = 200, 4096, 10_000
 """Characters of an id, a category or a kind of room; of an asset's path; of a prompt."""
 MOST_METRES = 1000
+MOST_IN_MATRIX = 10**9
+"""Of the numbers of a matrix: scenes may be in micrometres."""
 """The largest coordinate, length or angle, in metres or degrees. What is measured on a grid takes minutes and gigabytes
 in larger rooms."""
 FARTHEST = 1e6
@@ -348,9 +350,10 @@ def task_to_json(task: Task) -> dict[str, Any]:
 def layout_from_json(data: Any, source: object = "layout") -> Layout:
     """A validated layout. Raises InputError."""
     read = FieldReader(source)
-    raw = read.object(data, "", ("schema", "task", "placements"))
+    raw = read.object(data, "", ("schema", "task", "placements"), ("frame", "objects"))
     if raw["schema"] != LAYOUT_SCHEMA:
         raise read.fail("schema", LAYOUT_SCHEMA, raw["schema"])
+    _check_scene(read, raw)
     poses: dict[str, Pose] = {}
     for k, entry in enumerate(read.list(raw["placements"], "placements", MAX_ITEMS)):
         path = f"placements[{k}]"
@@ -360,6 +363,23 @@ def layout_from_json(data: Any, source: object = "layout") -> Layout:
             raise read.fail(f"{path}.id", "an id used once", item_id)
         poses[item_id] = pose
     return Layout(read.text(raw["task"], "task", LONGEST_NAME), poses)
+
+
+def _check_scene(read: FieldReader, raw: dict[str, Any]) -> None:
+    """Check what a layout says of the scene that it was exported from, which nothing here needs."""
+    matrices = {"frame": raw["frame"]} if "frame" in raw else {}
+    objects = raw.get("objects", {})
+    if not isinstance(objects, dict) or len(objects) > MAX_ITEMS:
+        raise read.fail("objects", f"an object with at most {MAX_ITEMS} items", objects)
+    for item_id, entry in objects.items():
+        path = f"objects.{item_id}"
+        read.text(read.object(entry, path, ("name", "matrix"))["name"], f"{path}.name", LONGEST_NAME)
+        matrices[f"{path}.matrix"] = entry["matrix"]
+    for path, matrix in matrices.items():
+        if len(read.list(matrix, path, 16)) != 16:
+            raise read.fail(path, "16 numbers", len(matrix))
+        for k, number in enumerate(matrix):
+            read.number(number, f"{path}[{k}]", -MOST_IN_MATRIX, MOST_IN_MATRIX)
 
 
 def layout_to_json(layout: Layout) -> dict[str, Any]:

@@ -255,3 +255,22 @@ def test_any_value_anywhere_is_read_or_refused(path, value):
     except InputError:
         return
     assert task_from_json(json.loads(json.dumps(task_to_json(task)))).id == task.id
+
+
+@pytest.mark.parametrize(
+    ("scene", "field"),
+    [
+        ({"frame": [1.0] * 15}, "frame"),
+        ({"frame": [1.0] * 15 + ["1"]}, "frame[15]"),
+        ({"objects": []}, "objects"),
+        ({"objects": {"bed_1": {"name": "Bed"}}}, "objects.bed_1.matrix"),
+        ({"objects": {"bed_1": {"name": 3, "matrix": [0] * 16}}}, "objects.bed_1.name"),
+    ],
+)
+def test_what_a_layout_says_of_its_scene_is_checked_and_not_needed(scene, field):
+    layout = {"schema": "metaspatial.layout/1", "task": "t", "placements": []}
+    whole = {"frame": [0.0] * 16, "objects": {"bed_1": {"name": "Bed", "matrix": [0] * 16}}}
+    assert layout_from_json({**layout, **whole}) == layout_from_json(layout)
+    with pytest.raises(InputError) as caught:
+        layout_from_json({**layout, **scene})
+    assert caught.value.field == field

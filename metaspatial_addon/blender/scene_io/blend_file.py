@@ -10,7 +10,8 @@ import gzip
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,9 +81,11 @@ def export_usd(path: str | os.PathLike[str], turn: bpy.types.Collection, scene: 
     _export(path, turn, scene, bpy.ops.wm.usd_export)
 
 
-def export_layout(path: str | os.PathLike[str], layout: Layout) -> None:
-    """Write a layout as `metaspatial.layout/1`."""
-    write_json(path, layout_to_json(layout))
+def export_layout(
+    path: str | os.PathLike[str], layout: Layout, scene: Mapping[str, Any] = types.MappingProxyType({})
+) -> None:
+    """Write a layout as `metaspatial.layout/1`. `scene`: `frame` and `objects` of the scene that it is of."""
+    write_json(path, {**layout_to_json(layout), **scene})
 
 
 def _export(

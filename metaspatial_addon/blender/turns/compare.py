@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import bpy
 from mathutils import Matrix, Vector
@@ -15,7 +16,7 @@ from mathutils import Matrix, Vector
 from ...core.errors import InputError
 from ...core.faults import faults_from_json
 from ...core.task import Layout, Pose, wrap_degrees
-from ..frames import is_same_transform, matrix_from_list, pose_matrix, world_matrix
+from ..frames import is_same_transform, matrix_from_list, matrix_to_list, pose_matrix, world_matrix
 from ..meshes import GEOMETRY
 from .turn_collections import ITEMS, ROOT_MATRIX, item_roots
 from .turn_visibility import ORIGINAL
@@ -114,6 +115,17 @@ def turn_layout(turn: bpy.types.Collection) -> Layout:
             pose = _moved(pose, matrix_from_list(copy[ROOT_MATRIX]), world_matrix(copy), frame)
         poses[entry["id"]] = pose
     return Layout(layout["task"], poses)
+
+
+def turn_scene(turn: bpy.types.Collection) -> dict[str, Any]:
+    """What an exported layout says of the scene: `frame`, the matrix from the room's metres into its world, and
+    `objects`, by item the name of its object and the world matrix that it has in the turn."""
+    frame = json.loads(turn[KEY]["task"])["frame"]
+    objects = {
+        item_id: {"name": (copy.get(ORIGINAL) or copy).name, "matrix": matrix_to_list(world_matrix(copy))}
+        for item_id, copy in item_roots(turn).items()
+    }
+    return {"frame": frame, "objects": objects}
 
 
 def _moved(pose: Pose, before: Matrix, after: Matrix, frame: Matrix) -> Pose:

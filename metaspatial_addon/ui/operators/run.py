@@ -168,7 +168,7 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
             elif self.file_format == "USD":
                 blend_file.export_usd(self.filepath, turn, context.scene)
             else:
-                blend_file.export_layout(self.filepath, compare.turn_layout(turn))
+                blend_file.export_layout(self.filepath, compare.turn_layout(turn), compare.turn_scene(turn))
         except (InputError, OSError) as error:
             self.report({"ERROR"}, f"{turn.name} was not exported: {error}")
             return {"CANCELLED"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 import numpy as np
 import pytest
 
 from metaspatial_addon.blender.turns import turn_visibility, turns
+from metaspatial_addon.core.task import read_layout
 from metaspatial_addon.ui.overlay.handler import read_room
 from metaspatial_addon.ui.panels.menus import METASPATIAL_MT_arrange_furniture
 from metaspatial_addon.ui.screen import Notice
@@ -115,6 +118,12 @@ def test_an_export_under_another_ending_says_so_and_leaves_nothing_behind(scene,
         bpy.ops.metaspatial.export_layout(filepath=str(path), file_format="GLB")
     assert not list(tmp_path.glob("layout*"))
     assert bpy.ops.metaspatial.export_layout(filepath=str(path), file_format="LAYOUT") == {"FINISHED"}
+    written, copies = json.loads(path.read_text()), turn_visibility.shown(scene).objects
+    assert set(read_layout(path).poses) == {placement["id"] for placement in written["placements"]}
+    assert {entry["name"] for entry in written["objects"].values()} == {"Bed", "Lamp"}
+    matrices = [[value for row in copy.matrix_world for value in row] for copy in copies]
+    assert all(any(entry["matrix"] == pytest.approx(m) for m in matrices) for entry in written["objects"].values())
+    assert len(written["frame"]) == 16
 
 
 def test_what_was_said_of_another_file_vanishes_with_it(scene):
