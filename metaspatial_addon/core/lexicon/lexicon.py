@@ -39,6 +39,10 @@ _NAMELESS = 0.3
 """What words count in a language in which none of them is a noun."""
 _LINKS = ("", "s", "n", "en", "es", "er", "e", "-")
 """What may stand between the parts of a compound."""
+_OF_GLASS = "display"
+"""The quality that glass gives, which is a thing as well."""
+_ADJECTIVES = frozenset(("round", "square", "double", "single", "small", "low", "tall"))
+"""Qualities that stand before a noun in English."""
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _KANA = "\u3041-\u30ff\u31f0-\u31ff"
 _TOKEN = re.compile(rf"[{_IDEOGRAPHS}々{_KANA}]|[^\W\d_{_IDEOGRAPHS}々{_KANA}]+|\d+(?:[.,]\d+)?|[^\w\s]")
@@ -173,10 +177,10 @@ class Lexicon:
 
     def _written(self, tokens: Sequence[Token]) -> Iterator[Language]:
         """The languages in whose script the tokens, or some of them, are written."""
-        joined = "".join(token.text for token in tokens)
+        letters = "".join(token.text for token in tokens)
         for code, language in self.languages.items():
             script = _SCRIPTS.get(code, _CYRILLIC if code == "ru" else _LATIN)
-            if script.search(joined):
+            if script.search(letters):
                 yield language
 
     def parts(self, tokens: Sequence[Token], language: Language) -> list[Part]:
@@ -192,16 +196,16 @@ class Lexicon:
     def _parts_at(self, tokens: Sequence[Token], at: int, language: Language) -> list[Part]:
         """The longest expression that begins at a token; of a compound, its parts."""
         run = language.longest if language.code in _SCRIPTS else _LONGEST_RUN
-        joined = [tokens[at].text]
+        runs = [tokens[at].text]
         for token in tokens[at + 1 : at + run]:
             if token.is_mark:
                 break
-            joined.append(joined[-1] + token.text)
-        for count in range(len(joined), 0, -1):
-            part = _known(joined[count - 1], language, len(tokens[at + count - 1].text))
+            runs.append(runs[-1] + token.text)
+        for count in range(len(runs), 0, -1):
+            part = _known(runs[count - 1], language, len(tokens[at + count - 1].text))
             if part is not None:
                 return [replace(part, start=at, end=at + count)]
-        return [replace(part, start=at, end=at + 1) for part in _compound(joined[0], language)]
+        return [replace(part, start=at, end=at + 1) for part in _compound(runs[0], language)]
 
     def read(self, tokens: Sequence[Token], parts: Sequence[Part], language: Language) -> Reading:
         """What parts of a name mean together; NOTHING where none is a noun."""
@@ -214,8 +218,8 @@ class Lexicon:
             order, furniture = order[::-1], furniture[::-1]
         if furniture and order[0].word.nouns[0] == BUILDING:
             order = furniture
-        elif len(furniture) > 1 and language.head == "last" and order[0].word.qualities:
-            order = [*furniture[1:], furniture[0]]  # coffee table, glass
+        elif len(furniture) > 1 and language.head == "last" and _OF_GLASS in order[0].word.qualities:
+            order = [*furniture[1:], furniture[0]]  # CoffeeTable_Glass
         head = order[0]
         for part in order if head.word.nouns[0] != OTHER else order[:1]:
             rest = [other for other in others if other is not part]
@@ -257,9 +261,6 @@ def _described_after(first: Part, last: Part, parts: Sequence[Part]) -> bool:
     return bool(between) and all(
         part.word.qualities and not part.word.nouns and set(part.word.qualities) <= _ADJECTIVES for part in between
     )
-
-
-_ADJECTIVES = frozenset(("round", "square", "double", "single", "small", "low", "tall"))
 
 
 def _certainty(part: Part, natural: bool) -> float:
