@@ -11,6 +11,8 @@ INTERFACE_FONT = 0
 MARGIN_PX, TABS_PX, ICON_PX = 60, 22, 20
 """Widths, at a resolution scale of 1, of what a box in a panel leaves free at its sides, of the tabs and of an icon."""
 MIN_WIDTH_PX = 120
+NAME_MARGIN_PX, LEAST_LETTERS = 12, 6
+"""What a label leaves free beside a name, and letters that a cut name keeps."""
 
 
 def draw_text(
@@ -34,6 +36,24 @@ def wrapped(context: Context, text: str, icon: bool, taken: float = 0.0) -> tupl
     width = context.region.width / context.preferences.system.ui_scale - MARGIN_PX - taken
     width -= (TABS_PX if context.region.type == "UI" else 0) + (ICON_PX if icon else 0)
     return wrap(text, int(max(width, MIN_WIDTH_PX)), context.preferences.ui_styles[0].widget.points)
+
+
+def fitted(context: Context, name: str, share: float) -> str:
+    """A name that fits into a share of the region's width, cut in its middle where it is longer: names of objects
+    differ at their ends."""
+    width = max(context.region.width / context.preferences.system.ui_scale * share - NAME_MARGIN_PX, 0)
+    return cut_in_middle(name, int(width), context.preferences.ui_styles[0].widget.points)
+
+
+@lru_cache(maxsize=1024)
+def cut_in_middle(name: str, width: int, points: float) -> str:
+    """The name with its middle replaced by "…" where it is wider than `width` pixels in letters of that size."""
+    blf.size(INTERFACE_FONT, points)
+    cut, left = name, len(name)
+    while _width(cut) > width and left > LEAST_LETTERS:
+        left -= 1
+        cut = f"{name[: (left + 1) // 2]}…{name[len(name) - left // 2 :]}"
+    return cut
 
 
 @lru_cache(maxsize=256)

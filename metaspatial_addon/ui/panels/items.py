@@ -9,10 +9,12 @@ from ...blender.assets.search import OURS
 from ...core.scale import by_factor, describe
 from ..state.identifiers import Lists, Operators, Panels
 from ..state.item_cache import ListedItems, listed, listed_items
-from ..text import draw_text
+from ..text import draw_text, fitted
 from .main import SidebarPanel
 
 MAX_ROWS = 24
+NAME_SHARE, ROW_SHARE = 0.42, 0.8
+"""Of an item's row what its name has, and of the panel's width what the rows have behind the lock."""
 SOURCE_ICONS = {"name": "NONE", "context": "SHADERFX", "size": "SHADERFX", "unknown": "QUESTION"}
 """Marks of categories that are not stated: guessed by more than the object's name, and unknown."""
 
@@ -64,16 +66,17 @@ def _draw_items(layout: UILayout, context: Context) -> None:
     column = layout.column(align=True)
     column.use_property_split = False
     for obj in roots[:MAX_ROWS]:
-        _draw_item(column.row(align=True), obj, items)
+        _draw_item(column.row(align=True), context, obj, items)
     if len(roots) > MAX_ROWS:
         column.label(text=f"and {len(roots) - MAX_ROWS} more")
 
 
-def _draw_item(row: UILayout, obj: bpy.types.Object, items: ListedItems) -> None:
+def _draw_item(row: UILayout, context: Context, obj: bpy.types.Object, items: ListedItems) -> None:
     settings, carried = obj.metaspatial, items.carried.get(obj, 0)
     row.prop(settings, "locked", text="", icon="LOCKED" if settings.locked else "UNLOCKED")
-    parts = row.split(factor=0.42, align=True)
-    parts.label(text=f"{obj.name} +{carried}" if carried else obj.name, translate=False)
+    parts = row.split(factor=NAME_SHARE, align=True)
+    more = f" +{carried}" if carried else ""
+    parts.label(text=fitted(context, obj.name, NAME_SHARE * ROW_SHARE) + more, translate=False)
     fields = parts.row(align=True)
     naming = items.naming(obj)
     icon = "NONE" if settings.category else SOURCE_ICONS[naming.source]

@@ -36,6 +36,7 @@ def after_a_turn(bench: Bench) -> str:
     session, start = studio.session, studio.originals()
     studio.generate()
     studio.finish()
+    until(lambda: studio.sidebar.has("metaspatial.show_pictures"), 60, "its pictures follow a turn")
     for button in ("refine_from_here", "fix_broken"):
         studio.sidebar.press(f"metaspatial.{button}")
         until(lambda: studio.job()["state"] != "IDLE", 5, f"{button} starts a job")

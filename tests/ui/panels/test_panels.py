@@ -311,3 +311,12 @@ def test_nothing_is_worked_out_again(run: bpy.types.Collection, monkeypatch: pyt
     monkeypatch.setattr(Lexicon, "spoken", fail)
     monkeypatch.setattr(text.blf, "dimensions", fail)
     assert repr(draw_all()) == repr(first)
+
+
+def test_long_names_are_cut_in_their_middle() -> None:
+    name = "SM_Chair_Dining_Oak_Upholstered_LOD0_Variant_17"
+    cut = text.cut_in_middle(name, 120, 11)
+    before, after = cut.split("…")
+    assert name.startswith(before) and name.endswith(after) and abs(len(before) - len(after)) <= 1
+    assert text.cut_in_middle("Bed", 120, 11) == "Bed"
+    assert len(text.cut_in_middle(name, 1, 11)) == text.LEAST_LETTERS + 1
