@@ -121,7 +121,12 @@ def name_item(name: str, size: Size, context: tuple[str, ...] = ()) -> Naming:
 def base_name(name: str) -> str:
     """The words of a name without numbers and what pipelines add, in small letters: those of `Chair.003` are those of
     `SM_Chair_01`. Empty for a name without words."""
-    return " ".join(token.text for token in name_tokens(name) if token.text[0].isalpha())
+    words, end = "", 0
+    for token in name_tokens(name):
+        if token.text[0].isalpha():
+            words += token.text if token.start == end else f" {token.text}"  # characters of Chinese follow each other
+            end = token.end
+    return words.strip()
 
 
 def matching_categories(text: str) -> list[str]:

@@ -118,6 +118,7 @@ def test_furniture_is_found_in_texts(text, found):
         ("Cube.003", (1.6, 2.0, 0.5), (), "double bed", "size"),
         ("Cube.003", (1.0, 1.0, 1.0), ("Collection",), "cube", "unknown"),
         ("bar of soap", (1.6, 2.0, 0.5), ("Beds",), "bar of soap", "unknown"),
+        ("謎の物.001", (0.1, 0.1, 0.1), (), "謎の物", "unknown"),
         ("...", (0.1, 0.1, 0.1), (), "object", "unknown"),
     ],
 )
