@@ -11,7 +11,7 @@ _OPERATORS = (
     (Operators.GENERATE_LAYOUT, Operators.ANOTHER, Operators.FIX_BROKEN, Operators.REFINE_FROM_HERE),
     (Operators.ACCEPT_TURN, Operators.SHOW_ORIGINALS, Operators.EXPORT_LAYOUT),
     (Operators.SET_FLOOR, Operators.ADD_DOOR, Operators.ADD_WINDOW, Operators.MAKE_ROOM),
-    (Operators.PICK_ASSETS, Operators.ADD_ASSETS, Operators.EXAMPLE_SCENE),
+    (Operators.PICK_ASSETS, Operators.ADD_ASSETS, Operators.SAME_CATEGORY, Operators.EXAMPLE_SCENE),
 )
 
 

@@ -1,4 +1,4 @@
-"""The front that an artist states."""
+"""The front and the category that an artist states."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def test_the_front_turns_counter_clockwise_and_the_object_stays(scene) -> None:
 def test_no_object_no_front(scene) -> None:
     with pytest.raises(RuntimeError, match="Select an object"):
         bpy.ops.metaspatial.rotate_front()
+
+
+def test_objects_of_the_same_name_get_the_same_category(scene) -> None:
+    names = ("Chair_01", "SM_Chair.002", "chair", "Chair Leg", "Armchair")
+    objects = [bpy.data.objects.new(name, None) for name in names]
+    for obj in objects:
+        scene.collection.objects.link(obj)
+    bpy.context.view_layer.objects.active = objects[0]
+    with pytest.raises(RuntimeError, match="category is stated"):
+        bpy.ops.metaspatial.same_category()
+    objects[0].metaspatial.category, objects[2].metaspatial.category = "visitor chair", "something else"
+    assert bpy.ops.metaspatial.same_category() == {"FINISHED"}
+    assert [obj.metaspatial.category for obj in objects] == ["visitor chair"] * 3 + ["", ""]
