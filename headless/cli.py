@@ -179,9 +179,12 @@ def _flush_c() -> None:
     library.fflush(None)
 
 
-def output_folder(path: str, option: str = "--out") -> Path:
-    """Make the folder of results that `option` named, with its parents. Raises CommandError."""
+def output_folder(path: str, option: str = "--out", made: bool = True) -> Path:
+    """Make the folder of results that `option` named, with its parents; with `made` False it is to be there already.
+    Raises CommandError."""
     folder = Path(path)
+    if not made and not folder.is_dir():
+        raise CommandError(f"{option} {path}: there is no such folder: look for its name")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -24,6 +26,11 @@ from metaspatial_addon.prompts.png import read_png
 METRICS = "metrics.jsonl"
 BOARD = "events.out.tfevents"
 """Beginning of the names that TensorBoard gives its files."""
+
+CONFIG = "config.toml"
+
+MAY_CHANGE = ("steps", "threads", "workers", "save_every", "keep", "log_every", "gallery_every", "validation.every")
+"""Settings that a run may go on with in other values: how long it is, what it costs, and what it shows."""
 
 FILES = "files.json"
 """Name of the file in a checkpoint that has the size in bytes of each of its other files, by name."""
@@ -108,9 +115,12 @@ def checkpoints(folder: Path, state: str) -> list[Path]:
 def last_checkpoint(folder: Path, state: str, resume: bool) -> Path | None:
     """The newest whole checkpoint, from which a run goes on: a line of progress says so, and names those after it.
 
-    Raises CommandError where there is a checkpoint and `resume` is false, and where none of them is whole.
+    Raises CommandError where there is a checkpoint and `resume` is false, where there is none and it is true, and where
+    none of them is whole.
     """
     kept = _kept(folder, state)
+    if not kept and resume:
+        raise CommandError(f"--resume: --run {folder} holds no checkpoint: look for its name, or leave --resume out")
     if not kept:
         return None
     if not resume:
@@ -125,6 +135,33 @@ def last_checkpoint(folder: Path, state: str, resume: bool) -> Path | None:
         passed_over = f"{damaged} has files missing or cut short: " if damaged else ""
         progress(f"{folder}: {passed_over}going on from {whole[-1].name}")
     return whole[-1]
+
+
+def check_settings(config: Any, folder: Path, done: int) -> None:
+    """Refuse to go on with other settings than those that a run of `done` steps was begun with, which its `config.toml`
+    holds. Raises CommandError that names the key."""
+    try:
+        before = _flat(tomllib.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # of a run that was begun otherwise
+        before = {}
+    for key, value in _flat(json.loads(json.dumps(asdict(config)))).items():
+        if before.get(key, value) != value and key not in MAY_CHANGE:
+            raise CommandError(
+                f"--run {folder}: {key}: expected {before[key]!r}, as the run was begun, got {value!r}: only "
+                f"{', '.join(MAY_CHANGE)} may change; choose another folder for a run with other settings"
+            )
+    if done > config.steps:
+        raise CommandError(f"--run {folder}: steps: expected at least the {done} that are done, got {config.steps}")
+    if done == config.steps:
+        progress(f"{folder}: all {done} steps are done: raise steps to go on")
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a table and of the tables in it, by dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 def _kept(folder: Path, state: str) -> list[Path]:

@@ -170,7 +170,7 @@ def optimisers(model: Any, numbers: NumberRows, config: PretrainConfig) -> list[
 
 def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
     """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError."""
-    cli.output_folder(str(folder), "--run")
+    cli.output_folder(str(folder), "--run", made=not resume)
     with cli.sole_use(folder, "--run"):
         _Run(config, folder).train(training.last_checkpoint(folder, STATE, resume))
 
@@ -200,7 +200,8 @@ class _Run:
         config = self.config
         if last is not None:
             self._load(last)
-        write_config(config, self.folder / "config.toml")
+            training.check_settings(config, self.folder, self.step)
+        write_config(config, self.folder / training.CONFIG)
         stream = batches(config, self.pool, self.batch)
         with training.MetricsLog(self.folder, self.step) as log:
             clock = _Clock()

@@ -39,6 +39,10 @@ def check(config: TrainConfig, workers: int = 0, ray: str = "") -> None:
                 raise cli.CommandError(
                     f"the episode has no result: {episode.fault or 'rollout.max_sequence_tokens is too short'}"
                 )
+            if not any(score.status == "ok" for score in episode.scores):
+                raise cli.CommandError(
+                    f"no answer of the model could be used; the last was {episode.conversation[-1].text[:200]!r}"
+                )
             trajectory = episode.trajectory
             row = Row(trajectory, torch.ones(rollout.turns), np.zeros(len(trajectory), np.float32))
             with timer("update"):

@@ -16,7 +16,7 @@ from accelerate.utils import KwargsHandler, gather_object
 from headless import cli
 from headless.config import write_config
 from headless.judge import JudgeSettings, open_judge
-from headless.training import MetricsLog, last_checkpoint, stopped_after_a_step
+from headless.training import CONFIG, MetricsLog, check_settings, last_checkpoint, stopped_after_a_step
 from headless.user_terms import import_term
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.policy.model_loading import load_in_one_thread
@@ -39,6 +39,8 @@ from .validation import validate
 
 PROCESS_TIMEOUT = timedelta(hours=2)
 """How long one process may wait for another."""
+MOST_IDLE_STEPS = 10
+"""Steps in a row from which nothing could be learnt, after which a run ends."""
 JUDGED_TURN_TIMEOUT = 900.0
 """Seconds that a worker may take for a turn with a judge, whose server may be asked several times."""
 LARGE_GAP = 5e-3
@@ -52,7 +54,7 @@ def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray
     at `ray`. Of several processes that torchrun started each has its environments, and the first alone writes.
     """
     accelerator = open_accelerator(config)
-    cli.output_folder(str(folder), "--run")
+    cli.output_folder(str(folder), "--run", made=not resume)
     with cli.sole_use(folder, "--run") if accelerator.is_main_process else nullcontext():
         _train(config, folder, accelerator, last_checkpoint(folder, checkpoint.STATE, resume), workers, ray)
 
@@ -67,13 +69,15 @@ def _train(
     if last:
         policy.load(last)
     progress = checkpoint.read_progress(last) if last else checkpoint.TrainingProgress()
+    if last:
+        check_settings(config, folder, progress.step)
     first = accelerator.process_index * workers
     with open_environments(config, workers, ray, folder, first) as environments:
         trainer = Trainer(config, policy, environments, accelerator, progress.drawn)
         if last:
             checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
-            write_config(config, folder / "config.toml")
+            write_config(config, folder / CONFIG)
             trainer.records = TurnWriter(folder, progress.step, prompt_format_of(config), record_settings(config))
             with MetricsLog(folder, progress.step) as log, RolloutGallery(folder, log) as gallery:
                 _run_steps(trainer, progress.step, folder, log, gallery)
@@ -90,6 +94,7 @@ def _run_steps(
     A signal to one of the processes ends all after the step at hand, with a checkpoint.
     """
     config, began, rewards = trainer.config, time.monotonic(), []
+    idle_steps = 0
     if config.validation.every and not done:
         at_start = validate(trainer, 0)
         if log is not None:
@@ -116,6 +121,13 @@ def _run_steps(
                 rewards = []
             if interrupt is not None:
                 raise interrupt
+            idle_steps = idle_steps + 1 if metrics["groups/without_variance"] == 1 else 0
+            if idle_steps == MOST_IDLE_STEPS:
+                raise cli.CommandError(
+                    f"{idle_steps} steps in a row taught nothing: in no group were two answers worth different rewards "
+                    f"({metrics['usable/turn_1']:.0%} of the answers could be used): try other tasks, a higher "
+                    "temperature, or a model that answers in the expected form"
+                )
             if gallery is not None and trainer.records is not None:
                 if config.gallery_every and (number == 0 or (number + 1) % config.gallery_every == 0):
                     gallery.add(number + 1, trainer.records.group)
@@ -211,12 +223,14 @@ def progress_line(step: int, steps: int, metrics: dict[str, float], seconds: flo
     """A step in one line; `seconds` is the mean time of a step so far."""
     turns = [value for name, value in metrics.items() if name.startswith("reward/turn_")]
     phases = ", ".join(f"{phase} {metrics[f'seconds/{phase}']:.1f}" for phase in PHASES)
-    faults = "  ".join(f"{count} {metrics[f'faulty/{count}/turn_1']:.1%}" for count in hard_counts())
+    usable, equal = metrics["usable/turn_1"], metrics["groups/without_variance"]
+    faults = "  ".join(f"{count} {metrics[f'faulty/{count}/turn_1']:.1%}" for count in hard_counts()) if usable else ""
+    taught = f"usable {usable:.1%}  groups without variance {equal:.0%}  {faults}".rstrip()
     left = seconds * (steps - step) / 60
     gap = metrics["logprob_gap/mean"]
     warning = f"  sampler and learner differ by {gap:.1e} a token" if gap > LARGE_GAP else ""
     return (
-        f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {faults}  "
+        f"step {step}/{steps}  reward {' '.join(f'{reward:.3f}' for reward in turns)}  {taught}  "
         f"{metrics['seconds/step']:.1f} s ({phases})  {left:.0f} min left{warning}"
     )
 

@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from headless import cli
 from headless.training import learning_rate_factor
 
 from .advantages import discounted_returns, pad_with_last, turn_advantages, turn_deviations, zero_variance_groups
@@ -185,6 +186,7 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
         trainer.drawn += missing
         with torch.no_grad(), unsharded(trainer.module):
             trainer.module(run_episodes, trainer.environments, episodes, settings, sampling, timer)
+        leave_out_unmeasured(episodes)
         with timer("waiting"):
             episodes = sorted(gather_object(episodes), key=lambda episode: episode.group)
         if trainer.records is not None:
@@ -211,6 +213,20 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
             f"({rollout.max_sequence_tokens}) has room for beside rollout.max_completion_tokens"
         )
     return kept, faults, groups_without_variance / played_groups
+
+
+def leave_out_unmeasured(episodes: list[Episode]) -> None:
+    """Make a fault of the machine of each episode with a score that is no finite number, from that turn on."""
+    for episode in episodes:
+        for turn, score in enumerate(episode.scores):
+            wrong = [
+                name for name, value in {"reward": score.reward, **score.terms}.items() if not math.isfinite(value or 0)
+            ]
+            if wrong:
+                episode.fault = f"turn {turn + 1}: {', '.join(wrong)} is no finite number"
+                del episode.scores[turn:], episode.timings[turn:]
+                cli.progress(f"an episode of {episode.task.id} is left out: {episode.fault}")
+                break
 
 
 def update_policy(trainer: Trainer, rows: list[Row], number: int) -> tuple[UpdateStatistics, float]:

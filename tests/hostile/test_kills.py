@@ -145,8 +145,9 @@ def test_generate_killed_many_times():
 def killed_run(place: Place, random: Random, command: str, settings: list[str], state: str, steps: int = 8) -> None:
     """Kill a run twice, the second time after it went on, and let it come to its end."""
     arguments = [*settings, "--run", place.out]
-    for resume in ([], ["--resume"]):
+    for _ in range(2):
         before = checkpoints(place.out, state)
+        resume = ["--resume"] if before else []
         process = place.start(command, *arguments, "--set", f"steps={steps}", *resume)
         number, lines = kill(process, random, 2 + steps // 2)
         told = "".join(lines)
@@ -160,7 +161,8 @@ def killed_run(place: Place, random: Random, command: str, settings: list[str], 
         if stepped and number != signal.SIGKILL and "second signal" in told:
             assert there[-1].name == f"checkpoint-{stepped[-1]:06d}"
         wait_until(place.nothing_left, 20)  # until processes that the killed one had started have seen it
-    done = place.run(command, *arguments, "--set", f"steps={steps}", "--resume")
+    resume = ["--resume"] if there else []
+    done = place.run(command, *arguments, "--set", f"steps={steps}", *resume)
     assert done.returncode == 0, done.stderr
     if there:
         assert f"going on from {there[-1].name}" in done.stderr

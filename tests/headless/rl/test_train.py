@@ -15,7 +15,7 @@ pytest.importorskip("bpy")
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
-from headless import cli, score, train
+from headless import cli, interruption, score, train
 from headless.rl.checkpoint import checkpoints
 from headless.rl.run import progress_line
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
@@ -187,6 +187,52 @@ train.main({arguments(small_model, tmp_path)!r})
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("seed=9", "seed: expected 1, as the run was begun, got 9: only steps, threads, "),
+        ("rollout.temperature=0.5", r"rollout.temperature: expected 1.0, as the run was begun, got 0.5"),
+        ("steps=4", "steps: expected at least the 5 that are done, got 4"),
+    ],
+)
+def test_a_run_does_not_go_on_as_another(run, small_model, change, words):
+    before = (run / "config.toml").read_bytes()
+    with pytest.raises(cli.CommandError, match=words):
+        train.main(arguments(small_model, run, "--resume", "--set", change))
+    assert (run / "config.toml").read_bytes() == before
+
+
+def test_a_mistyped_folder_begins_no_run(small_model, tmp_path):
+    with pytest.raises(cli.CommandError, match="there is no such folder: look for its name"):
+        train.main(arguments(small_model, tmp_path / "grop", "--resume"))
+    with pytest.raises(cli.CommandError, match="holds no checkpoint: look for its name, or leave --resume out"):
+        train.main(arguments(small_model, tmp_path, "--resume"))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
+def test_a_signal_stops_a_run_after_the_step_at_hand_with_a_checkpoint(run, small_model, tmp_path, capsys, monkeypatch):
+    from headless.rl import run as run_module
+
+    def signalled(trainer, number):
+        if number == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return train_step(trainer, number)
+
+    train_step = run_module.train_step
+    monkeypatch.setattr(run_module, "train_step", signalled)
+    few = ("--set", "save_every=5")
+    with interruption.watched(lambda interrupt: None), pytest.raises(interruption.Interrupted) as ended:
+        train.main(arguments(small_model, tmp_path, *few))
+    assert interruption.exit_code(ended.value) == 128 + signal.SIGTERM
+    assert "stopping after this step, with a checkpoint" in capsys.readouterr().err
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-000003"]
+    monkeypatch.undo()
+    train.main(arguments(small_model, tmp_path, *few, "--resume"))
+    assert f"{tmp_path}: going on from checkpoint-000003" in capsys.readouterr().err
+    assert rows(tmp_path) == rows(run) and weights(tmp_path) == weights(run)
+
+
 @pytest.mark.parametrize("name", ["optimiser.pt", "training.json"])
 def test_a_run_whose_newest_checkpoint_is_cut_short_goes_on_from_the_one_before(
     run, small_model, tmp_path, capsys, name
@@ -229,7 +275,9 @@ def test_the_line_for_whoever_watches_tells_rewards_faults_and_the_time_left(run
     assert line.startswith(f"step 20/50  reward {figures['reward/turn_1']:.3f} {figures['reward/turn_2']:.3f}  ")
     for count in ("colliding", "outside", "unsupported", "unstable"):
         assert f"{count} {figures[f'faulty/{count}/turn_1']:.1%}" in line
-    assert line.endswith("60 min left")
+    assert line.endswith("60 min left") and "usable 100.0%  groups without variance " in line
+    none_usable = progress_line(20, 50, {**figures, "usable/turn_1": 0.0}, 120.0)
+    assert "usable 0.0%" in none_usable and "colliding" not in none_usable, "nothing was measured"
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])

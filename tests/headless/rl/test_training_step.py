@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ torch = pytest.importorskip("torch")
 
 from accelerate import Accelerator
 
+from headless.cli import CommandError
 from headless.pretraining.export import write_model
 from headless.pretraining.model import ModelShape, build
-from headless.rl import learner, training_step
+from headless.rl import learner, run, training_step
 from headless.rl.config import CreditConfig, LearnerConfig, RolloutConfig, TrainConfig
 from headless.rl.data import Trajectory
 from headless.rl.logs.timer import PhaseTimer
@@ -55,6 +58,27 @@ def blank_model(tmp_path_factory):
     folder.mkdir()
     write_model(build(shape), folder, pictures=False)
     return folder
+
+
+def test_an_episode_whose_reward_is_no_number_is_left_out_and_named(blank_model, capsys):
+    played = []
+
+    def broken(task, answer, turn) -> float:
+        played.append(turn)
+        return math.nan if len(played) == 3 else worth(task, answer, turn)
+
+    kept, faults, _ = collect_episodes(trainer(blank_model, PaperEnvironments(broken)), 0, PhaseTimer())
+    assert faults == 1 and len(kept) == 7
+    assert all(math.isfinite(score.reward) for episode in kept for score in episode.scores)
+    assert "is left out: turn 1: reward is no finite number" in capsys.readouterr().err
+
+
+def test_a_run_that_teaches_nothing_ends_with_a_sentence(monkeypatch, tmp_path):
+    idle = {"reward/last": 0.1, "groups/without_variance": 1.0, "usable/turn_1": 0.0}
+    monkeypatch.setattr(run, "train_step", lambda trainer, number: idle)
+    alone = SimpleNamespace(config=TrainConfig(steps=50, save_every=100))
+    with pytest.raises(CommandError, match=r"10 steps in a row taught nothing: .* \(0% of the answers could be used\)"):
+        run._run_steps(alone, 0, tmp_path)
 
 
 def learn_both_turns(folder, steps=45) -> tuple[float, float]:
