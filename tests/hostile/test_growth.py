@@ -13,6 +13,7 @@ from metaspatial_addon.core.reading import parse_json, parse_toml
 from metaspatial_addon.core.task import layout_from_json, task_from_json
 from metaspatial_addon.policy.builtin.safetensors import read_safetensors
 from metaspatial_addon.prompts.answer import read_answer
+from metaspatial_addon.prompts.wishes.reading import read_wishes
 from metaspatial_addon.worker import protocol
 from tests.core.test_task import LAYOUT, TASK
 from tests.growth import growth
@@ -82,6 +83,10 @@ def worker_objects(count: int) -> object:
     return protocol.check_request(protocol.decode(protocol.encode(request)))
 
 
+def wishes(count: int) -> object:
+    return read_wishes("the bed beside the desk and a lamp on it; " * count, {"b": "bed", "d": "desk", "l": "lamp"})
+
+
 @pytest.mark.parametrize(
     ("call", "size"),
     [
@@ -95,6 +100,7 @@ def worker_objects(count: int) -> object:
         (toml_tables, 200),
         (toml_strings, 3000),
         (category, 200),
+        (wishes, 20),
         (worker_lines, 15),
         (worker_objects, 300),
     ],

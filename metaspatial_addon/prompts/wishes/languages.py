@@ -39,6 +39,8 @@ from ...core.reading import read_toml
 from .text import Inflection, Phrases, split_words
 
 _FOLDER = Path(__file__).with_name("languages")
+_TELLING = 400
+"""Characters of a prompt that tell its language."""
 _KINDS = {
     **{kind: kind for kind in ("and", "not", "nothing", "it", "each_other", "all", "definite", "indefinite", "with")},
     **{"of": "of", "breaks": "break", "plural": "plural", "filler": "filler"},
@@ -122,5 +124,5 @@ def _written(phrases: Iterable[str], forms: dict[str, Any]) -> list[str]:
 
 
 def language_of(prompt: str) -> Language:
-    """The language of a prompt: that of the lexicon which knows most of its words."""
-    return _read(lexicon().spoken(split_tokens(prompt))[0][0].code)
+    """The language of a prompt: that of the lexicon which knows most of its first words."""
+    return _read(lexicon().spoken(split_tokens(prompt[:_TELLING]))[0][0].code)

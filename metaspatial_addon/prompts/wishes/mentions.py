@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ...core.furniture import FURNITURE, UNKNOWN, Category
 from ...core.lexicon.lexicon import Token, lexicon
-from ..names import find_categories
+from ..names import Mention, find_categories
 from .languages import Language
 from .text import Inflection, Phrases, split_words
 
 _HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
 _PLURALS = Inflection(endings=("s", "es", "n", "en", "e"))
 """Of the items' own categories, in whatever language they are."""
+_PIECE, _LONGEST_PIECE = 150, 400
+"""Characters of a text in which names are looked for at once: from the first on it ends at a mark."""
 _STEM = 5
 """Letters that a word of that many and more shares with its inflected forms."""
 
@@ -175,18 +179,33 @@ def _furniture(
 
 
 def _names_in(prompt: str, words: Sequence[Token], begin: int, end: int) -> list[_Name]:
-    """The names in words[begin:end]. Words that a hyphen joins are words of one name."""
-    if begin >= end:
-        return []
-    offset = words[begin].start
-    starts = {word.start - offset: k for k, word in enumerate(words)}
+    """The names in words[begin:end], looked for piece by piece: the search takes the square of a piece's length."""
     names = []
-    for mention in find_categories(_HYPHEN.sub(" ", prompt[offset : words[end - 1].end])):
-        start = starts.get(mention.start)
-        if start is not None:
-            last = max(k for at, k in starts.items() if at < mention.end)
-            names.append(_Name(start, last + 1, mention.categories, mention.plural))
+    first = begin
+    for k in range(begin, end):
+        length = words[k].end - words[first].start
+        if k + 1 == end or length > (_PIECE if words[k].is_mark else _LONGEST_PIECE):
+            names += _names_in_piece(prompt, words, first, k + 1)
+            first = k + 1
     return names
+
+
+def _names_in_piece(prompt: str, words: Sequence[Token], begin: int, end: int) -> list[_Name]:
+    offset = words[begin].start
+    starts = [word.start - offset for word in words[begin:end]]
+    names = []
+    for mention in _mentions(prompt[offset : words[end - 1].end]):
+        at = bisect_left(starts, mention.start)
+        if at < len(starts) and starts[at] == mention.start:
+            last = bisect_left(starts, mention.end)
+            names.append(_Name(begin + at, begin + last, mention.categories, mention.plural))
+    return names
+
+
+@lru_cache(maxsize=256)
+def _mentions(text: str) -> tuple[Mention, ...]:
+    """The furniture that a text speaks of. Words that a hyphen joins are words of one name."""
+    return find_categories(_HYPHEN.sub(" ", text))
 
 
 def _relation_within(words: Sequence[Token], language: Language, name: _Name) -> tuple[int, int, str]:
