@@ -55,7 +55,8 @@ def export_scene(
         held[_KEY] = settings
         bpy.data.libraries.write(str(path), {held}, path_remap="ABSOLUTE")
     except (OSError, RuntimeError) as error:
-        raise named(error if isinstance(error, OSError) else OSError(str(error)), path) from error
+        raised = named(error if isinstance(error, OSError) else OSError(str(error)), path)
+        raise raised if isinstance(raised, OSError) else OSError(str(raised)) from error  # its folder has gone
     finally:
         bpy.data.collections.remove(held)
 
