@@ -11,6 +11,7 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
+from ...core.furniture import FURNITURE, UNKNOWN
 from ...core.task import Pose
 from ...prompts.wishes.reading import Wish
 from ..frames import as_matrix, translation
@@ -75,18 +76,25 @@ def _all_below(number: int, carrier: Mapping[int, int]) -> Iterator[int]:
 
 
 def _carriers(items: list[SceneItem]) -> dict[int, int]:
-    """By the number of each item that rests on another, the number of that one. A covering carries nothing."""
+    """By the number of each item that rests on another, the number of that one. A covering carries nothing.
+
+    What lies across several others, as a table top on its legs, makes one item of them: the others go with the first.
+    """
     contact = Carriers(items)
     found = {}
     for k, entry in enumerate(items):
         on_floor = abs(entry.pose.z) <= TOUCH  # as on the lowest board of a shelf, unless it stands in nothing
-        touched = [
+        under = [
             (count, other)
             for other, count in contact.below(k)
             if _is_under(items[other], entry) and (not on_floor or _top(items[other]) > entry.pose.z + 2 * TOUCH)
         ]
-        if touched:
-            found[k] = max(touched)[1]
+        legs = [] if under or on_floor else [other for other in contact.legs(k) if not items[other].item.locked]
+        if under:
+            found[k] = max(under)[1]
+        elif len(legs) > 1:
+            found[k] = legs[0]
+            found |= {other: legs[0] for other in legs[1:] if other not in found}
         elif not on_floor:
             holders = (other for other in contact.pierced(k) if not items[other].item.covering)
             other = next(holders, None)
@@ -121,15 +129,18 @@ def _joined(carrier: SceneItem, entry: SceneItem) -> SceneItem:
     points = mesh_points(part)
     low = np.minimum(points.min(axis=0)[:2], (-width / 2, -depth / 2))
     high = np.maximum(points.max(axis=0)[:2], (width / 2, depth / 2))
+    category = carrier.item.category
     if np.prod(np.ptp(points[:, :2], axis=0)) >= _COVERS * width * depth:
         height = max(height, _top(entry) - carrier.pose.z)
+        if FURNITURE.kind_of(category, carrier.item.size).name == UNKNOWN:
+            category = entry.item.category
     (x, y), (width, depth) = (low + high) / 2, (high - low).tolist()
     mesh.transform(as_matrix(translation(-x, -y, 0.0)))
     mesh.update()
     middle = carrier.pose.points_to_room(np.array([(x, y, 0.0)]))[0]
     return replace(
         carrier,
-        item=replace(carrier.item, size=(width, depth, height)),
+        item=replace(carrier.item, category=category, size=(width, depth, height)),
         pose=Pose(float(middle[0]), float(middle[1]), carrier.pose.z, carrier.pose.yaw),
         mesh=mesh,
         objects=(*carrier.objects, *entry.objects),

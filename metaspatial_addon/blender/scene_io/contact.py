@@ -75,6 +75,15 @@ class Carriers:
             if touched:
                 yield other, touched
 
+    def legs(self, number: int) -> Iterator[int]:
+        """Other items whose tops touch the underside of item `number` in their middle."""
+        for other in self._close(number):
+            if abs(self._tops[other] - self._places[number, 2]) <= TOUCH:
+                top = np.array([(*self._places[other, :2], self._tops[other] - TOUCH)])
+                start = self._items[number].pose.points_to_local(top)[0].tolist()
+                if self._tree(number).ray_cast(start, (0, 0, 1), 2 * TOUCH)[0] is not None:
+                    yield other
+
     def pierced(self, number: int) -> Iterator[int]:
         """Other items that hold item `number` by sticking in it: the surfaces cross, above its underside, and it is
         within their outline."""

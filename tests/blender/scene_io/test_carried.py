@@ -109,6 +109,19 @@ def test_a_table_top_widens_what_carries_it(scene):
     assert (item.pose.x, item.pose.y) == pytest.approx((2.1, 2), abs=1e-5)
 
 
+def test_a_top_makes_one_item_of_its_legs(scene):
+    add_floor()
+    for k, (x, y) in enumerate(((-0.6, -0.3), (0.6, -0.3), (0.6, 0.3), (-0.6, 0.3))):
+        add_box(f"Cube.{k:03d}", (0.05, 0.05, 0.7), (2 + x, 2 + y, 0))
+    add_box("Dining Table", (1.4, 0.8, 0.04), (2, 2, 0.7))
+    add_box("Vase", (0.1, 0.1, 0.2), (2, 2, 0.74))
+    add_box("Chair", (0.5, 0.5, 0.9), (4, 1, 0))
+    scene_task = read(scene)
+    first, chair = scene_task.task.items
+    assert chair.id == "Chair" and len(scene_task.items[first.id].carried) == 5
+    assert first.category == "dining table" and first.size == pytest.approx((1.4, 0.8, 0.74), abs=1e-4)
+
+
 def test_a_chair_at_a_table_and_a_lamp_above_it_are_not_carried(scene):
     add_floor()
     add_box("Rug", (3, 2, 0.01), (2, 2, 0))
