@@ -10,7 +10,7 @@ import pytest
 
 from metaspatial_addon.core.furniture import FURNITURE
 from metaspatial_addon.core.reading import parse_json, parse_toml
-from metaspatial_addon.core.task import layout_from_json, task_from_json
+from metaspatial_addon.core.task import LONGEST_PROMPT, layout_from_json, task_from_json
 from metaspatial_addon.policy.builtin.safetensors import read_safetensors
 from metaspatial_addon.prompts.answer import read_answer
 from metaspatial_addon.prompts.wishes.reading import read_wishes
@@ -131,10 +131,8 @@ def test_gltf_takes_time_in_proportion_to_its_nodes(tmp_path: Path):
     assert growth(lambda count: check_gltf(files[count]), 800, factor=4) < 9
 
 
-def test_names_and_prompts_take_time_in_proportion_to_their_length():
-    pytest.importorskip("bpy")
-    from metaspatial_addon.blender.assets.library import AssetLibrary
-    from metaspatial_addon.blender.assets.words import AssetWords
-
-    words = AssetWords(AssetLibrary().assets.values())
-    assert growth(lambda count: words.read(WORDS * count), 20, factor=4) < 9
+@pytest.mark.parametrize("text", [WORDS, "not the chair ", "椅子靠墙", "стул у окна, "])
+def test_prompts_take_time_in_proportion_to_their_length(text):
+    categories = {"bed_1": "double bed", "desk_1": "desk", "sofa_1": "sofa"}
+    size = LONGEST_PROMPT // (16 * len(text))
+    assert growth(lambda count: read_wishes(text * count, categories), size, factor=4, rounds=3) < 9

@@ -243,7 +243,8 @@ def _scope(tokens: Sequence[Token], parts: Sequence[Part], language: Language) -
     """
     first = next((part.end for part in parts if part.word.nouns), len(tokens))
     inside = {k for part in parts for k in range(part.start, part.end)}
-    free = [k for k in range(first, len(tokens)) if k not in inside]
+    last = parts[-1].end if parts else first  # what follows the parts decides about none of them
+    free = [k for k in range(first, last) if k not in inside]
     cut = next((k for k in free if tokens[k].text in language.cuts), len(tokens))
     others = [part for part in parts if part.start < cut]
     links = language.extras if language.describes_before else language.extras | language.joins
