@@ -79,7 +79,7 @@ def look_at(context: Context, roots: list[Object], index: SceneIndex) -> ListedI
     }
     sets = {root: count for root in roots if (count := instanced_pieces(root, 1 / unit)) > 1}
     carried = carried_counts(scene, roots, index) if scene.metaspatial.carry else {}
-    return ListedItems(roots, carried, doubts(scene, categories, index), sets, trees, sizes)
+    return ListedItems(roots, carried, doubts(scene, categories, sizes), sets, trees, sizes)
 
 
 def register() -> None:

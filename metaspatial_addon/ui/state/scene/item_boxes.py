@@ -11,6 +11,7 @@ from ....blender.boxes import has_shape, world_corners
 from ....blender.frames import heading as heading_of
 from ....blender.frames import rotation_z, transform_points, world_matrix
 from ....core.scale import ScaleDoubt, Sized, scale_doubts
+from ....prompts.names import Size
 from ...overlay.room_rectangle import room_rectangle
 from .index import SceneIndex
 
@@ -18,7 +19,7 @@ _TOUCH_M = 0.03
 """Metres by which what rests on an item may float or sink."""
 
 
-def item_size(root: Object, index: SceneIndex, unit: float) -> tuple[float, float, float]:
+def item_size(root: Object, index: SceneIndex, unit: float) -> Size:
     """Width, depth and height in metres, along the object's own heading, that an item has in a layout."""
     corners = world_corners(obj for obj in index.tree(root) if has_shape(obj))
     if not len(corners):
@@ -28,10 +29,10 @@ def item_size(root: Object, index: SceneIndex, unit: float) -> tuple[float, floa
     return float(sides[0]), float(sides[1]), float(sides[2])
 
 
-def doubts(scene: Scene, categories: Mapping[Object, str], index: SceneIndex) -> list[ScaleDoubt]:
+def doubts(scene: Scene, categories: Mapping[Object, str], sizes: Mapping[Object, Size]) -> list[ScaleDoubt]:
     """Items that move whose sizes are far from usual or larger than the room; `name` is the object's.
 
-    `categories`: of all items, by their root objects.
+    `categories` and `sizes`: of all items, by their root objects.
     """
     unit = scene.unit_settings.scale_length or 1.0
     rectangle = room_rectangle(scene)
@@ -40,9 +41,9 @@ def doubts(scene: Scene, categories: Mapping[Object, str], index: SceneIndex) ->
         sides = np.linalg.norm(rectangle[1] - rectangle[0]), np.linalg.norm(rectangle[2] - rectangle[1])
         room = (float(sides[0]) * unit, float(sides[1]) * unit)
     sized = [
-        Sized(root.name, category, size)
+        Sized(root.name, category, sizes[root])
         for root, category in categories.items()
-        if not root.metaspatial.locked and any(size := item_size(root, index, unit))
+        if not root.metaspatial.locked and any(sizes[root])
     ]
     return scale_doubts(sized, room)
 
