@@ -49,7 +49,8 @@ def test_a_crash_costs_one_item(tmp_path, caplog, counts, indices):
     crashing = usd(tmp_path / "crashing.usda", counts, indices)
     assert is_box(load(crashing))
     (line,) = caplog.messages
-    assert line.startswith(str(crashing)) and "Blender crashes on it" in line and "a plain box" in line
+    assert line.startswith(str(crashing)) and "a plain box takes the place of chair_1" in line
+    assert "Blender crashes on it" in line or bpy.app.version >= (5, 1)  # which finds no face in it
     assert not is_box(load(gltf(tmp_path / "next.gltf", gltf_content())))
     start = time.perf_counter()
     assert is_box(load(crashing)), "what came of a file is kept"
