@@ -18,10 +18,11 @@ _MUTUAL = ("across", "next_to", "near", "far")
 @dataclass(frozen=True)
 class Clause:
     """The relation that was read last in a sentence: what it was said of, its objects as far as they were named, and
-    the number of the part after them."""
+    the number of the part after them. `referent`: what "it" stands for, where that is the object."""
 
     subject: tuple[Part, ...]
     object: tuple[Part, ...]
+    referent: tuple[Part, ...]
     predicate: str
     end: int
 

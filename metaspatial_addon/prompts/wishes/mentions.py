@@ -100,12 +100,17 @@ class ItemNames:
     def at(self, words: Sequence[Token], start: int) -> Named | None:
         """The name that begins at a word. What is called by an item's own category in full is that item.
 
+        Of several that a word may mean, those come first that it means most likely, and several are of these alone:
+        "chairs" are those of the dining table and not the one of the desk.
+
         Furniture that is not among the items may be one of them by its last words, as a "potted fern" is a fern.
         """
         own = self._own.longest(words, start)
         named = self._furniture.get(start)
         if own is not None and (named is None or own[0] >= named.end or not named.ids):
-            return Named(own[0], own[1], own[2])
+            likely = named.ids if named is not None and named.end == own[0] and set(named.ids) < set(own[1]) else ()
+            plural = own[2] or bool(likely) and named is not None and named.plural
+            return Named(own[0], likely if likely and plural else tuple(dict.fromkeys((*likely, *own[1]))), plural)
         if named is not None and not named.ids:
             for later in range(start + 1, named.end):
                 shorter = self._own.longest(words, later)

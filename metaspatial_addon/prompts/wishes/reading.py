@@ -158,7 +158,8 @@ class _Reader:
             self._carrier = tuple(objects)
         if relation.kind == "reversed":
             subjects, objects = objects, subjects
-        return Clause(subjects, objects if told and relation.kind != "placed" else (), relation.value, end)
+        known = tuple(objects) if relation.kind != "placed" else ()
+        return Clause(subjects, known if told else (), () if told else known, relation.value, end)
 
     # Subject and object ----------------------------------------------------------------------------------------
 
@@ -187,6 +188,10 @@ class _Reader:
             return joined_before(between, before, relation.value in LISTED, together), False
         if before is None:
             return (), False
+        if (
+            relation.kind == "placed" and before.referent and not joined
+        ):  # "a table with chairs around it in the middle"
+            return before.referent, False
         of_the_object = before.object and not joined and (before.object[-1].is_new or before.predicate in LISTED)
         return before.object if of_the_object else before.subject, False
 
@@ -282,7 +287,7 @@ class _Reader:
             self.not_understood.append(NotUnderstood(phrase, "this is not among the items"))
         elif relation.kind == "placed" and not relation.value and relation.form != "noun" and subjects:
             self.not_understood.append(NotUnderstood(phrase, "this cannot be asked of a part of the room"))
-        elif relation.kind == "placed" and relation.value and not subjects:
+        elif relation.kind == "placed" and relation.value and relation.form != "noun" and not subjects:
             self.not_understood.append(NotUnderstood(phrase, "no item is called so"))
 
     def _pairs(

@@ -178,6 +178,13 @@ def test_what_was_read_names_its_words():
     assert prompt[wish.start : wish.end] == wish.phrase == "the desk by the window"
 
 
+def test_several_of_a_kind_are_those_that_the_word_means_most_likely():
+    around = {"office": "office chair", "a": "dining chair", "b": "dining chair", "table": "dining table"}
+    prompt = "The dining table with two chairs around it in the middle of the room; the office chair by the window"
+    read = [(w.subject, w.predicate) for w in read_wishes(prompt, around).wishes]
+    assert read == [("a", "around"), ("b", "around"), ("table", "centred"), ("office", "against")]
+
+
 def test_items_of_no_known_kind_are_known_by_their_own_names():
     (wish,) = read_wishes("the robot next to the bed", {"r": "robot", "b": "bed"}).wishes
     assert (wish.subject, wish.predicate, wish.object) == ("r", "next_to", "b")
