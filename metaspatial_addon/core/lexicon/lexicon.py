@@ -321,11 +321,16 @@ def read_meanings(path: str | Path) -> dict[str, Noun]:
 def _read_noun(path: str | Path, name: str, raw: Any) -> Noun:
     if not isinstance(raw, dict) or raw.keys() - {"meanings", "with"}:
         raise InputError(path, name, "a table with meanings and with", raw)
-    meanings, combined = raw.get("meanings", [name]), raw.get("with", {})
+    meanings, words_of = raw.get("meanings", [name]), raw.get("with", {})
     if not isinstance(meanings, list) or not all(isinstance(meaning, str) for meaning in meanings):
         raise InputError(path, f"{name}.meanings", "a list of categories", meanings)
-    if not isinstance(combined, dict) or not all(isinstance(meaning, str) for meaning in combined.values()):
-        raise InputError(path, f"{name}.with", "a table of categories by word", combined)
+    if not isinstance(words_of, dict):
+        raise InputError(path, f"{name}.with", "a table of lists of words by category", words_of)
+    combined: dict[str, str] = {}
+    for meaning, words in words_of.items():
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise InputError(path, f"{name}.with.{meaning}", "a list of words", words)
+        combined |= dict.fromkeys(words, meaning)
     return Noun(tuple(meanings), combined)
 
 

@@ -38,7 +38,12 @@ def test_a_mistake_is_named_by_its_field(tmp_path, old, new, field, expected):
 
 @pytest.mark.parametrize(
     ("text", "field"),
-    [('[chair]\nmeaning = ["chair"]', "chair"), ("[chair]\nmeanings = 3", "chair.meanings"), ("chair = 3", "chair")],
+    [
+        ('[chair]\nmeaning = ["chair"]', "chair"),
+        ("[chair]\nmeanings = 3", "chair.meanings"),
+        ("chair = 3", "chair"),
+        ("[chair.with]\nstool = 3", "chair.with.stool"),
+    ],
 )
 def test_a_mistake_in_the_meanings_is_named(tmp_path, text, field):
     path = tmp_path / "meanings.toml"
