@@ -117,7 +117,7 @@ def convert(asset: Path) -> Converted:
     known = _done.get(key)
     if known is None or known.blend is not None and not known.blend.exists():
         folder = Path(bpy.app.tempdir) / "metaspatial-assets"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         if _process is None or not _process.usable:
             end_process()
             _process = _Process(folder)
