@@ -5,6 +5,7 @@ docs/training.md describes every key with its unit and where it comes from.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -125,6 +126,14 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True)
+class CurriculumStage:
+    """The most items that a task may have to place at a step, counted from 0."""
+
+    step: int = 0
+    items: int = bounded(8, at_least=1)
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """Before the first step and after every `every` steps, 0 for never, `tasks` rooms that are not learnt from are laid
     out, greedily. The checkpoint with the best `measure` of them is kept: the mean reward, or the share of rooms that
@@ -151,9 +160,12 @@ class TrainConfig:
     model, all of whose weights learn; with "full" a pretrained model, on whose language layers adapters learn.
 
     `tasks` are those of a generator, "typical" or "wide", or the path of a file as tasks.py writes it. `seed` sets
-    which ones are drawn, and all else that is random. The newest `keep` checkpoints and the best are kept, the best by
-    the rewards of training where there is no validation. After the first step and every `gallery_every` steps a group
-    is rendered and written as a .blend; 0 for never.
+    which ones are drawn, and all else that is random. With a `curriculum` tasks have at most so many items to place as
+    its stages say, in a straight line from one to the next; after the last one, any number.
+
+    The newest `keep` checkpoints and the best are kept, the best by the rewards of training where there is no
+    validation. After the first step and every `gallery_every` steps a group is rendered and written as a .blend; 0 for
+    never.
     """
 
     model: str = "assets/models/tiny"
@@ -172,6 +184,14 @@ class TrainConfig:
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    curriculum: tuple[CurriculumStage, ...] = ()
+
+    def most_items_at(self, step: int) -> float:
+        """The most items of a task at a step, counted from 0: infinity without a curriculum, and after its end."""
+        if not self.curriculum or step > self.curriculum[-1].step:
+            return math.inf
+        steps, items = [stage.step for stage in self.curriculum], [stage.items for stage in self.curriculum]
+        return math.floor(float(np.interp(step, steps, items)))
 
 
 RENAMED = {
@@ -220,6 +240,11 @@ CHECKS = (
         lambda c: all(a.step < b.step for a, b in zip(c.reward.stages, c.reward.stages[1:], strict=False)),
         "reward.stages",
         "each at a later step than the one before",
+    ),
+    Check(
+        lambda c: all(a.step < b.step for a, b in zip(c.curriculum, c.curriculum[1:], strict=False)),
+        "curriculum",
+        "each stage at a later step than the one before",
     ),
     Check(
         lambda c: c.reward.weights != "paper" or not c.reward.stages,

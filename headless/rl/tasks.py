@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -14,6 +16,8 @@ from metaspatial_addon.core.task import Layout, Task
 from .config import TrainConfig
 
 Generator = Callable[[str, int, int], tuple[Task, Layout]]
+FURTHER = 2**32
+"""Added to the number of a generated task that has too many items, which is then drawn anew."""
 GENERATORS: dict[str, Generator] = {"typical": make_task, "wide": make_wide_task}
 
 
@@ -25,6 +29,7 @@ class TaskSource:
     """
 
     def __init__(self, config: TrainConfig):
+        self._source = config.tasks
         self._seed, kept = config.seed, config.validation.tasks if config.validation.every else 0
         self._generate = GENERATORS.get(config.tasks)
         self._tasks: list[Task] = []
@@ -38,10 +43,16 @@ class TaskSource:
         Random(self._seed).shuffle(tasks)
         self.validation, self._tasks = tasks[:kept], tasks[kept:]
 
-    def __call__(self, number: int) -> Task:
+    def __call__(self, number: int, most_items: float = math.inf) -> Task:
+        """The task of a number, with at most so many items to place. Raises InputError where a file has none such."""
         if self._generate is not None:
-            return self._generate("train", self._seed, number)[0]
-        times, place = divmod(number, len(self._tasks))
-        order = list(range(len(self._tasks)))
+            numbers = itertools.count(number, FURTHER)
+            tasks = (self._generate("train", self._seed, k)[0] for k in numbers)
+            return next(task for task in tasks if len(task.movable) <= most_items)
+        fitting = [task for task in self._tasks if len(task.movable) <= most_items]
+        if not fitting:
+            raise InputError(self._source, "items", f"a task with at most {most_items} items, as curriculum asks for")
+        times, place = divmod(number, len(fitting))
+        order = list(range(len(fitting)))
         Random(f"{self._seed}/{times}").shuffle(order)
-        return self._tasks[order[place]]
+        return fitting[order[place]]

@@ -180,7 +180,7 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
             break
         episodes = []
         for drawn in range(trainer.drawn + trainer.rank, trainer.drawn + missing, trainer.ranks):
-            task = trainer.tasks(drawn)
+            task = trainer.tasks(drawn, config.most_items_at(number))
             members = range(rollout.num_generations)
             episodes += [Episode(task, drawn, (config.seed, number, drawn, member)) for member in members]
         trainer.drawn += missing

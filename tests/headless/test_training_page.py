@@ -42,7 +42,7 @@ def rows(page: str, title: str) -> dict[str, str]:
 )
 def test_every_key_is_on_the_page_with_its_default(checkout, title, config):
     listed = rows((checkout / "docs" / "training.md").read_text(encoding="utf-8"), title)
-    words = {"reward.weights": "a table", "reward.stages": "none", "reward.terms": "none"}
+    words = {"reward.weights": "a table", "reward.stages": "none", "reward.terms": "none", "curriculum": "none"}
     words = words if isinstance(config, TrainConfig) else {}
     assert listed == defaults(config) | words
 

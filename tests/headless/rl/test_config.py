@@ -40,7 +40,7 @@ def test_a_resolved_file_reads_back_as_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("stepz=3", "stepz: expected one of model, rendering, seed, steps"),
+        ("stepz=3", "stepz: expected one of model, rendering, tasks, seed, steps"),
         ("rollout.gruop=3", "rollout.gruop: expected one of tasks_per_step, num_generations"),
         ("steps=2.5", "steps: expected a value of type int, got 2.5"),
         ("steps=true", "steps: expected a value of type int, got True"),

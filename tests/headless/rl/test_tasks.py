@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("torch")
 
-from headless.rl.config import TrainConfig, ValidationConfig
+from headless.rl.config import CurriculumStage, TrainConfig, ValidationConfig
 from headless.rl.tasks import TaskSource
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
@@ -56,3 +57,20 @@ def test_a_file_that_is_missing_or_too_short_is_named(file, tmp_path):
         TaskSource(replace(CONFIG, tasks=str(tmp_path / "nowhere.jsonl")))
     with pytest.raises(InputError, match="more than the 10 tasks that validation.tasks keeps"):
         TaskSource(replace(CONFIG, tasks=file, validation=ValidationConfig(every=1, tasks=10)))
+
+
+def test_a_curriculum_begins_with_few_items_and_ends_with_any_number(file):
+    stages = (CurriculumStage(0, 6), CurriculumStage(10, 11))
+    config = replace(CONFIG, curriculum=stages)
+    assert [config.most_items_at(step) for step in (0, 1, 2, 5, 10, 11)] == [6, 6, 7, 8, 11, math.inf]
+    assert CONFIG.most_items_at(0) == math.inf
+    for tasks in ("typical", "wide", file):
+        source = TaskSource(replace(config, tasks=tasks, validation=ValidationConfig()))
+        few = [source(k, 6) for k in range(8)]
+        assert max(len(task.movable) for task in few) <= 6 and few == [source(k, 6) for k in range(8)]
+        assert max(len(source(k).movable) for k in range(10)) > 6
+
+
+def test_a_file_without_tasks_for_the_curriculum_is_named(file):
+    with pytest.raises(InputError, match="at most 1 items, as curriculum asks"):
+        TaskSource(replace(CONFIG, tasks=file))(0, 1)
