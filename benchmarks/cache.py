@@ -64,7 +64,7 @@ def sample(
                 answer = FORMAT.read(text, task, layouts[row])
                 assert answer.layout is not None, "the grammar allows nothing else"
                 scorer.open(task)
-                score = scorer.score(task, answer.grade, scorer.physics(task, answer.layout))
+                score = scorer.score(task, answer.layout, answer.grade, scorer.physics(task, answer.layout))
                 images = FORMAT.draw_images(task, answer.layout)
                 episodes[row].messages.append((FORMAT.feedback(task, answer.layout, score.to_json(), images),))
                 layouts[row] = answer.layout

@@ -12,6 +12,6 @@ with Stage() as stage:
     scorer = Scorer(stage)
     scorer.open(task)
     evidence = scorer.physics(task, layout)
-    print(f"reward {scorer.score(task, 1.0, evidence).reward:.3f}")
+    print(f"reward {scorer.score(task, layout, 1.0, evidence).reward:.3f}")
     for fault in evidence.faults():
         print(fault.sentence())
