@@ -35,14 +35,16 @@ class RawServer:
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self.over = threading.Event()
         self.connections = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 connection, _ = self._socket.accept()
                 self.connections += 1
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+                self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
@@ -51,22 +53,33 @@ class RawServer:
             self._talk(connection, self.over)
 
     def close(self) -> None:
+        """End all of its threads: beside Blender's operators, which later tests run, none may run Python."""
         self.over.set()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        for thread in self._threads:
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def hear(connection: socket.socket) -> None:
-    """Receive a whole request with a body that its headers announce."""
+    """Receive a whole request with the body that it announces. Raises ConnectionError where the client hangs up."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += _received(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             missing = int(line.split(b":")[1]) - len(body)
             while missing > 0:
-                missing -= len(connection.recv(65536))
+                missing -= len(_received(connection))
+
+
+def _received(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionError("the client hung up")
+    return data
 
 
 def drips(start: bytes, *units: bytes) -> Talk:
