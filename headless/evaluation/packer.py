@@ -61,7 +61,7 @@ class _Packing:
         self._items = {item.id: item for item in self.task.items}
         self._reflex = _reflex_corners(self.task.room.floor)
         self._free = [(opening, keep_free(self.task.room, opening)) for opening in self.task.room.openings]
-        for item in self.task.locked:
+        for item in sorted(self.task.locked, key=lambda item: item.id):
             if item.pose is not None:
                 self._add(item, item.pose)
 
