@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, interruption, option_types, policies
-from headless.evaluation.metrics import FAULT_MEASURES, WORTH_MEASURES
+from headless.evaluation.metrics import TABLED
 from headless.evaluation.results import SCHEMA, EarlierRun, Row, check_comparable, dump, read_run
 from headless.evaluation.runner import Measured, SamplingPlan, best_row, measure_all, plans_for, turn_row
 from headless.evaluation.strata import stratify
@@ -173,7 +173,7 @@ def _metrics(args: argparse.Namespace, report: Report, measured: Measured) -> di
         "rows": {row: _json(intervals) for row, intervals in report.rows.items()},
         "strata": {
             sorting: {
-                name: {"tasks": part.tasks, "rows": {row: _json(intervals) for row, intervals in part.rows.items()}}
+                name: {"tasks": part.tasks, "rows": {row: _measured(part.rows[row]) for row in report.sources}}
                 for name, part in parts.items()
             }
             for sorting, parts in report.strata.items()
@@ -202,13 +202,14 @@ def _json(intervals: Row) -> dict[str, Any]:
     return {name: interval.to_json() for name, interval in intervals.items()}
 
 
+def _measured(intervals: Row) -> dict[str, Any]:
+    """The measures of a table that have a value."""
+    return _json({m.name: intervals[m.name] for m in TABLED if intervals[m.name].value is not None})
+
+
 def table(rows: Mapping[str, Row]) -> list[str]:
     """The lines of a markdown table of the measures, shares in per cent."""
-    shown = [
-        measure
-        for measure in (*FAULT_MEASURES, *WORTH_MEASURES)
-        if any(row[measure.name].value is not None for row in rows.values())
-    ]
+    shown = [measure for measure in TABLED if any(row[measure.name].value is not None for row in rows.values())]
     lines = ["| | " + " | ".join(m.heading for m in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for label, intervals in rows.items():
         lines.append(f"| {label} | " + " | ".join(m.format(intervals[m.name].value) for m in shown) + " |")

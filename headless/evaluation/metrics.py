@@ -107,7 +107,9 @@ WORTH_MEASURES = (
 PREDICATE_MEASURES = tuple(
     Measure(f"relations_{predicate}", predicate, met, stated, "more") for predicate, (stated, met) in STATED.items()
 )
-MEASURES = (*FAULT_MEASURES, *WORTH_MEASURES, *PREDICATE_MEASURES)
+TABLED = (*FAULT_MEASURES, *WORTH_MEASURES)
+"""The measures that every table has."""
+MEASURES = (*TABLED, *PREDICATE_MEASURES)
 CURVES = ("reward", "clean", "colliding_1cm", "outside", "unsupported", "blocked", "relations", "usable")
 """Names of the measures that a report draws by turn."""
 

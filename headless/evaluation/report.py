@@ -11,7 +11,7 @@ from .baselines import BASELINES
 from .bootstrap import Interval
 from .chart import COLOURS, Line, line_chart
 from .gallery import Failure, Gallery
-from .metrics import CURVES, FAULT_MEASURES, MEASURES, PREDICATE_MEASURES, WORTH_MEASURES, Measure
+from .metrics import CURVES, FAULT_MEASURES, MEASURES, PREDICATE_MEASURES, TABLED, WORTH_MEASURES, Measure
 from .results import Row, Versus
 from .runner import DEFAULT, best_row, rows_of, turn_row
 from .strata import Strata
@@ -107,11 +107,11 @@ class Report:
         return (
             "<h2>Relations by predicate</h2>"
             '<p class="note">Shares of the relations that the tasks state; random placement is what chance gives.</p>'
-            + self._table(stated, self._results)
+            + self._table(stated, self.sources)
         )
 
     @property
-    def _results(self) -> list[str]:
+    def sources(self) -> list[str]:
         """The rows that stand for a source of layouts: the baselines, and the best turns of the plans."""
         best = {best_row(plan, self.turns) for plan in self.plans}
         return [row for row in self.rows if row in BASELINES or row in best]
@@ -122,7 +122,7 @@ class Report:
             head = "".join(f"<th>{escape(name)}<small>{part.tasks} rooms</small></th>" for name, part in parts.items())
             lines: list[str] = []
             curves: list[Line] = []
-            for row in self._results:
+            for row in self.sources:
                 intervals = [part.rows[row][clean.name] for part in parts.values()]
                 cells = "".join(_cell(clean, interval) for interval in intervals)
                 lines.append(f"<tr><td>{escape(row)}</td>{cells}</tr>")
@@ -160,7 +160,7 @@ class Report:
         names = list(self.gains)
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
         lines = []
-        for measure in (*FAULT_MEASURES, *WORTH_MEASURES):
+        for measure in TABLED:
             cells = "".join(_cell(measure, self.gains[name][measure.name], signed=True) for name in names)
             lines.append(f"<tr><td>{escape(measure.heading)}</td>{cells}</tr>")
         return (
@@ -200,7 +200,7 @@ class Report:
         seeds = self.by_seed[main]
         head = "".join(f"<th>seed {seed}</th>" for seed in seeds)
         lines = []
-        for measure in (*FAULT_MEASURES, *WORTH_MEASURES):
+        for measure in TABLED:
             cells = "".join(f"<td>{measure.format(values[measure.name])}</td>" for values in seeds.values())
             lines.append(f"<tr><td>{escape(measure.heading)}</td>{cells}</tr>")
         table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

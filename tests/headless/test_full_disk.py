@@ -98,7 +98,7 @@ def test_generate(server, disk, tmp_path, free, failing, written):  # noqa: F811
 def test_evaluate(disk, tmp_path):
     tasks, out = tmp_path / "tasks.jsonl", disk / "out"
     assert command("tasks.py", "--count", 1, "--out", tasks).returncode == 0
-    fill(disk, 16 * 1024)
+    fill(disk, 52 * 1024)
     done = command("evaluate.py", "--tasks", tasks, "--turns", 1, "--samples", 1, "--no-pictures", "--out", out)
     assert_says(done, out / "report.html")
     assert files(out) == {"metrics.json"}

@@ -141,17 +141,17 @@ pretrain.main({arguments!r})
 
 
 @pytest.mark.parametrize("name", ["optimisers.pt", "model.safetensors", "config.json", "files.json"])
-def test_a_run_whose_newest_checkpoint_is_cut_short_goes_on_from_the_one_before(trained, config, tmp_path, name):
+def test_a_run_whose_newest_checkpoint_is_cut_short_goes_on_from_the_one_before(
+    trained, config, tmp_path, name, capsys
+):
     finished, pictures = trained
     folder = Path(shutil.copytree(finished, tmp_path / "run"))
     last = folder / "checkpoint-000014"
     (last / name).write_bytes((last / name).read_bytes()[:-20])
-    command = [sys.executable, "headless/pretrain.py", "--config", str(config), "--run", str(folder), "--resume"]
-    command += ["--set", f"pictures={str(pictures).lower()}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    arguments = ["--config", str(config), "--run", str(folder), "--resume"]
+    pretrain.main([*arguments, "--set", f"pictures={str(pictures).lower()}"])
     said = f"{folder}: checkpoint-000014 has files missing or cut short: going on from checkpoint-000012"
-    assert done.stderr.splitlines().count(said) == 1
+    assert capsys.readouterr().err.splitlines().count(said) == 1
     assert rows(folder) == rows(finished)
     assert (last / "model.safetensors").read_bytes() == (finished / last.name / "model.safetensors").read_bytes()
 

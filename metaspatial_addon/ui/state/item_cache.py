@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from bpy.types import Context, Object
+from bpy.types import Collection, Context, Object
 
 from ...blender.scene_io.item_names import naming
 from ...blender.scene_io.pieces import instanced_pieces
@@ -28,6 +28,7 @@ class ListedItems:
         sets: how many pieces of furniture those show that are one instance of several.
         trees: the objects of each, the root first.
         sizes: width, depth and height of each in metres.
+        collections: those that each is in.
     """
 
     roots: list[Object]
@@ -36,10 +37,11 @@ class ListedItems:
     sets: Mapping[Object, int] = field(default_factory=dict)
     trees: Mapping[Object, Sequence[Object]] = field(default_factory=dict)
     sizes: Mapping[Object, Size] = field(default_factory=dict)
+    collections: Mapping[Object, Sequence[Collection]] = field(default_factory=dict)
 
     def naming(self, root: Object) -> Naming:
         """What an item is taken for where its category is not stated."""
-        return naming(self.trees[root], self.sizes[root])
+        return naming(self.trees[root], self.sizes[root], self.collections[root])
 
     @property
     def categories(self) -> dict[str, str]:
@@ -74,12 +76,14 @@ def look_at(context: Context, roots: list[Object], index: SceneIndex) -> ListedI
     unit = scene.unit_settings.scale_length or 1.0
     trees = {root: index.tree(root) for root in roots}
     sizes = {root: item_size(root, index, unit) for root in roots}
+    collections = {root: index.collections(root) for root in roots}
     categories = {
-        root: root.metaspatial.category.strip() or naming(trees[root], sizes[root]).category for root in roots
+        root: root.metaspatial.category.strip() or naming(trees[root], sizes[root], collections[root]).category
+        for root in roots
     }
     sets = {root: count for root in roots if (count := instanced_pieces(root, 1 / unit)) > 1}
     carried = carried_counts(scene, roots, index) if scene.metaspatial.carry else {}
-    return ListedItems(roots, carried, doubts(scene, categories, sizes), sets, trees, sizes)
+    return ListedItems(roots, carried, doubts(scene, categories, sizes), sets, trees, sizes, collections)
 
 
 def register() -> None:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import bpy
 from bpy.app.handlers import persistent
-from bpy.types import Depsgraph, Object, Scene, ViewLayer
+from bpy.types import Collection, Depsgraph, Object, Scene, ViewLayer
 
 from ....blender.turns import turn_visibility
 
 
 class SceneIndex:
-    """The objects of a scene: their session_uids, each one's children, and those that mark openings.
+    """The objects of a scene: their session_uids, each one's children and collections, and those that mark openings.
 
-    Made in one pass over the scene; `Object.children` looks through the whole file each time.
+    Made in one pass over the scene; `Object.children` and `users_collection` look through the whole file each time.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -34,6 +34,10 @@ class SceneIndex:
                 self._children.setdefault(obj.parent.session_uid, []).append(obj)
             if obj.metaspatial.opening != "NONE":
                 self.openings.append(obj)
+        self._collections: dict[int, list[Collection]] = {}
+        for collection in (scene.collection, *scene.collection.children_recursive):
+            for obj in collection.objects:
+                self._collections.setdefault(obj.session_uid, []).append(collection)
         self._opening_uids = {obj.session_uid for obj in self.openings}
 
     def __contains__(self, obj: Object) -> bool:
@@ -42,6 +46,10 @@ class SceneIndex:
     def children(self, obj: Object) -> list[Object]:
         """The objects right below one."""
         return list(self._children.get(obj.session_uid, ()))
+
+    def collections(self, obj: Object) -> list[Collection]:
+        """The collections of the scene that an object is in."""
+        return list(self._collections.get(obj.session_uid, ()))
 
     def tree(self, root: Object) -> list[Object]:
         """An object and all below it."""
