@@ -23,6 +23,7 @@ from random import Random
 import pytest
 
 pytest.importorskip("bpy")
+pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
 
 from headless.training import checkpoints
