@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from benchmarks.common import seconds, side_by_side
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Conversation
-from metaspatial_addon.episode.env import prompt_format_of
+from metaspatial_addon.episode.play import prompt_format_of
 from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy, TokenizedPrompt
 
 SEED = 9

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.task import layout_to_json, read_task, write_json
-from metaspatial_addon.episode.env import LayoutEnv, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import play, prompt_format_of
 from metaspatial_addon.episode.turn import Turn
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 

@@ -8,7 +8,8 @@ import bpy
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.blend_file import save_blend
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
-from metaspatial_addon.episode.env import LayoutEnv, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import play, prompt_format_of
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 
 bpy.ops.wm.open_mainfile(filepath=str(Path(__file__).with_name("studio.blend")))

@@ -24,7 +24,8 @@ from headless.evaluation.strata import stratify
 from headless.evaluation.task_files import read_pairs
 from metaspatial_addon.core.files import own_name, write_file
 from metaspatial_addon.core.task import Task
-from metaspatial_addon.episode.env import LayoutEnv, prompt_format_of, reads_renders
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import prompt_format_of, reads_renders
 
 if TYPE_CHECKING:  # bpy is imported when the arguments are known to be good
     from headless.evaluation.report import Report

@@ -29,17 +29,10 @@ from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.scale import by_factor, describe
 from metaspatial_addon.core.task import Task, read_task, task_to_json, write_json
-from metaspatial_addon.episode.env import (
-    RENDER_PIXELS,
-    LayoutEnv,
-    Outcome,
-    PhaseStarted,
-    Turn,
-    play,
-    prompt_format_of,
-    reads_renders,
-)
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import RENDER_PIXELS, PhaseStarted, play, prompt_format_of, reads_renders
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
+from metaspatial_addon.episode.turn import Outcome, Turn
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.weights import DEFAULT
 

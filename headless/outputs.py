@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, Task
-from metaspatial_addon.episode.env import Outcome, Turn
+from metaspatial_addon.episode.turn import Outcome, Turn
 
 if TYPE_CHECKING:
     from metaspatial_addon.blender.physics.stage import Stage

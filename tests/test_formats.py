@@ -29,7 +29,7 @@ from metaspatial_addon.core.task import (
 )
 from metaspatial_addon.prompts.answer import read_answer
 from metaspatial_addon.scoring.score import Score
-from metaspatial_addon.worker import protocol
+from metaspatial_addon.worker import messages, protocol
 
 READERS = [
     f"metaspatial_addon.{module}"
@@ -151,7 +151,7 @@ def test_the_message_is_a_request(examples: dict[str, str]) -> None:
 
 def test_every_message_and_its_fields_are_explained(page: str) -> None:
     section = documented(page, "Worker messages")
-    shapes = [shape for shape in vars(protocol).values() if is_typeddict(shape)]
+    shapes = [shape for shape in vars(messages).values() if is_typeddict(shape)]
     assert len(shapes) > 15
     for shape in shapes:
         for name, hint in get_type_hints(shape).items():

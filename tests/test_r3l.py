@@ -12,7 +12,8 @@ from metaspatial_addon.core.faults import RelationScore
 from metaspatial_addon.core.geometry import OrientedBox
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import task_from_json, task_to_json
-from metaspatial_addon.episode.env import LayoutEnv, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import play, prompt_format_of
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "r3l"

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from headless import cli
 from headless.policies import without_free_places
 from metaspatial_addon.core.task import Layout, Task
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, Turn, play
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import play
 from metaspatial_addon.episode.scorer import InfraFault, Scorer
+from metaspatial_addon.episode.turn import Outcome, Turn
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.scoring.score import Score
 

@@ -18,23 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.task import PREDICATES, Layout, task_to_json
-from ..episode.env import (
-    RENDER_PIXELS,
-    LayoutEnv,
-    Outcome,
-    PhaseStarted,
-    Turn,
-    play,
-    prompt_format_of,
-    reads_renders,
-)
+from ..episode.env import LayoutEnv
+from ..episode.play import RENDER_PIXELS, PhaseStarted, play, prompt_format_of, reads_renders
 from ..episode.records import turn_record
 from ..episode.scorer import InfraFault, attempt
+from ..episode.turn import Outcome, Turn
 from ..policy.base import Policy, PolicyError
 from ..prompts.wishes.reading import Wish
 from ..prompts.wishes.task import Asked, task_with_wishes, wish_words
 from . import inbox, models, protocol
 from .memory import resident_mb
+from .messages import SCENE_FILE, VERSION
 from .turn_pictures import pictures_that_follow
 
 if TYPE_CHECKING:
@@ -53,18 +47,18 @@ _SCENE_PREFIX = re.compile(r"^(start of )?(task )?scene(\.blend)?: ")
 
 
 def serve(send: Send) -> Callable[[dict[str, Any] | None], None]:
-    """Do the jobs of a window. See `process_main` and `protocol`."""
+    """Do the jobs of a window. See `process_main` and `messages`."""
     import bpy
 
     if hasattr(os, "nice"):
         os.nice(5)  # the artist's Blender goes first
     print(f"MetaSpatial worker {os.getpid()}, Blender {bpy.app.version_string}, {time.ctime()}")
-    send({"type": "hello", "protocol": protocol.VERSION, "blender": bpy.app.version_string})
+    send({"type": "hello", "protocol": VERSION, "blender": bpy.app.version_string})
     return JobRunner(send, inbox.messages.empty).run
 
 
 class JobRunner:
-    """Runs jobs one after another and sends what happens. See `protocol` for the messages.
+    """Runs jobs one after another and sends what happens. See `messages` for what it sends.
 
     `is_idle` says whether pictures may follow a layout: no other request is waiting.
     """
@@ -279,7 +273,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
     from ..blender.scene_io.scene_export import open_exported_scene
     from ..blender.scene_io.scene_to_task import ItemOptions, SceneOptions, scene_to_task
 
-    scene = open_exported_scene(Path(request["folder"]) / protocol.SCENE_FILE, request["scene_name"])
+    scene = open_exported_scene(Path(request["folder"]) / SCENE_FILE, request["scene_name"])
 
     # One look at all names: Blender searches a scene's objects from the first on for each.
     named: dict[str, bpy.types.Object] = {}
@@ -288,7 +282,7 @@ def _read_scene(request: Mapping[str, Any], stage: Stage) -> tuple[SceneTask, La
 
     def find(field: str, name: str) -> bpy.types.Object:
         if name not in named:
-            raise InputError(protocol.SCENE_FILE, field, "an object of the scene", name)
+            raise InputError(SCENE_FILE, field, "an object of the scene", name)
         return named[name]
 
     for name, numbers in request["start"].items():

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.conversation import Message
 from ..core.task import Item, Layout, Room, Task
-from ..episode.env import prompt_format_of
+from ..episode.play import prompt_format_of
 from ..policy.base import Policy, PolicyError
 from ..prompts.png import write_png
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.task import Task
-from ..episode.env import Outcome, Turn
+from ..episode.turn import Outcome, Turn
 from ..policy.base import request_threads
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import json
 
 from metaspatial_addon.core.evidence import ViewMeasure
 from metaspatial_addon.core.task import Item, Opening, Relation, Room, Task
-from metaspatial_addon.episode.env import Outcome, play
+from metaspatial_addon.episode.play import play
+from metaspatial_addon.episode.turn import Outcome
 from metaspatial_addon.policy.base import Reply
 
 ROOM = Room("study", ((0, 0), (4, 0), (4, 4), (0, 4)), 2.5, (Opening("door_1", "door", 0, 0.5, 0.9, 0, 2.05),))

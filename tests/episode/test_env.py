@@ -13,8 +13,9 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Item, Layout, Pose, Task
 from metaspatial_addon.episode import scorer
-from metaspatial_addon.episode.env import LayoutEnv, Turn
+from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.scorer import InfraFault
+from metaspatial_addon.episode.turn import Turn
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.scoring.judge import JudgeFault
 from metaspatial_addon.scoring.weights import Weights

@@ -12,7 +12,8 @@ from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.faults import Outside, Overlap, RelationScore
 from metaspatial_addon.core.task import layout_from_json
-from metaspatial_addon.episode.env import LayoutEnv, PhaseStarted, play, prompt_format_of, sample_seed
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import PhaseStarted, play, prompt_format_of, sample_seed
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.prompts.compact import CompactFormat

@@ -14,7 +14,8 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout, Pose
-from metaspatial_addon.episode.env import LayoutEnv, PhaseStarted, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import PhaseStarted, play, prompt_format_of
 from metaspatial_addon.episode.records import turn_record
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts.answer import read_answer

@@ -15,7 +15,9 @@ from metaspatial_addon.core.faults import RelationScore
 from metaspatial_addon.core.furniture import FURNITURE
 from metaspatial_addon.core.relations import relation_scores
 from metaspatial_addon.core.task import Item, Layout, Opening, Relation, Room, Task
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, Turn, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import play, prompt_format_of
+from metaspatial_addon.episode.turn import Outcome, Turn
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts.wishes.task import task_with_prompt_wishes
 from metaspatial_addon.prompts.wishes.walls import WALLS, wall_named

@@ -14,7 +14,9 @@ from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, SceneTask, scene_to_task
 from metaspatial_addon.core.faults import Outside, Overlap, Unstable, Unsupported
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, play, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import play, prompt_format_of
+from metaspatial_addon.episode.turn import Outcome
 from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy
 from tests.scenes import artists
 

@@ -15,7 +15,7 @@ from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.faults import faults_from_json
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, layout_from_json, task_to_json, write_json
-from metaspatial_addon.episode.env import Outcome
+from metaspatial_addon.episode.turn import Outcome
 from metaspatial_addon.policy.base import OnProgress, Reply
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat

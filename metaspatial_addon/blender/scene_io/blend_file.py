@@ -51,7 +51,7 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
         layer.update()  # 5.2 crashes on writing a layer that was never brought up to date
     with written_beside(path) as part, _full_paths() as paths:
         try:
-            bpy.data.libraries.write(str(part), {scene}, path_remap="RELATIVE_ALL", compress=False)
+            bpy.data.libraries.write(str(part), {scene}, path_remap="NONE", compress=False)
         except RuntimeError as error:
             raise OSError(str(error)) from error
         # A remnant of a buffer may be part of a path only: it is overwritten.

@@ -26,7 +26,7 @@ from bpy.app.handlers import persistent
 from ...blender.turns import turn_collections, turn_visibility
 from ...core.temporary import TemporaryFolder
 from ...worker.client import Worker, worker_command
-from ...worker.protocol import VERSION
+from ...worker.messages import VERSION
 from ..screen import Notice, ProgressBar, progress_bar, redraw_panels, why_wait
 from . import api_key, folders, preferences
 from .identifiers import Operators

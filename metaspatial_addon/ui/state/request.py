@@ -19,7 +19,7 @@ from ...blender.scene_io.scene_export import export_scene
 from ...blender.turns import turn_collections, turn_visibility, turns
 from ...core.scale import ScaleDoubt, by_factor, describe
 from ...prompts.names import Naming
-from ...worker.protocol import SCENE_FILE
+from ...worker.messages import SCENE_FILE
 from . import api_key, preferences, wishes
 from .identifiers import LARGEST_SEED, Operators
 from .item_cache import look_at

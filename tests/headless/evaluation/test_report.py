@@ -21,8 +21,7 @@ from headless.evaluation.strata import stratify
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.faults import Unreachable
-from metaspatial_addon.episode.env import Outcome, Turn
-from metaspatial_addon.episode.turn import Candidate
+from metaspatial_addon.episode.turn import Candidate, Outcome, Turn
 from metaspatial_addon.prompts.answer import Answer
 from metaspatial_addon.scoring.score import Score
 

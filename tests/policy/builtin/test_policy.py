@@ -9,7 +9,7 @@ from headless.taskgen.make import make_task
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Item, Room, Task
-from metaspatial_addon.episode.env import prompt_format_of
+from metaspatial_addon.episode.play import prompt_format_of
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.builtin.grammar import grammar_for
 from metaspatial_addon.policy.builtin.policy import MOST_ITEMS, BuiltinPolicy, TokenizedPrompt

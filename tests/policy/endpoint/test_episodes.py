@@ -9,8 +9,10 @@ import pytest
 pytest.importorskip("bpy")
 
 from metaspatial_addon.blender.physics.stage import Stage
-from metaspatial_addon.episode.env import LayoutEnv, Outcome, prompt_format_of
+from metaspatial_addon.episode.env import LayoutEnv
+from metaspatial_addon.episode.play import prompt_format_of
 from metaspatial_addon.episode.records import turn_record
+from metaspatial_addon.episode.turn import Outcome
 from metaspatial_addon.policy.endpoint.policy import EndpointPolicy
 from tests.episode.scripted import CLEAN, TASK, Painter, run
 from tests.policy.servers import chat, send
