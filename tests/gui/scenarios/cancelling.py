@@ -22,7 +22,7 @@ def cancel(bench: Bench) -> str:
     studio = Studio(bench, **LONG)
     before = studio.objects()
     figures = []
-    for phase in ("model", "physics", "render"):
+    for phase in ("model", "physics"):
         studio.generate()
         studio.sidebar.find(CANCEL)
         studio.phase(phase)
@@ -55,10 +55,13 @@ def kill_worker(bench: Bench) -> str:
 
 def kill_blender(bench: Bench) -> str:
     figures = []
-    for phase in ("model", "render"):
+    for phase in ("model", "pictures"):
         studio = Studio(bench, name=phase, **LONG)
         studio.generate()
-        studio.phase(phase)
+        if phase == "pictures":  # they follow when the job is over
+            studio.first_turn()
+        else:
+            studio.phase(phase)
         workers = studio.session.children()
         assert workers, blenders()
         killed = time.monotonic()
