@@ -110,6 +110,7 @@ def test_a_step_is_brought_to_its_end_unless_a_second_signal_comes(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert ended(process, tmp_path) == (128 + signal.SIGTERM, "stopping\nsaved 0\nended by SIGTERM\n")
     process = start(tmp_path, "stepping")
+    assert process.stdout.readline() == "0\n"
     process.send_signal(signal.SIGINT)
     assert process.stderr.readline() == "stopping\n"
     process.send_signal(signal.SIGHUP)
