@@ -46,9 +46,12 @@ def main(argv: list[str]) -> None:
     args = _parse(argv)
     weights, grader = read_weights(args.weights), judge.judge_of(args, renders=not args.no_render)
     if args.run is not None:
-        pairs = _turns_of_run(Path(args.run) / TURNS)
+        path = Path(args.run) / TURNS
+        pairs = _turns(path, _opened(path, "a record of a training run"))
+    elif args.pairs is not None:
+        pairs = _pairs(args.pairs, _opened(args.pairs, "a readable file"))
     else:
-        pairs = _pairs(args.pairs) if args.pairs is not None else iter([_single(args)])
+        pairs = iter([_single(args)])
     with interruption.patient(), cli.json_lines(args.out) as write:
         from metaspatial_addon.blender.physics.stage import Stage
 
@@ -133,17 +136,16 @@ def _single(args: argparse.Namespace) -> Pair:
     return Pair(task, read_answer(text, task), args.task)
 
 
-def _pairs(path: str) -> Iterator[Pair]:
-    """The pairs of a file, which is opened at once. Raises InputError: now for the file, while iterating for a line."""
+def _opened(path: str | Path, expected: str) -> BinaryIO:
+    """A file of lines, before anything costly begins; who reads them closes it. Raises InputError."""
     try:
-        file = open(path, "rb")  # noqa: SIM115 (whoever reads the lines closes it)
+        return open(path, "rb")
     except OSError as error:
-        raise InputError(path, "", f"a readable file ({error.strerror})") from error
-    return _read_pairs(path, file)
+        raise InputError(path, "", f"{expected} ({error.strerror})") from error
 
 
-def _read_pairs(path: str, file: BinaryIO) -> Iterator[Pair]:
-    """Read pairs one by one."""
+def _pairs(path: str, file: BinaryIO) -> Iterator[Pair]:
+    """The pairs of a file, one by one. Raises InputError for a line."""
     last: Task | None = None
     with file:
         for number, line in read_lines(file, path):
@@ -165,19 +167,11 @@ def _pair(line: bytes, source: str) -> tuple[Task, Answer]:
     return task, read_answer(data["answer"], task)
 
 
-def _turns_of_run(path: Path) -> Iterator[Pair]:
+def _turns(path: Path, file: BinaryIO) -> Iterator[Pair]:
     """The turns of a training run that had a score: their layouts as they were, with the grade of their form.
 
-    Raises InputError: now for the file, while iterating for a line.
+    Raises InputError for a line.
     """
-    try:
-        file = open(path, "rb")  # noqa: SIM115 (whoever reads the lines closes it)
-    except OSError as error:
-        raise InputError(path, "", f"a record of a training run ({error.strerror})") from error
-    return _read_turns(path, file)
-
-
-def _read_turns(path: Path, file: BinaryIO) -> Iterator[Pair]:
     task: Task | None = None
     with file:
         for number, line in read_lines(file, path):

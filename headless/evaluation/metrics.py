@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from metaspatial_addon.core.evidence import Evidence
-from metaspatial_addon.core.faults import Blocked, hard_counts
+from metaspatial_addon.core.faults import Blocked, RelationScore, hard_counts
 from metaspatial_addon.core.task import PREDICATES, Layout, Task
 from metaspatial_addon.scoring.paper import colliding_share, violating_share
 from metaspatial_addon.scoring.score import Score
@@ -135,7 +135,7 @@ def counts_of(task: Task, score: Score, turn_seconds: Sequence[float] = (), layo
             if not relation.negated:
                 stated, met = STATED[relation.predicate]
                 values[stated] += 1
-                values[met] += relation not in evidence.unsatisfied
+                values[met] += relation.score >= RelationScore.SATISFIED
         values |= {"coll": colliding_share(task, evidence), "cons": violating_share(task, evidence)}
         if layout is not None:
             values["natural"], values["belonging"] = natural_relations(task, layout)

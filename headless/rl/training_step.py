@@ -198,9 +198,12 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
             continue
         batch = EpisodeBatch.of(scored, rollout.turns)
         returns = discounted_returns(batch.rewards, config.credit.discount)
-        of_items = item_advantages(trainer.policy, scored, config.credit.item_penalty, np.ones(returns.shape))
-        by_items = {episode.group for episode, advantage in zip(scored, of_items, strict=True) if advantage.any()}
         equal = zero_variance_groups(returns, batch.played, batch.groups)
+        flat = [episode for episode in scored if episode.group in equal]
+        of_items = item_advantages(
+            trainer.policy, flat, config.credit.item_penalty, np.ones((len(flat), rollout.turns))
+        )
+        by_items = {episode.group for episode, advantage in zip(flat, of_items, strict=True) if advantage.any()}
         without_variance = [group for group in equal if group not in by_items]
         played_groups += missing
         groups_without_variance += len(without_variance)
