@@ -47,6 +47,8 @@ def save_blend(path: str | os.PathLike[str], scene: bpy.types.Scene) -> None:
         _pack_font(font)
     for owner, field in file_users():
         _forget_folder(owner, field)
+    for mesh in bpy.data.meshes:
+        _forget_selection(mesh)
     for layer in scene.view_layers:
         layer.update()  # 5.2 crashes on writing a layer that was never brought up to date
     with written_beside(path) as part, _full_paths() as paths:
@@ -171,6 +173,16 @@ def _forget_folder(owner: Any, field: str) -> None:
     path = getattr(owner, field)
     if path and path != BUILTIN_FONT:
         _set_path(owner, field, "//" if field != "filepath" else f"//{bpy.path.basename(path)}")
+
+
+def _forget_selection(mesh: bpy.types.Mesh) -> None:
+    """Drop what is selected in Edit Mode.
+
+    Blender 5.0 gives the edges that it finds for a mesh a selection of the wrong type: of its buffer it would write
+    eight times as much as it holds, and with it whatever this process had there before.
+    """
+    for attribute in [attribute for attribute in mesh.attributes if attribute.name.startswith(".select_")]:
+        mesh.attributes.remove(attribute)
 
 
 def _set_path(owner: bpy.types.bpy_struct, field: str, path: str) -> None:
