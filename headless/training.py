@@ -29,7 +29,10 @@ BOARD = "events.out.tfevents"
 
 CONFIG = "config.toml"
 
-MAY_CHANGE = ("steps", "threads", "workers", "save_every", "keep", "log_every", "gallery_every", "validation.every")
+MAY_CHANGE = (
+    *("steps", "threads", "learner.threads", "workers", "save_every", "keep", "log_every", "gallery_every"),
+    "validation.every",
+)
 """Settings that a run may go on with in other values: how long it is, what it costs, and what it shows."""
 
 FILES = "files.json"

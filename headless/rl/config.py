@@ -109,9 +109,9 @@ class CreditConfig:
 class LearnerConfig:
     """AdamW on the whole batch, `num_iterations` times a step, in microbatches of up to `microbatch_tokens`.
 
-    The learning rate rises over `warmup_steps` and falls to 0 over the last `lr_decay_fraction` of all steps. `bf16`
-    computes in bfloat16; weights stay float32. `fsdp` shards weights and optimiser over the processes of torchrun
-    instead of keeping them whole in each.
+    The learning rate rises over `warmup_steps` and falls to 0 over the last `lr_decay_fraction` of all steps. `threads`
+    are torch's in the update, when the workers' cores are free. `bf16` computes in bfloat16; weights stay float32.
+    `fsdp` shards weights and optimiser over the processes of torchrun instead of keeping them whole in each.
     """
 
     learning_rate: float = bounded(1e-4, above=0)
@@ -121,6 +121,7 @@ class LearnerConfig:
     max_grad_norm: float = bounded(1.0, above=0)
     num_iterations: int = bounded(1, at_least=1)
     microbatch_tokens: int = bounded(4096, at_least=1)
+    threads: int = bounded(1, at_least=1)
     bf16: bool = False
     fsdp: bool = False
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gc
 import math
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,7 +126,7 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
     # Learn: the whole batch, microbatch by microbatch, `num_iterations` times.
     for group in trainer.optimiser.param_groups:
         group["lr"] = learning_rate(config, number)
-    with timer("update"):
+    with timer("update"), torch_threads(config.learner.threads):
         statistics, norm = update_policy(trainer, rows, number)
 
     chosen = sum(int(row.trajectory.chosen().sum()) for row in rows)
@@ -147,6 +148,17 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
         "tokens_per_second": own / timer.total,
         **memory_metrics(policy.device),
     }
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Have torch compute with so many threads until the end of the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def rollout_settings(
