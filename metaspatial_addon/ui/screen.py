@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import bpy
@@ -18,12 +18,20 @@ _SHARES = {"model": (0.0, 0.5), "physics": (0.5, 0.75), "render": (0.75, 1.0)}
 """The part of a turn's bar that each phase fills."""
 
 
+def _always(_context: bpy.types.Context) -> bool:
+    return True
+
+
 class Notice(NamedTuple):
-    """A sentence for the panel. `kind` is INFO or ERROR; `operator` (a `bl_idname`, or "") helps with it."""
+    """A sentence for the panel. `kind` is INFO or ERROR; `operator` (a `bl_idname`, or "") helps with it.
+
+    `holds`: whether it still says something of what a context shows. The panel leaves out one that does not.
+    """
 
     kind: str
     sentence: str
     operator: str = ""
+    holds: Callable[[bpy.types.Context], bool] = _always
 
 
 class ProgressBar(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sentences in a panel: Blender's labels are one line each and cut what does not fit."""
+"""Sentences in a panel: Blender's labels are one line each and cut what does not fit. And how wide pictures are."""
 
 from __future__ import annotations
 
@@ -33,9 +33,19 @@ def draw_text(
 
 def wrapped(context: Context, text: str, icon: bool, taken: float = 0.0) -> tuple[str, ...]:
     """The lines of a text that fit into the region's width, beside an icon or not."""
-    width = context.region.width / context.preferences.system.ui_scale - MARGIN_PX - taken
-    width -= (TABS_PX if context.region.type == "UI" else 0) + (ICON_PX if icon else 0)
+    width = _free_width(context) - taken - (ICON_PX if icon else 0)
     return wrap(text, int(max(width, MIN_WIDTH_PX)), context.preferences.ui_styles[0].widget.points)
+
+
+def icon_scale(context: Context, columns: int) -> float:
+    """The `scale` of `template_icon` with which so many icons fit beside each other into the region's width."""
+    return max(_free_width(context), MIN_WIDTH_PX) / columns / ICON_PX
+
+
+def _free_width(context: Context) -> float:
+    """Pixels at a resolution scale of 1 that a box in a panel has for its content."""
+    tabs = TABS_PX if context.region.type == "UI" else 0
+    return context.region.width / context.preferences.system.ui_scale - MARGIN_PX - tabs
 
 
 def fitted(context: Context, name: str, share: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator
 
-from ..screen import Notice
+from ..state import notices
 from ..state.identifiers import Operators
 from ..state.job_status import status
 from ..state.request import NotReady
@@ -33,7 +33,7 @@ class METASPATIAL_OT_test_connection(_Check, Operator):
         try:
             start_model_check(context)
         except NotReady as error:
-            status.notify(Notice("ERROR", str(error), error.operator))
+            status.notify(notices.not_ready(context, error))
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}

@@ -8,7 +8,7 @@ import bpy
 from bpy.types import Context, Operator
 
 from ..screen import Notice, redraw_panels
-from ..state import job
+from ..state import job, notices
 from ..state.identifiers import Operators
 from ..state.job_status import status
 from ..state.scene.furniture import add_our_library, add_ticked_assets, has_our_library, library_folders, list_assets
@@ -29,7 +29,7 @@ class METASPATIAL_OT_pick_assets(Operator):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        words = context.window_manager.metaspatial.words.strip() or context.scene.metaspatial.prompt.strip()
+        words = _wanted(context)
         if not words:
             self.report({"ERROR"}, 'Write what you want in the room, such as "a double bed and two nightstands"')
             return {"CANCELLED"}
@@ -38,12 +38,17 @@ class METASPATIAL_OT_pick_assets(Operator):
         return {"FINISHED"}
 
 
+def _wanted(context: Context) -> str:
+    """The words that say what is to be picked."""
+    return context.window_manager.metaspatial.words.strip() or context.scene.metaspatial.prompt.strip()
+
+
 def _show_answer(answer: dict[str, Any]) -> None:
     """List the assets that the worker found."""
     list_assets(bpy.context.window_manager, answer["found"])
     if not answer["found"]:
         text = 'No furniture was recognised in those words: name what you want, such as "a desk and two chairs"'
-        status.notify(Notice("INFO", text))
+        status.notify(Notice("INFO", text, holds=notices.until_changed(bpy.context, _wanted)))
     redraw_panels()
 
 

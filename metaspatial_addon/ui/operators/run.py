@@ -14,8 +14,7 @@ from ...blender.scene_io import blend_file
 from ...blender.scene_io.item_mesh import has_usd
 from ...blender.turns import compare, turn_collections, turn_visibility
 from ...core.errors import InputError
-from ..screen import Notice
-from ..state import job, recent
+from ..state import job, notices, recent
 from ..state.identifiers import LARGEST_SEED, Operators
 from ..state.job_status import status
 from ..state.request import NotReady, build
@@ -39,7 +38,7 @@ class _LayoutOperator:
         try:
             request = build(context, self.mode)
         except NotReady as error:
-            status.notify(Notice("ERROR", str(error), error.operator))
+            status.notify(notices.not_ready(context, error))
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         recent.remember(context.scene.metaspatial.prompt)

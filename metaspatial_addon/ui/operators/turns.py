@@ -9,8 +9,8 @@ from bpy.props import BoolProperty, IntProperty
 from bpy.types import Collection, Context, Event, Operator
 
 from ...blender.turns import compare, turn_collections, turn_visibility, turns
-from ..screen import Notice, frame_selected, list_turn, open_images, open_text
-from ..state import turn_cache
+from ..screen import frame_selected, list_turn, open_images, open_text
+from ..state import notices, turn_cache
 from ..state.identifiers import Operators
 from ..state.job_status import status
 from ..state.scene.listed_turns import accept, select_fault, turn_images, turn_of_number
@@ -114,7 +114,7 @@ class METASPATIAL_OT_accept_turn(_TurnOperator, Operator):
         moved = f"Moved {result.moved} object{'' if result.moved == 1 else 's'}"
         self.report({"INFO"}, moved)
         if result.notes:
-            status.notify(Notice("INFO", ". ".join((moved, *result.notes))))
+            status.notify(notices.of_accepted(context, ". ".join((moved, *result.notes))))
         return {"FINISHED"}
 
 

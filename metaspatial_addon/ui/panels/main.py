@@ -100,9 +100,9 @@ def _draw_progress(layout: UILayout) -> None:
 
 
 def _draw_notice(layout: UILayout, context: Context) -> None:
-    """The last job's outcome, until it is dismissed: what went wrong and the button that helps."""
+    """What is to be told, until it is dismissed or over: what went wrong and the button that helps."""
     notice = status.notice
-    if notice is None:
+    if notice is None or not notice.holds(context):
         return
     box = layout.box()
     row = box.row()

@@ -9,12 +9,13 @@ from ...blender.turns import compare, turn_visibility, turns
 from ..state import turn_cache
 from ..state.identifiers import Lists, Menus, Operators, Panels
 from ..state.scene.listed_turns import best_turn, listed_run, listed_turn, turn_images
-from ..text import draw_text, wrapped
+from ..text import draw_text, icon_scale, wrapped
 from .main import SidebarPanel
 
 MAX_FAULTS = 12
 MAX_REASONING_LINES = 14
 IMAGE_SCALE = 8.0
+MAX_THUMBNAILS, THUMBNAILS_IN_ROW = 9, 3
 
 
 class METASPATIAL_PT_turns(SidebarPanel, Panel):
@@ -37,6 +38,7 @@ class METASPATIAL_PT_turns(SidebarPanel, Panel):
         side = row.column(align=True)
         side.operator(Operators.DELETE_TURN, text="", icon="REMOVE")
         side.operator(Operators.CLEAR_TURNS, text="", icon="TRASH")
+        _draw_thumbnails(layout, context, run)
         turn = listed_turn(context.scene)
         if turn is None:
             return
@@ -45,6 +47,23 @@ class METASPATIAL_PT_turns(SidebarPanel, Panel):
         _draw_pictures(layout, turn)
         _draw_reasoning(layout, context, turn)
         layout.separator()  # what is folded last would lie under the next panel's title
+
+
+def _draw_thumbnails(layout: UILayout, context: Context, run: Collection) -> None:
+    """The newest turns of a run side by side, each a picture over the button that shows it: from two pictures on."""
+    pictures = [(turn, images[0]) for turn in turns.turns(run) if (images := turn_images(turn))][-MAX_THUMBNAILS:]
+    if len(pictures) < 2:
+        return
+    columns = min(len(pictures), THUMBNAILS_IN_ROW)
+    scale = min(icon_scale(context, columns), IMAGE_SCALE)
+    shown, best = turn_visibility.shown(context.scene), best_turn(run)
+    grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, align=True)
+    for turn, image in pictures:
+        number = turn[turns.KEY]["turn"]
+        cell = grid.column(align=True)
+        cell.template_icon(icon_value=image.preview_ensure().icon_id, scale=scale)
+        icon = "SOLO_ON" if turn == best else "NONE"
+        cell.operator(Operators.SHOW_TURN, text=str(number), icon=icon, depress=turn == shown).number = number
 
 
 def _draw_actions(layout: UILayout, context: Context) -> None:

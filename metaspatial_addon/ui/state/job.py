@@ -28,7 +28,7 @@ from ...core.temporary import TemporaryFolder
 from ...worker.client import Worker, worker_command
 from ...worker.messages import VERSION
 from ..screen import Notice, ProgressBar, progress_bar, redraw_panels, why_wait
-from . import api_key, folders, preferences
+from . import api_key, folders, notices, preferences
 from .identifiers import Operators
 from .job_status import IDLE, PLACING, READING, RUNNING, STARTING, JobStatus, status
 from .late_pictures import LatePictures
@@ -125,6 +125,8 @@ class Job:
         """
         work, self._work, self._pictures = self._work, None, None
         placing = self.status.state == PLACING
+        if notice is not None and isinstance(work, _Layout):
+            notice = notice._replace(holds=notices.in_scene(work.request.scene))
         self.status.update(IDLE, ProgressBar(), notice or self.status.notice)
         steps: list[Callable[[], object]] = [self.stop_worker] if stop_worker else []
         pushes = False
@@ -401,6 +403,7 @@ def register() -> None:
 def unregister() -> None:
     """Also brings back the originals that a turn hides: without the add-on nobody could."""
     shutdown()
+    status.notify(None)
     atexit.unregister(_stop_at_exit)
     for name, handler in _HANDLERS.items():
         if handler in getattr(bpy.app.handlers, name, ()):

@@ -12,8 +12,8 @@ from bpy.types import Context, WindowManager
 
 from ...blender.assets.library import LIBRARY_FOLDER, AssetLibrary
 from ...core.errors import InputError
-from ..screen import Notice, redraw_panels
-from . import job, preferences
+from ..screen import redraw_panels
+from . import job, notices, preferences
 from .job_status import status
 from .request import NotReady, policy_key, policy_request
 
@@ -78,7 +78,7 @@ def _set_line(manager: WindowManager, name: str, state: str, message: str = "") 
 def _show_model(name: str, answer: dict[str, Any]) -> None:
     """The worker's answer about the model; in the sidebar as well, where the button may have been clicked."""
     _set_line(bpy.context.window_manager, name, "OK" if answer["ok"] else "FAILED", answer["message"])
-    status.notify(Notice("INFO" if answer["ok"] else "ERROR", answer["message"]))
+    status.notify(notices.of_model(bpy.context, "INFO" if answer["ok"] else "ERROR", answer["message"]))
 
 
 def _show_parts(name: str, answer: dict[str, Any]) -> None:

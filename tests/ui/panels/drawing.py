@@ -29,7 +29,7 @@ class Drawn:
     def __getattr__(self, kind: str) -> Any:
         if kind == "textbox" and not hasattr(bpy.types.UILayout, "textbox"):
             raise AttributeError(kind)
-        if kind in ("row", "column", "box", "split"):
+        if kind in ("row", "column", "box", "split", "grid_flow"):
             return lambda **_: Drawn(self.calls)
         if kind == "panel":
             return lambda *_, **__: (Drawn(self.calls), Drawn(self.calls))

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
 
 import metaspatial_addon
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
 from metaspatial_addon.core.lexicon.lexicon import Lexicon
+from metaspatial_addon.prompts.png import write_png
 from metaspatial_addon.ui import text
 from metaspatial_addon.ui.panels import items, main
 from metaspatial_addon.ui.panels import turns as turn_panels
@@ -23,6 +25,8 @@ from metaspatial_addon.ui.state.identifiers import Operators
 from metaspatial_addon.ui.state.job_status import status
 from metaspatial_addon.ui.state.scene import listed_turns
 from tests.ui.panels.drawing import EVIDENCE, Drawn, add_turn, draw
+
+PICTURE = write_png(np.zeros((8, 8, 3), np.uint8))
 
 
 @pytest.fixture(autouse=True)
@@ -320,3 +324,35 @@ def test_long_names_are_cut_in_their_middle() -> None:
     assert name.startswith(before) and name.endswith(after) and abs(len(before) - len(after)) <= 1
     assert text.cut_in_middle("Bed", 120, 11) == "Bed"
     assert len(text.cut_in_middle(name, 1, 11)) == text.LEAST_LETTERS + 1
+
+
+def test_pictures_of_turns_stand_side_by_side(scene: bpy.types.Scene, run: bpy.types.Collection) -> None:
+    def thumbnails() -> list[tuple[str, int, bool, str]]:
+        """Label, number, whether pressed in, and icon of each button under a picture."""
+        calls = draw(turn_panels.METASPATIAL_PT_turns).calls
+        buttons = [options for _, what, options in calls if what == Operators.SHOW_TURN]
+        return [(o["text"], o["properties"].number, o["depress"], o["icon"]) for o in buttons]
+
+    made = [add_turn(run, reward) for reward in (0.5, 0.9, 0.7)]
+    turn_visibility.show(scene, made[2])
+    assert thumbnails() == [], "pictures none"
+    for turn in made[:2]:
+        assert thumbnails() == [], "one picture is beside nothing"
+        turn_collections.set_images(turn, PICTURE, PICTURE)
+    assert thumbnails() == [("1", 1, False, "NONE"), ("2", 2, False, "SOLO_ON")]
+    turn_visibility.show(scene, made[0])
+    assert thumbnails()[0] == ("1", 1, True, "NONE")
+    turn_collections.delete_turn(scene, made[1])
+    assert thumbnails() == []
+
+
+def test_pictures_side_by_side_fit_the_sidebar(run: bpy.types.Collection) -> None:
+    for count in range(1, turn_panels.MAX_THUMBNAILS + 3):
+        turn_collections.set_images(add_turn(run, 0.5), PICTURE, PICTURE)
+        for width in (200, 260, 900):
+            calls = draw(turn_panels.METASPATIAL_PT_turns, width=width).calls
+            scales = [o["scale"] for kind, _, o in calls if kind == "template_icon"]
+            thumbnails = scales[: -len(listed_turns.turn_images(turns.turns(run)[0]))]
+            columns = min(count, turn_panels.THUMBNAILS_IN_ROW)
+            assert len(thumbnails) == (min(count, turn_panels.MAX_THUMBNAILS) if count > 1 else 0)
+            assert all(scale * text.ICON_PX * columns < width for scale in thumbnails)

@@ -12,7 +12,6 @@ from mathutils import Matrix
 
 import metaspatial_addon
 from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
-from metaspatial_addon.ui.screen import Notice
 from metaspatial_addon.ui.state import job, job_status, preferences, request
 from metaspatial_addon.ui.state.identifiers import Operators
 from metaspatial_addon.ui.state.job_status import status
@@ -256,7 +255,7 @@ def test_the_key_travels_in_the_environment_alone_and_a_new_one_starts_a_new_wor
         assert worker.environment == {"METASPATIAL_API_KEY": key} and key not in repr(worker.sent)
         worker.says("error", message="The server refused the key.", bug=False)
         until_idle()
-        assert status.notice == Notice("ERROR", "The server refused the key.")
+        assert status.notice[:2] == ("ERROR", "The server refused the key.")
     assert len(recorded) == 2 and recorded[0].stopped and not recorded[1].stopped
     chosen.model, chosen.key = "BUILTIN", ""
 
@@ -265,7 +264,7 @@ def test_bugs_lead_to_the_log_and_failures_keep_the_turns(scene, recorded):
     worker = generate()
     worker.says("error", message="An error.", bug=True)
     until_idle()
-    assert status.notice == Notice("ERROR", "An error.", Operators.OPEN_LOG)
+    assert status.notice[:3] == ("ERROR", "An error.", Operators.OPEN_LOG)
     generate()
     say_turn(worker)
     worker.says_done(failure="The server does not answer.")

@@ -12,7 +12,6 @@ import bpy
 import pytest
 
 import metaspatial_addon
-from metaspatial_addon.ui.screen import Notice
 from metaspatial_addon.ui.state import api_key, folders, job, preferences, recent
 from metaspatial_addon.ui.state.identifiers import ROOT, Operators, root_package
 from metaspatial_addon.ui.state.job_status import status
@@ -192,7 +191,7 @@ def test_test_connection_says_that_nothing_answers(addon: preferences.METASPATIA
     state, message = checks()["Server"]
     assert state == "FAILED"
     assert "localhost:9" in message
-    assert status.notice == Notice("ERROR", message)
+    assert status.notice[:2] == ("ERROR", message)
 
 
 def test_a_check_that_cannot_begin_says_why(addon: preferences.METASPATIAL_AP_preferences) -> None:
