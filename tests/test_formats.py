@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints, is_typeddict
 import pytest
 
 from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.feedback import Feedback, feedback_from_json, feedback_to_json
 from metaspatial_addon.core.task import (
     MOUNTS,
     PREDICATES,
@@ -36,6 +37,7 @@ READERS = [
     for module in (
         "core.reading",
         "core.task",
+        "core.feedback",
         "blender.assets.gltf",
         "blender.assets.import_file",
         "blender.assets.library",
@@ -92,6 +94,13 @@ def test_the_pair_is_a_task_with_its_layout(examples: dict[str, str]) -> None:
     pair = json.loads(examples["pair"])
     layout = layout_from_json(pair["layout"])
     assert layout == Layout("t", {"desk_1": Pose(1.5, 2.7)}) and task_from_json(pair["task"]).id == layout.task
+
+
+def test_the_feedback_is_read_and_written_again(page: str, examples: dict[str, str]) -> None:
+    feedback = feedback_from_json(json.loads(examples["feedback"]))
+    assert feedback_from_json(feedback_to_json(feedback)) == feedback
+    section = documented(page, "Feedback:")
+    assert all(f"`{field.name}`" in section for field in fields(Feedback))
 
 
 def test_the_score_has_the_fields_of_a_real_one(examples: dict[str, str], task: Task) -> None:

@@ -46,7 +46,8 @@ def check(config: TrainConfig, workers: int = 0, ray: str = "") -> None:
             trajectory = episode.trajectory
             row = Row(trajectory, torch.ones(rollout.turns), np.zeros(len(trajectory), np.float32))
             with timer("update"):
-                statistics, norm = update_policy(trainer, [row], 0)
+                lessons = trainer.feedback.draw(0) if trainer.feedback else []
+                statistics, norm, _ = update_policy(trainer, [row], lessons, 0)
     count = sum(p.numel() for p in policy.model.parameters() if p.requires_grad)
     seconds = timer.seconds
     # Sampling is shared by the whole batch, which takes little longer than one episode; the rest is by episode.

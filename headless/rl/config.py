@@ -18,6 +18,8 @@ from headless.config import Check, bounded, read_dataclass
 from headless.user_terms import TermSettings
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.prompts.compact import CompactFormat
+from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 from metaspatial_addon.scoring.weights import Weights
 
 from .advantages import AdvantageLevel
@@ -146,6 +148,17 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True)
+class FeedbackConfig:
+    """What artists made of layouts, a `file` of the add-on's, "" for none: at each step the model learns from `batch`
+    of its lines as well, at `weight` times the episodes' loss, and prefers the kept to the rejected by DPO's `beta`."""
+
+    file: str = ""
+    batch: int = bounded(16, at_least=1)
+    weight: float = bounded(1.0, above=0)
+    beta: float = bounded(0.1, above=0)
+
+
+@dataclass(frozen=True)
 class LoraConfig:
     """`rank` of the adapters, 0 for none; their output is scaled by `alpha` / `rank`. `gradient_checkpointing` computes
     activations a second time in the backward pass instead of keeping them."""
@@ -186,6 +199,12 @@ class TrainConfig:
     lora: LoraConfig = field(default_factory=LoraConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     curriculum: tuple[CurriculumStage, ...] = ()
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
+
+    @property
+    def prompt_format(self) -> PromptFormat:
+        """The form of the model's conversations."""
+        return CompactFormat() if self.rendering == "compact" else FullFormat()
 
     def most_items_at(self, step: int) -> float:
         """The most items of a task at a step, counted from 0: infinity without a curriculum, and after its end."""

@@ -110,6 +110,16 @@ def token_logprobs(policy: TrainablePolicy, batch: Microbatch, temperature: floa
     return by_token, torch.cat(entropies).cpu()
 
 
+@torch.no_grad()
+def reference_logprobs(
+    policy: TrainablePolicy, module: torch.nn.Module, batch: Microbatch, temperature: float
+) -> torch.Tensor:
+    """Log-probabilities (b, L) of the model that the run began with. `module` wraps the policy."""
+    with policy.reference() as reference:
+        wrapped = module if reference is policy else PolicyModule(reference)
+        return wrapped(token_logprobs, batch, temperature)[0]
+
+
 def _chunk_logprobs(
     policy: TrainablePolicy,
     before: torch.Tensor,

@@ -20,8 +20,6 @@ from headless.training import CONFIG, MetricsLog, check_settings, last_checkpoin
 from headless.user_terms import import_term
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.policy.model_loading import load_in_one_thread
-from metaspatial_addon.prompts.compact import CompactFormat
-from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 
 from . import checkpoint
 from .config import TrainConfig
@@ -78,7 +76,7 @@ def _train(
             checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
             write_config(config, folder / CONFIG)
-            trainer.records = TurnWriter(folder, progress.step, prompt_format_of(config), record_settings(config))
+            trainer.records = TurnWriter(folder, progress.step, config.prompt_format, record_settings(config))
             with MetricsLog(folder, progress.step) as log, RolloutGallery(folder, log) as gallery:
                 _run_steps(trainer, progress.step, folder, log, gallery)
         else:
@@ -164,11 +162,6 @@ def open_policy(config: TrainConfig) -> TrainablePolicy:
     return ChatPolicy(config.model, config.lora)
 
 
-def prompt_format_of(config: TrainConfig) -> PromptFormat:
-    """The form of the model's conversations."""
-    return CompactFormat() if config.rendering == "compact" else FullFormat()
-
-
 def record_settings(config: TrainConfig) -> dict[str, Any]:
     """The run's settings as every line of `turns.jsonl` has them."""
     return {
@@ -194,7 +187,7 @@ def open_environments(
     for term in config.reward.terms if workers else ():
         import_term(term)  # the same holds for a function
     if not workers:
-        return SyncEnvironments(prompt_format_of(config), pixels, config.threads, judge, config.reward.terms)
+        return SyncEnvironments(config.prompt_format, pixels, config.threads, judge, config.reward.terms)
     worker_config = WorkerConfig(config.rendering, pixels, judge=judge, user_terms=config.reward.terms)
     timeouts = Timeouts(turn=JUDGED_TURN_TIMEOUT) if judge else Timeouts()
     if ray:

@@ -23,7 +23,8 @@ from .advantages import discounted_returns, pad_with_last, turn_advantages, turn
 from .config import TrainConfig
 from .data import Episode, microbatches
 from .envs.base import Environments, EpisodeSettings
-from .learner import Microbatch, PolicyModule, Row, token_logprobs
+from .feedback import FeedbackLessons, FeedbackStatistics, Lesson, feedback_loss, lessons_batch
+from .learner import Microbatch, PolicyModule, Row, reference_logprobs, token_logprobs
 from .logs.metrics import UpdateStatistics, episode_metrics, memory_metrics
 from .logs.records import TurnWriter
 from .logs.timer import PhaseTimer
@@ -52,6 +53,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.tasks = TaskSource(self.config)
+        self.feedback = FeedbackLessons(self.config, self.policy) if self.config.feedback.file else None
         self.module: torch.nn.Module = PolicyModule(self.policy)
         if self.config.learner.fsdp:
             shard(self.module, self.policy.device, self.ranks)
@@ -123,11 +125,12 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
     of_items = item_advantages(policy, episodes, config.credit.item_penalty, scale.numpy())
     rows = [Row(episode.trajectory, advantages[k], of_items[k]) for k, episode in enumerate(episodes)]
 
-    # Learn: the whole batch, microbatch by microbatch, `num_iterations` times.
+    # Learn: the whole batch, microbatch by microbatch, `num_iterations` times; and from what artists made of layouts.
     for group in trainer.optimiser.param_groups:
         group["lr"] = learning_rate(config, number)
     with timer("update"), torch_threads(config.learner.threads):
-        statistics, norm = update_policy(trainer, rows, number)
+        lessons = trainer.feedback.draw(number) if trainer.feedback else []
+        statistics, norm, of_lessons = update_policy(trainer, rows, lessons, number)
 
     chosen = sum(int(row.trajectory.chosen().sum()) for row in rows)
     own = sum(sum(row.trajectory.completion_mask) for row in rows)
@@ -135,6 +138,7 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
         **episode_metrics(episodes, config.rollout.turns),
         "groups/without_variance": without_variance,
         **statistics.metrics(),
+        **of_lessons.metrics(),
         "gradient_norm": norm,
         "learning_rate": learning_rate(config, number),
         "episodes/truncated": sum(episode.truncated for episode in episodes) / len(episodes),
@@ -244,15 +248,18 @@ def leave_out_unmeasured(episodes: list[Episode]) -> None:
                 break
 
 
-def update_policy(trainer: Trainer, rows: list[Row], number: int) -> tuple[UpdateStatistics, float]:
-    """Update the weights; returns sums over the tokens of the last pass, and the gradient's norm before clipping.
+def update_policy(
+    trainer: Trainer, rows: list[Row], lessons: list[Lesson], number: int
+) -> tuple[UpdateStatistics, float, FeedbackStatistics]:
+    """Update the weights; returns sums over the tokens of the last pass, the gradient's norm before clipping, and sums
+    over the lessons.
 
     Of the `rows`, those of all processes, each process learns from its share, and gradients are added up.
 
     Raises RuntimeError where the gradient is not finite; that pass then leaves the weights.
     """
     config, policy = trainer.config, trainer.policy
-    learner = config.learner
+    learner, temperature = config.learner, config.rollout.temperature
     size = BatchSize(len(rows), sum(int(row.trajectory.chosen().sum()) for row in rows))
     mine = rows[trainer.rank :: trainer.ranks]
     packed = [
@@ -267,14 +274,16 @@ def update_policy(trainer: Trainer, rows: list[Row], number: int) -> tuple[Updat
     reference: list[torch.Tensor | None] = []  # (b, L)
     for iteration in range(learner.num_iterations):
         statistics = UpdateStatistics(size.tokens)
+        of_lessons = learn_from_feedback(trainer, lessons)
         for k, batch in enumerate(packed):
             waits = nullcontext() if k == len(packed) - 1 else trainer.accelerator.no_sync(trainer.module)
             with waits:  # gradients are exchanged once a pass; those of a sharded model, with each microbatch
                 with torch.autocast(policy.device.type, torch.bfloat16, enabled=learner.bf16):
-                    new, entropies = trainer.module(token_logprobs, batch, config.rollout.temperature)  # (b, L), (N,)
+                    new, entropies = trainer.module(token_logprobs, batch, temperature)  # (b, L), (N,)
                     if iteration == 0:
                         old.append(new.detach())
-                        reference.append(reference_logprobs(trainer, batch))
+                        kl = config.loss.beta > 0
+                        reference.append(reference_logprobs(policy, trainer.module, batch, temperature) if kl else None)
                 tokens = Tokens(new, old[k], batch.mask, batch.advantages, batch.sampler_logprobs, reference[k])
                 loss, loss_statistics = policy_loss(tokens, config.loss, size)
                 # Exchanged gradients are means, and these losses are parts of one.
@@ -292,17 +301,24 @@ def update_policy(trainer: Trainer, rows: list[Row], number: int) -> tuple[Updat
             raise RuntimeError(f"step {number + 1}: the gradient is {norm}; the last checkpoint is whole")
         trainer.optimiser.step()
         trainer.optimiser.zero_grad(set_to_none=True)
-    return UpdateStatistics.merged(gather_object([statistics])), norm
+    return UpdateStatistics.merged(gather_object([statistics])), norm, of_lessons
 
 
-@torch.no_grad()
-def reference_logprobs(trainer: Trainer, batch: Microbatch) -> torch.Tensor | None:
-    """Log-probabilities (b, L) of the model that the run began with, None without a KL term."""
-    if not trainer.config.loss.beta:
-        return None
-    with trainer.policy.reference() as reference:
-        module = trainer.module if reference is trainer.policy else PolicyModule(reference)
-        return module(token_logprobs, batch, trainer.config.rollout.temperature)[0]
+def learn_from_feedback(trainer: Trainer, lessons: list[Lesson]) -> FeedbackStatistics:
+    """Add the gradient of the mean lesson, times its weight, to that of the episodes. Each of several processes learns
+    from all lessons, and the mean of their gradients is the same."""
+    config, policy, total = trainer.config, trainer.policy, FeedbackStatistics()
+    for index in microbatches([2 * len(lesson) for lesson in lessons], config.learner.microbatch_tokens):
+        batch, rejected_of = lessons_batch([lessons[k] for k in index], policy.pad)
+        with (
+            trainer.accelerator.no_sync(trainer.module),
+            torch.autocast(policy.device.type, torch.bfloat16, enabled=config.learner.bf16),
+        ):
+            before = reference_logprobs(policy, trainer.module, batch, 1.0).sum(dim=1)
+            loss, statistics = trainer.module(feedback_loss, batch, before, rejected_of, config.feedback.beta)
+            (loss * config.feedback.weight / len(lessons)).backward()
+        total += statistics
+    return total
 
 
 def learning_rate(config: TrainConfig, number: int) -> float:

@@ -13,7 +13,7 @@ from .overlay import handler
 from .panels import items, main, menus
 from .panels import turns as turn_panels
 from .panels import wishes as wish_panels
-from .state import api_key, folders, item_cache, job, preferences, properties, recent, turn_cache, whats_new
+from .state import api_key, feedback, folders, item_cache, job, preferences, properties, recent, turn_cache, whats_new
 from .state.scene import index
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ MODULES = (
     folders,
     api_key,
     recent,
+    feedback,
     whats_new,
     turn_cache,
     item_cache,

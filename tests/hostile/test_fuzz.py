@@ -20,7 +20,9 @@ from headless.evaluation.results import read_run
 from headless.pretraining.config import CHECKS, PretrainConfig
 from headless.rl.logs.records import read_recorded
 from headless.score import read_weights
+from metaspatial_addon.core.feedback import feedback_from_json, feedback_to_json
 from metaspatial_addon.core.furniture import read_furniture
+from metaspatial_addon.core.reading import parse_json
 from metaspatial_addon.core.task import (
     layout_from_json,
     layout_to_json,
@@ -76,6 +78,17 @@ def test_layouts(file, data):
     layout = read(lambda: read_layout(file(data)))
     if layout is not None:
         assert set(layout_from_json(layout_to_json(layout)).poses) == set(layout.poses)
+
+
+FEEDBACK = {"schema": "metaspatial.feedback/1", "task": TASK, "layout": LAYOUT, "rejected": [LAYOUT]}
+
+
+@PROFILE
+@given(data=documents(FEEDBACK))
+def test_feedback(data):
+    feedback = read(lambda: feedback_from_json(parse_json(data, "f.jsonl"), "f.jsonl"))
+    if feedback is not None:
+        assert feedback_from_json(feedback_to_json(feedback)) == feedback
 
 
 ANSWER = '<think>so</think><answer>[{"id": "bed_1", "x": 2.1, "y": 2.57, "z": 0, "yaw": 180.0}]</answer>'

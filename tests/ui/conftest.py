@@ -21,7 +21,7 @@ def folder(tmp_path, monkeypatch):
     """Where the add-on's own files go."""
     kept = tmp_path / "kept"
     kept.mkdir()
-    for module in ("folders", "api_key", "recent", "whats_new"):
+    for module in ("folders", "api_key", "recent", "feedback", "whats_new"):
         monkeypatch.setattr(f"metaspatial_addon.ui.state.{module}.user_folder", lambda: kept)
     monkeypatch.delenv("METASPATIAL_API_KEY", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

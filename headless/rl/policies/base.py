@@ -49,6 +49,10 @@ class TrainablePolicy(Protocol):
         """The text of an answer, whether or not its closing token is among the ids."""
         ...
 
+    def encode(self, text: str) -> list[int]:
+        """The ids of an answer of this text, its closing token included."""
+        ...
+
     def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
         """(3, b, C) positions in time, height and width, from 0. No image is cut by the ends of a row."""
         ...

@@ -116,6 +116,9 @@ class ChatPolicy:
     def decode(self, ids: Sequence[int]) -> str:
         return self.processor.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
+    def encode(self, text: str) -> list[int]:
+        return [*self.processor.tokenizer.encode(text, add_special_tokens=False), self.ends[0]]
+
     def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
         kinds = (ids == self.placeholder).int()
         image_grid_thw = torch.tensor(grids, device=self.device) if grids else None

@@ -60,6 +60,9 @@ class CompactPolicy:
     def decode(self, ids: Sequence[int]) -> str:
         return v.decode([k for k in ids if k != v.END])
 
+    def encode(self, text: str) -> list[int]:
+        return [*v.encode(text), v.END]
+
     def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
         return torch.from_numpy(mrope_positions(ids.numpy()))
 

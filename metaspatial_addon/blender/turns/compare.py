@@ -15,7 +15,7 @@ from mathutils import Matrix, Vector
 
 from ...core.errors import InputError
 from ...core.faults import faults_from_json
-from ...core.task import Layout, Pose, wrap_degrees
+from ...core.task import Layout, Pose, layout_from_json, wrap_degrees
 from ..frames import is_same_transform, matrix_from_list, matrix_to_list, pose_matrix, world_matrix
 from ..meshes import GEOMETRY
 from .turn_collections import ITEMS, ROOT_MATRIX, item_roots
@@ -99,22 +99,24 @@ def _fault_items(record: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((fault.sentence(), fault.concerned) for fault in faults_from_json(evidence, "the record of a turn"))
 
 
+def answered_layout(turn: bpy.types.Collection) -> Layout | None:
+    """The turn's layout as it was answered, whatever the artist has moved since; None where there is none."""
+    layout = read_turn(turn).get("layout")
+    return None if layout is None else layout_from_json(layout, turn.name)
+
+
 def turn_layout(turn: bpy.types.Collection) -> Layout:
     """The turn's layout, with what the artist has moved since. Raises InputError for a turn that has none."""
-    record = read_turn(turn)
-    layout = record.get("layout")
+    layout = answered_layout(turn)
     if layout is None or "task" not in turn[KEY]:
         raise InputError(turn.name, "layout", "a turn with an answer that could be used")
     frame = matrix_from_list(json.loads(turn[KEY]["task"])["frame"])
     copies = item_roots(turn)
-    poses = {}
-    for entry in layout["placements"]:
-        pose = Pose(entry["x"], entry["y"], entry["z"], entry["yaw"])
-        copy = copies.get(entry["id"])
-        if copy is not None:
-            pose = _moved(pose, matrix_from_list(copy[ROOT_MATRIX]), world_matrix(copy), frame)
-        poses[entry["id"]] = pose
-    return Layout(layout["task"], poses)
+    poses = dict(layout.poses)
+    for item_id in poses.keys() & copies.keys():
+        before, after = matrix_from_list(copies[item_id][ROOT_MATRIX]), world_matrix(copies[item_id])
+        poses[item_id] = _moved(poses[item_id], before, after, frame)
+    return Layout(layout.task, poses)
 
 
 def turn_scene(turn: bpy.types.Collection) -> dict[str, Any]:

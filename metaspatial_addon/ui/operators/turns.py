@@ -9,8 +9,9 @@ from bpy.props import BoolProperty, IntProperty
 from bpy.types import Collection, Context, Event, Operator
 
 from ...blender.turns import compare, turn_collections, turn_visibility, turns
+from ...core.errors import InputError
 from ..screen import frame_selected, list_turn, open_images, open_text
-from ..state import notices, turn_cache
+from ..state import feedback, notices, preferences, turn_cache
 from ..state.identifiers import Operators
 from ..state.job_status import status
 from ..state.scene.listed_turns import accept, select_fault, turn_images, turn_of_number
@@ -45,6 +46,15 @@ class _TurnOperator:
             return {"CANCELLED"}
         status.restart_placement()
         return self.act(context, turn)
+
+    def keep_feedback(self, context: Context, turn: Collection, accepted: bool) -> None:
+        """Write down what becomes of a turn, where the preferences ask for it."""
+        if not preferences.of(context).keep_feedback:
+            return
+        try:
+            feedback.keep(context.scene, turn, accepted)
+        except (OSError, InputError) as error:
+            self.report({"WARNING"}, f"The feedback could not be kept: {error}")
 
 
 class METASPATIAL_OT_show_turn(_TurnOperator, Operator):
@@ -115,6 +125,7 @@ class METASPATIAL_OT_accept_turn(_TurnOperator, Operator):
         self.report({"INFO"}, moved)
         if result.notes:
             status.notify(notices.of_accepted(context, ". ".join((moved, *result.notes))))
+        self.keep_feedback(context, turn, accepted=True)
         return {"FINISHED"}
 
 
@@ -125,6 +136,7 @@ class METASPATIAL_OT_delete_turn(_TurnOperator, Operator):
     bl_label = "Delete Turn"
 
     def act(self, context: Context, turn: Collection) -> set[str]:
+        self.keep_feedback(context, turn, accepted=False)
         turn_collections.delete_turn(context.scene, turn)
         shown = turn_visibility.shown(context.scene)
         if shown is not None:

@@ -195,6 +195,7 @@ class METASPATIAL_PT_model(SidebarPanel, Panel):
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.prop(settings, "randomise", text="", icon="FILE_REFRESH")
+        preferences.draw_feedback(column, options)
 
 
 class METASPATIAL_PT_export(SidebarPanel, Panel):

@@ -12,7 +12,7 @@ from bpy.types import AddonPreferences, Context, UILayout
 from ...policy.base import DEFAULT_MAX_TOKENS
 from ..screen import Notice
 from ..text import draw_text
-from . import api_key, whats_new
+from . import api_key, feedback, whats_new
 from .identifiers import ROOT, Operators
 from .job_status import status
 
@@ -103,6 +103,12 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         description="Offer the built-in model only places inside the room that are clear and carried",
         default=True,
     )
+    keep_feedback: BoolProperty(
+        name="Keep Feedback",
+        description="Write down, on this machine alone, which turns you accept, correct and delete: the built-in model "
+        "can be trained on it",
+        default=False,
+    )
     memory_limit_mb: IntProperty(
         name="Memory (MB)",
         description="The headless Blender is started anew when it has grown beyond this",
@@ -130,6 +136,7 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         work = _group(layout, "Memory and Idle Time", "MEMORY")
         for name in ("memory_limit_mb", "idle_minutes", "engine", "picture_size", "samples", "tidy", "free_places"):
             work.prop(self, name)
+        draw_feedback(_group(layout, "Feedback", "FILE_TICK"), self)
         _group(layout, "Furniture", "ASSET_MANAGER").operator(Operators.ADD_LIBRARY, icon="ADD")
         check = _group(layout, "Self-Check", "TOOL_SETTINGS")
         _draw_checks(check, context)
@@ -165,6 +172,15 @@ def draw_model(column: UILayout, preferences: METASPATIAL_AP_preferences) -> Non
         column.prop(preferences, "local_adapter")
         column.prop(preferences, "packages")
         column.prop(preferences, "max_tokens")
+
+
+def draw_feedback(column: UILayout, preferences: METASPATIAL_AP_preferences) -> None:
+    """Whether feedback is kept, how much there is and where; the same in the sidebar and in the preferences."""
+    column.prop(preferences, "keep_feedback")
+    if feedback.lines():
+        row = column.row()
+        row.label(text=f"{feedback.lines()} kept in {feedback.FILE}")
+        row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = str(feedback.path().parent)
 
 
 def _draw_key(column: UILayout, preferences: METASPATIAL_AP_preferences) -> None:

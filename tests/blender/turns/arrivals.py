@@ -78,7 +78,7 @@ def turn_message(
         "reward": 0.5,
         "evidence": {**EMPTY, **evidence},
         "think": "hm",
-        "layout": {"task": "scene", "placements": placements},
+        "layout": {"schema": "metaspatial.layout/1", "task": "scene", "placements": placements},
     }
     top, view = pictures
     return {

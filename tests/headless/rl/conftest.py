@@ -30,3 +30,14 @@ def small_model(tmp_path_factory) -> Path:
     folder.mkdir()
     write_model(model, folder, pictures=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def blank_model(tmp_path_factory) -> Path:
+    """A model with small random weights: all answers are about equally likely."""
+    torch.manual_seed(5)
+    shape = ModelShape(hidden=32, layers=1, heads=2, key_value_heads=1, feed_forward=48, vision_hidden=32)
+    folder = tmp_path_factory.mktemp("models") / "blank"
+    folder.mkdir()
+    write_model(build(shape), folder, pictures=False)
+    return folder

@@ -16,8 +16,6 @@ torch = pytest.importorskip("torch")
 from accelerate import Accelerator
 
 from headless.cli import CommandError
-from headless.pretraining.export import write_model
-from headless.pretraining.model import ModelShape, build
 from headless.rl import learner, run, training_step
 from headless.rl.config import CreditConfig, LearnerConfig, RolloutConfig, TrainConfig
 from headless.rl.data import Trajectory
@@ -47,17 +45,6 @@ def trainer(folder, environments=None, **changes) -> Trainer:
     policy = CompactPolicy(folder)
     environments = environments or PaperEnvironments(worth)
     return Trainer(config, policy, environments, Accelerator(cpu=True))
-
-
-@pytest.fixture(scope="module")
-def blank_model(tmp_path_factory):
-    """A model with small random weights: all answers are about equally likely."""
-    torch.manual_seed(5)
-    shape = ModelShape(hidden=32, layers=1, heads=2, key_value_heads=1, feed_forward=48, vision_hidden=32)
-    folder = tmp_path_factory.mktemp("models") / "blank"
-    folder.mkdir()
-    write_model(build(shape), folder, pictures=False)
-    return folder
 
 
 def test_an_episode_whose_reward_is_no_number_is_left_out_and_named(blank_model, capsys):
