@@ -97,7 +97,8 @@ class RewardConfig:
 
 @dataclass(frozen=True)
 class CreditConfig:
-    """Each turn is worth its discounted return (`advantage_level` "turn") or the episode's ("episode").
+    """Each turn is worth its discounted return (`advantage_level` "turn") or the episode's ("episode"), or only the best
+    episode of a group is learnt from ("best").
 
     Tokens that state an item's pose lose `item_penalty` of reward for a fault of that item, see `token_credit.py`.
     """
@@ -250,6 +251,11 @@ CHECKS = (
         lambda c: c.loss.loss_type != "gspo" or c.loss.epsilon_high <= 0.05,
         "loss.epsilon_high",
         "some 4e-4 for gspo, whose ratio is a mean over the episode",
+    ),
+    Check(
+        lambda c: c.credit.advantage_level != "best" or not c.credit.item_penalty,
+        "credit.item_penalty",
+        'none beside credit.advantage_level = "best", which learns from whole episodes',
     ),
     Check(
         lambda c: c.loss.loss_type != "gspo" or not c.credit.item_penalty,

@@ -36,6 +36,14 @@ def test_an_episode_that_is_over_keeps_its_last_reward():
     torch.testing.assert_close(pad_with_last(rewards, played), expected)
 
 
+def test_rejection_sampling_learns_from_the_first_of_the_best_alone():
+    returns = torch.tensor([[1.0, 4.0], [3.0, 8.0], [10.0, 0.0], [3.0, 9.0], [10.0, 7.0]])
+    played = torch.tensor([[1, 1], [1, 0], [1, 1], [1, 1], [1, 1]], dtype=torch.bool)
+    groups = torch.tensor([0, 0, 1, 0, 1])
+    expected = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    torch.testing.assert_close(turn_advantages(returns, played, groups, "best"), expected)
+
+
 def test_the_baseline_is_the_mean_of_the_group_at_the_same_turn():
     returns = torch.tensor([[1.0, 4.0], [3.0, 8.0], [10.0, 0.0], [20.0, 1.0]])
     groups = torch.tensor([7, 7, 9, 9])
