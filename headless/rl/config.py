@@ -97,8 +97,8 @@ class RewardConfig:
 
 @dataclass(frozen=True)
 class CreditConfig:
-    """Each turn is worth its discounted return (`advantage_level` "turn") or the episode's ("episode"), or only the best
-    episode of a group is learnt from ("best").
+    """Each turn is worth its discounted return (`advantage_level` "turn") or the episode's ("episode"), or of a group
+    only the best episode is learnt from ("best").
 
     Tokens that state an item's pose lose `item_penalty` of reward for a fault of that item, see `token_credit.py`.
     """
