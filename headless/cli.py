@@ -77,9 +77,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
-    """An argument parser of a command, with its name as both ways of running it know it."""
+    """An argument parser of a command, with its name as it was called: `generate.py`, or `metaspatial generate`."""
     return _Parser(
-        prog=command,
+        prog=sys.argv[0] if sys.argv[0].startswith("metaspatial ") else command,
         description=description,
         formatter_class=_Help,
         allow_abbrev=False,

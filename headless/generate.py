@@ -28,6 +28,7 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.scale import by_factor, describe
+from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.core.task import Task, read_task, task_to_json, write_json
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.play import RENDER_PIXELS, PhaseStarted, play, prompt_format_of, reads_renders
@@ -88,7 +89,7 @@ def main(argv: list[str]) -> None:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = cli.parser("generate.py", __doc__ or "")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--task", metavar="T.json", help="a task file")
+    source.add_argument("--task", metavar="T.json", type=shipped, help="a task file")
     source.add_argument("--blend", metavar="F.blend", help="a scene whose furniture is to be laid out")
     source.add_argument("--replay", metavar="RUN", help="the folder of a training run that recorded an episode")
     parser.add_argument(

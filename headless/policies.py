@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 
+from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.policy.base import DEFAULT_MAX_TOKENS, Policy
 
 from .cli import CommandError
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
+        type=shipped,
         help="builtin: a model folder instead of the embedded one; local: a folder or hub id; endpoint: a name",
     )
     parser.add_argument("--adapter", help="local: folder or hub id of a peft adapter")

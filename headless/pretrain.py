@@ -12,13 +12,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, option_types
+from headless.packages import pip_install
+from metaspatial_addon.core.shipped import shipped
 
 
 def main(arguments: list[str]) -> None:
     parser = cli.parser(
         "pretrain.py", "Teach the embedded model to place and to repair, from layouts that are made ahead"
     )
-    parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
+    parser.add_argument("--config", required=True, type=shipped, help="a TOML file, see headless/configs/")
     parser.add_argument(
         "--set",
         action="append",
@@ -35,8 +37,7 @@ def main(arguments: list[str]) -> None:
         from headless.pretraining.train import run
     except ModuleNotFoundError as error:
         raise cli.CommandError(
-            f"{error.name} is not installed; in the environment of headless work run: "
-            "pip install torch==2.13.0 && pip install '.[train]'"
+            f"{error.name} is not installed for {sys.executable}: run {pip_install('train')}"
         ) from error
     run(read_config(options.config, options.set), Path(options.run), options.resume)
 

@@ -22,6 +22,7 @@ from headless import cli, interruption, judge
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import FieldReader, parse_json, read_bytes, read_json, read_lines
+from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.core.task import (
     Layout,
     Task,
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> None:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = cli.parser("score.py", __doc__ or "")
-    parser.add_argument("--task", metavar="T.json", help="a task file, with --layout or --answer")
+    parser.add_argument("--task", metavar="T.json", type=shipped, help="a task file, with --layout or --answer")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--layout", metavar="L.json", help="a layout file")
     what.add_argument("--answer", metavar="TEXT_FILE", help="a model's answer to the first turn, as text")

@@ -13,11 +13,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, option_types
+from headless.packages import pip_install
+from metaspatial_addon.core.shipped import shipped
 
 
 def main(arguments: list[str]) -> None:
     parser = cli.parser("train.py", "Train a model by multi-turn GRPO inside headless Blender")
-    parser.add_argument("--config", required=True, help="a TOML file, see headless/configs/")
+    parser.add_argument("--config", required=True, type=shipped, help="a TOML file, see headless/configs/")
     parser.add_argument(
         "--set",
         action="append",
@@ -56,8 +58,7 @@ def main(arguments: list[str]) -> None:
     except ModuleNotFoundError as error:
         extras = {"bpy": "bpy,train", "ray": "train,ray"}.get(error.name or "", "train")
         raise cli.CommandError(
-            f"{error.name} is not installed for {sys.executable}: run "
-            f'"{sys.executable}" -m pip install torch==2.13.0 && "{sys.executable}" -m pip install ".[{extras}]"'
+            f"{error.name} is not installed for {sys.executable}: run {pip_install(extras)}"
         ) from error
     if options.check:
         check(config, workers, options.ray or "")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("metaspatial_addon", "headless")
-COMMANDS = ("generate", "score", "tasks", "pretrain", "train", "evaluate")
+COMMANDS = ("__main__", "generate", "score", "tasks", "pretrain", "train", "evaluate")
 """The modules of `headless/` that are run, and imported by nobody."""
 
 

@@ -18,6 +18,7 @@ from headless.config import Check, bounded, read_dataclass
 from headless.user_terms import TermSettings
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 from metaspatial_addon.scoring.weights import Weights
@@ -330,7 +331,7 @@ def read_config(path: str, changes: Sequence[str] = ()) -> TrainConfig:
 
 def _check_model(config: TrainConfig, source: str) -> None:
     """The folder holds a model of the kind that is asked for; what a hub id stands for is not known yet."""
-    folder = Path(config.model)
+    folder = Path(shipped(config.model))
     if config.rendering == "full" and not folder.exists() and HUB_ID.fullmatch(config.model):
         return
     if not (folder / "config.json").is_file():

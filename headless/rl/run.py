@@ -19,6 +19,7 @@ from headless.judge import JudgeSettings, open_judge
 from headless.training import CONFIG, MetricsLog, check_settings, last_checkpoint, stopped_after_a_step
 from headless.user_terms import import_term
 from metaspatial_addon.core.faults import hard_counts
+from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.policy.model_loading import load_in_one_thread
 
 from . import checkpoint
@@ -156,7 +157,7 @@ def open_policy(config: TrainConfig) -> TrainablePolicy:
     """The model that the run begins with."""
     load_in_one_thread()
     if config.rendering == "compact":
-        return CompactPolicy(config.model, config.rollout.free_places)
+        return CompactPolicy(shipped(config.model), config.rollout.free_places)
     from .policies.chat import ChatPolicy  # needs peft and pillow
 
     return ChatPolicy(config.model, config.lora)

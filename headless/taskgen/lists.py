@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from metaspatial_addon.core.furniture import FURNITURE, Category
 from metaspatial_addon.core.reading import read_json
+from metaspatial_addon.core.shipped import ASSETS
 from metaspatial_addon.core.task import Item
 
-CATALOG = Path(__file__).resolve().parents[2] / "assets" / "furniture" / "catalog.json"
+CATALOG = ASSETS / "furniture" / "catalog.json"
 ODD_CHANCE = 0.06
 """Share of the rooms in which one item is of a category that fits anywhere and has no asset."""
 

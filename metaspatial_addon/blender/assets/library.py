@@ -15,13 +15,14 @@ import bpy
 from ...core.errors import InputError
 from ...core.furniture import FURNITURE, UNKNOWN
 from ...core.reading import FieldReader, read_json
+from ...core.shipped import ASSETS
 from ...core.task import LEAST_METRES, LONGEST_NAME, MOST_METRES, MOUNTS
 from ..meshes import remove_blocks, scratch_scene
 
 CATALOG_SCHEMA = "metaspatial.catalog/1"
 MAX_ASSETS, MAX_WORDS, MOST_WEIGHT = 10_000, 100, 1000
 """Assets of a catalog; names that an asset lists as its rooms or words; how much more often it may be drawn."""
-LIBRARY_FOLDER = Path(__file__).parents[3] / "assets" / "furniture"
+LIBRARY_FOLDER = ASSETS / "furniture"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ...core.conversation import Conversation
+from ...core.shipped import ASSETS
 from ...prompts import vocabulary as v
 from ..base import OnProgress, PolicyError, Reply
 from .decoder import Decoder, KVCache
@@ -21,7 +22,7 @@ from .grammar import AnswerGrammar, grammar_for
 from .model_files import read_model_files
 from .vision import IMAGE_IDS, IMAGE_PAD_ID, VisionTower, extract_patches, mrope_positions
 
-DEFAULT_MODEL = Path(__file__).resolve().parents[3] / "assets" / "models" / "tiny"
+DEFAULT_MODEL = ASSETS / "models" / "tiny"
 DEFAULT_TEMPERATURE = 0.7
 MOST_ITEMS = 120
 """Most items to place at once. The model was trained on rooms of up to 60."""
