@@ -46,10 +46,10 @@ def turn_advantages(
     """A_k = R_k less its baseline, the mean of the group's R_k at the same turn; (B, T), 0 for what was not played.
 
     Episodes that were over before turn k have no part in its baseline. With `level` "episode" every turn gets the
-    advantage of R_1, the outcome of the whole episode; with "best" the turns of the group's first episode of the highest
-    R_1 have advantage 1 and all others 0: rejection sampling (RAFT, arXiv 2304.06767). `divide_by_deviation` divides by
-    the group's unbiased standard deviation at that turn plus `DEVIATION_EPSILON` (GRPO, arXiv 2402.03300; Dr. GRPO,
-    arXiv 2503.20783, does not).
+    advantage of R_1, the outcome of the whole episode; with "best" the turns of the group's first episode with the
+    highest R_1 have advantage 1, all others 0: rejection sampling (RAFT, arXiv 2304.06767). `divide_by_deviation`
+    divides by the group's unbiased standard deviation at that turn plus `DEVIATION_EPSILON` (GRPO, arXiv 2402.03300;
+    Dr. GRPO, arXiv 2503.20783, does not).
     """
     if level == "best":
         members = [(groups == group).nonzero()[:, 0] for group in groups.unique()]
