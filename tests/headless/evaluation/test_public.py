@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from headless.evaluation.natural import natural_relations
+from headless.evaluation.natural import natural, natural_relations
 from headless.evaluation.public import public_tasks
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task, task_from_json, task_to_json
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -63,5 +64,6 @@ def test_what_belongs_together_is_counted_where_it_stands_together():
     assert natural_relations(task, Layout("t", good)) == (3, 3)  # the bed at a wall, the stand, the chair
     bad = {**good, "stand": Pose(0.5, 0.5), "chair": Pose(4.1, 1, 0, 270)}
     assert natural_relations(task, Layout("t", bad)) == (1, 3)
+    assert natural(task, Layout("t", bad), Evidence()) == 1 / 3 and natural(task, Layout("t", good), Evidence()) == 1
     sideways = {**good, "bed": Pose(0.8, 2.0, 0.0, 180.0)}
     assert natural_relations(task, Layout("t", sideways))[0] == 2
