@@ -51,8 +51,8 @@ def natural_relations(task: Task, layout: Layout) -> tuple[int, int]:
 
 
 def natural(task: Task, layout: Layout, evidence: Evidence) -> float:
-    """The share of natural relations that hold, 1 where there are none: a term for `reward.terms`, without which a model
-    that learns to stand things clear of each other takes them apart."""
+    """The share of natural relations that hold, 1 where there are none: a term for `reward.terms`, without which a
+    model that learns to stand things clear of each other takes them apart."""
     met, total = natural_relations(task, layout)
     return met / total if total else 1.0
 
