@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from random import Random
 
 from headless.evaluation.task_files import read_pairs
-from headless.taskgen.make import make_task
-from headless.taskgen.wide import make_wide_task
+from headless.taskgen.generators import GENERATORS
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.core.task import Task
 
 from .config import TrainConfig
 
-Generator = Callable[[str, int, int], tuple[Task, Layout]]
 FURTHER = 2**32
 """Added to the number of a generated task that has too many items, which is then drawn anew."""
-GENERATORS: dict[str, Generator] = {"typical": make_task, "wide": make_wide_task}
 
 
 class TaskSource:

@@ -31,7 +31,7 @@ EXAMPLE = (
 )
 """A worked answer that is valid; no task has items of these ids."""
 
-SYSTEM = f"""You lay out furniture in a room. You are given the room, the items with their sizes, and the wishes for it.
+FRAME = """You lay out furniture in a room. You are given the room, the items with their sizes, and the wishes for it.
 
 Frame: metres and degrees, z up, seen from above with x to the right and y upwards. An item's x and y are the centre \
 of its bounding box seen from above, z is the height of its underside above the floor, yaw turns it counter-clockwise. \
@@ -42,7 +42,10 @@ runs along y.
 A good layout: no two items overlap; every item is wholly inside the room; what stands on the floor has z 0, what \
 stands on another item has z at that item's top, what hangs on a wall has its back at that wall, what hangs from the \
 ceiling reaches it; doors can swing and windows are not hidden; one can walk from the door to the front of each item; \
-the wishes are met.
+the wishes are met."""
+"""What every model is told first: the frame of coordinates, and what a good layout is."""
+
+SYSTEM = f"""{FRAME}
 
 Answer in this form, first your thoughts, then a JSON list:
 <think>…</think><answer>[{{"id": …, "x": …, "y": …, "z": …, "yaw": …}}, …]</answer>

@@ -6,6 +6,7 @@ process, in others, or on other machines.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -68,6 +69,7 @@ class Environments(Protocol):
         """Results since the last call, by episode; waits for at least one if any is due."""
         ...
 
-    def forget(self) -> None:
-        """Drop all episodes, those that are not over included."""
+    def forget(self, below: float = math.inf) -> None:
+        """Drop the episodes of lower numbers, those that are not over included. They are lower than all others that
+        have begun since the last of them."""
         ...

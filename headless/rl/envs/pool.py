@@ -8,6 +8,7 @@ another one with the whole episode, which is replayed there: environments are de
 from __future__ import annotations
 
 import collections
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -102,7 +103,7 @@ class Pool:
         self._episodes: dict[int, _PendingTurn] = {}  # the last turn of each, by the caller's numbers
         self._due: list[_PendingTurn] = []
         self._results: list[tuple[int, StepResult]] = []
-        self._awaited = 0
+        self._awaited: dict[int, int] = {}  # keys of the episodes whose results are due, by the caller's numbers
         self._next_key = self._oldest = 0
         self._failure: Exception | None = None
         self._closing = False
@@ -157,19 +158,24 @@ class Pool:
                     raise self._failure
                 self._changed.wait(1.0)
             results, self._results = self._results, []
-            self._awaited -= len(results)
+            for number, _ in results:
+                del self._awaited[number]
         return results
 
-    def forget(self) -> None:
+    def forget(self, below: float = math.inf) -> None:
         """See `Environments`."""
         with self._changed:
-            self._episodes, self._due, self._results, self._awaited = {}, [], [], 0
-            self._oldest = self._next_key
+            self._episodes = {number: turn for number, turn in self._episodes.items() if number >= below}
+            self._due = [turn for turn in self._due if turn.number >= below]
+            self._results = [(number, result) for number, result in self._results if number >= below]
+            self._awaited = {number: key for number, key in self._awaited.items() if number >= below}
+            self._oldest = min((turn.key for turn in self._episodes.values()), default=self._next_key)
+            self._changed.notify_all()
 
     def _ask(self, turn: _PendingTurn) -> None:
         self._episodes[turn.number] = turn
         self._due.append(turn)
-        self._awaited += 1
+        self._awaited[turn.number] = turn.key
         self._changed.notify_all()
 
     # What follows runs in the threads of the slots.
@@ -257,7 +263,7 @@ class Pool:
     def _deliver(self, turn: _PendingTurn, result: StepResult) -> None:
         """Hand on a result, unless its episode was forgotten."""
         with self._changed:
-            if turn.key >= self._oldest:
+            if self._awaited.get(turn.number) == turn.key:
                 self._results.append((turn.number, result))
                 self._changed.notify_all()
 
@@ -282,7 +288,7 @@ class Pool:
             return
         if turn.tries < TRIES:
             with self._changed:
-                if turn.key >= self._oldest:
+                if self._awaited.get(turn.number) == turn.key:
                     turn.home = None
                     self._due.insert(0, turn)
                     self._changed.notify_all()

@@ -55,9 +55,8 @@ class PoolWorker:
 
     def __init__(self, environments: Environments):
         self._environments = environments
-        self._tasks: list[Task] = []
+        self._tasks: dict[int, Task] = {}  # by key
         self._answered: dict[int, int] = {}  # number of completions taken, by key
-        self._oldest = 0
 
     @classmethod
     def from_config(cls, config: WorkerConfig) -> PoolWorker:
@@ -73,9 +72,9 @@ class PoolWorker:
 
     def play(self, request: EpisodeRequest) -> StepResult:
         """The result of the last completion, or of the beginning. An episode with a fault is forgotten."""
-        if request.oldest != self._oldest:  # the first of new episodes: all others are over
-            self._environments.forget()
-            self._tasks, self._answered, self._oldest = [], {}, request.oldest
+        self._environments.forget(request.oldest)
+        self._tasks = {key: task for key, task in self._tasks.items() if key >= request.oldest}
+        self._answered = {key: count for key, count in self._answered.items() if key >= request.oldest}
         last = len(request.completions) - 1
         if not request.completions or self._answered.get(request.key) != last:
             result = self._begin(request)
@@ -89,9 +88,8 @@ class PoolWorker:
 
     def _begin(self, request: EpisodeRequest) -> StepResult:
         # The stage builds a room again for every new object: episodes of one task share it.
-        task = next((known for known in self._tasks if known == request.task), request.task)
-        if task is request.task:
-            self._tasks.append(task)
+        task = next((known for known in self._tasks.values() if known == request.task), request.task)
+        self._tasks[request.key] = task
         self._environments.begin(request.key, task, request.settings)
         return self._collect(request.key, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -88,9 +89,10 @@ class SyncEnvironments:
         self._begun, self._answered = [], []
         return results
 
-    def forget(self) -> None:
+    def forget(self, below: float = math.inf) -> None:
         """See `Environments`."""
-        self._episodes, self._budgets = {}, {}
+        self._episodes = {number: env for number, env in self._episodes.items() if number >= below}
+        self._budgets = {number: budget for number, budget in self._budgets.items() if number >= below}
 
     def _begin(self, episode: int, task: Task) -> StepResult:
         start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]

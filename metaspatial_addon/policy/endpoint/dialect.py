@@ -80,7 +80,7 @@ class Dialect:
         conversation = _limited_images(chat.conversation, self.images)
         if not self.system:
             conversation = _without_system(conversation)
-        body: dict[str, Any] = {"model": chat.model, "messages": [_message(message) for message in conversation]}
+        body: dict[str, Any] = {"model": chat.model, "messages": [chat_message(message) for message in conversation]}
         if self.limit is not None:
             body[self.limit] = chat.max_tokens
         if self.seed and chat.seed is not None:
@@ -168,7 +168,8 @@ def _without_system(conversation: Conversation) -> Conversation:
     return replace(first, text="\n\n".join((*system, first.text))), *others[1:]
 
 
-def _message(message: Message) -> dict[str, Any]:
+def chat_message(message: Message) -> dict[str, Any]:
+    """A message as chat completions have it: its text, with images as content parts before it."""
     text = message.text or _NO_ANSWER
     if not message.images:
         return {"role": message.role, "content": text}

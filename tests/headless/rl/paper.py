@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from headless.rl.envs.base import EpisodeSettings, StepResult
@@ -25,20 +26,23 @@ class PaperEnvironments:
 
     asynchronous = False
 
-    def __init__(self, worth: Callable[[Task, Answer, int], float], over=None, broken=None, sound=None):
+    def __init__(
+        self, worth: Callable[[Task, Answer, int], float], over=None, broken=None, sound=None, prompt_format=FORMAT
+    ):
+        self.format = prompt_format
         self.worth, self.over, self.broken, self.sound = worth, over or {}, broken or {}, sound or {}
         self.episodes: dict[int, list] = {}
         self.told: list[tuple[int, StepResult]] = []
 
     def begin(self, episode: int, task: Task, settings: EpisodeSettings) -> None:
         layout = Layout(task.id)
-        shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
+        shown = self.format.draw_images(task, layout) if settings.pictures else ()
         self.episodes[episode] = [task, settings, None, 0]
-        self.told.append((episode, StepResult(FORMAT.first(task, shown))))
+        self.told.append((episode, StepResult(self.format.first(task, shown))))
 
     def answer(self, episode: int, text: str) -> None:
         task, settings, layout, turn = self.episodes[episode]
-        answer = FORMAT.read(text, task, layout)
+        answer = self.format.read(text, task, layout)
         layout, turn = answer.layout, turn + 1
         self.episodes[episode][2:] = layout, turn
         if self.broken.get(episode) == turn:
@@ -55,8 +59,8 @@ class PaperEnvironments:
             evidence,
             counts(task, evidence),
         )
-        shown = FORMAT.draw_images(task, layout) if settings.pictures else ()
-        message = FORMAT.feedback(task, layout, score.to_json(), shown)
+        shown = self.format.draw_images(task, layout) if settings.pictures else ()
+        message = self.format.feedback(task, layout or Layout(task.id), score.to_json(), shown)
         done = turn >= min(settings.turns, self.over.get(episode, settings.turns))
         self.told.append((episode, StepResult((message,), score, done, seconds={"physics": 0.25})))
 
@@ -64,5 +68,5 @@ class PaperEnvironments:
         """One at a time, the last first: whoever waits must not count on an order."""
         return [self.told.pop()] if self.told else []
 
-    def forget(self) -> None:
-        self.episodes = {}
+    def forget(self, below=math.inf) -> None:
+        self.episodes = {number: episode for number, episode in self.episodes.items() if number >= below}

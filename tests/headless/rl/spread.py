@@ -6,6 +6,7 @@ python spread.py MODEL FOLDER STEPS [shard]     goes on from the last checkpoint
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -57,8 +58,8 @@ class Letters:
         told, self._told = self._told, []
         return told
 
-    def forget(self) -> None:
-        self._turns = {}
+    def forget(self, below=math.inf) -> None:
+        self._turns = {number: turns for number, turns in self._turns.items() if number >= below}
 
 
 def main(model: str, folder: Path, steps: int, shard: bool) -> None:

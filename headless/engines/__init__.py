@@ -1,0 +1,1 @@
+"""The environment as other engines of reinforcement learning know it: Gymnasium, OpenEnv, TRL."""
