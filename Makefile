@@ -68,14 +68,14 @@ fuzz: .venv/.test
 	$(python) -m pytest -n auto --hypothesis-profile=long --hypothesis-seed=$$seed --timeout 3600 \
 		tests/hostile/test_fuzz.py tests/hostile/test_fuzz_assets.py
 
-# TRL in an environment of its own, without bpy: the losses are held to it.
+# TRL, OpenEnv and Gymnasium in an environment of their own: the losses are held to TRL's, and they use the environment.
 test-trl: .venv-trl/.test
-	.venv-trl/bin/python -m pytest tests/headless/rl/test_trl.py
+	.venv-trl/bin/python -m pytest tests/headless/rl/test_trl.py tests/headless/engines
 
 .venv-trl/.test: pyproject.toml
 	@tools/make_venv.sh .venv-trl 3.11
 	.venv-trl/bin/python $(pip_install) torch==2.13.0
-	.venv-trl/bin/python $(pip_install) trl==1.16.0 --editable ".[test-blender]" "transformers>=5.23,<5.24"
+	.venv-trl/bin/python $(pip_install) --editable ".[bpy,trl,openenv,gymnasium,test-blender]"
 	@touch $@
 
 # Exports as Khronos' and Pixar's own validators see them, each in a place of its own. Without npm USD alone is tested.

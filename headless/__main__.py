@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "measure a policy on such tasks, beside baselines",
     "pretrain": "teach the embedded model",
     "train": "train a model by multi-turn GRPO",
+    "serve": "serve the environment by OpenEnv's protocol",
 }
 USAGE = "\n".join(
     ("usage: metaspatial COMMAND …", *(f"  {name:10s}{what}" for name, what in COMMANDS.items()))

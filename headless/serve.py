@@ -5,11 +5,11 @@ python headless/serve.py --sessions 32 --port 8000
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -48,8 +48,9 @@ def main(arguments: list[str]) -> None:
     class Server(uvicorn.Server):
         """Leaves signals to this command."""
 
-        def capture_signals(self) -> AbstractContextManager[None]:
-            return contextlib.nullcontext()
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
 
     splits = TaskSplits(options.tasks, options.seed)
     render = not options.no_render

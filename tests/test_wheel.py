@@ -86,7 +86,7 @@ def test_it_lays_out_and_scores_a_room(installed: Path, tmp_path: Path) -> None:
 
 @SLOW
 def test_its_commands_say_what_they_are_called(installed: Path, tmp_path: Path) -> None:
-    for name in ("generate", "score", "tasks", "train", "evaluate", "pretrain"):
+    for name in ("generate", "score", "tasks", "train", "evaluate", "pretrain", "serve"):
         said = run(installed / "metaspatial", name, "--help", cwd=tmp_path)
         assert said.stdout.startswith(f"usage: metaspatial {name} "), said.stderr
     missing = run(installed / "metaspatial", "pretend", cwd=tmp_path)

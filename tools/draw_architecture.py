@@ -20,7 +20,7 @@ PICTURE = CHECKOUT / "docs" / "architecture.svg"
 WIDTH, BOX_WIDTH, BOX_HEIGHT, ROW_HEIGHT = 1240, 268, 76, 120
 COLOURS = {"metaspatial_addon": ("#e8f1fb", "#3f74a8"), "headless": ("#fbf0e4", "#b0763a")}
 SHARED_TEXT = {
-    "headless.commands": "metaspatial: generate, score, tasks, pretrain, train, evaluate",
+    "headless.commands": "metaspatial: generate, score, tasks, pretrain, train, evaluate, serve",
     "headless.shared": "What the commands share: arguments, exit codes, configuration",
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("metaspatial_addon", "headless")
-COMMANDS = ("__main__", "generate", "score", "tasks", "pretrain", "train", "evaluate")
+COMMANDS = ("__main__", "generate", "score", "tasks", "pretrain", "train", "evaluate", "serve")
 """The modules of `headless/` that are run, and imported by nobody."""
 
 

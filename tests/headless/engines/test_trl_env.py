@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,33 +109,49 @@ def scripted_reply(text: str, rng: random.Random) -> str:
     return "\n".join((*calls, CALL % ("done", "{}")))
 
 
-@pytest.mark.slow
-def test_trls_own_trainer_makes_two_steps_on_it(tmp_path):
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Byte pairs of our prompts, in the chat template of a model that calls tools."""
     trl = pytest.importorskip("trl", reason="TRL has an environment of its own: make test-trl")
     pytest.importorskip("bpy", reason="bpy is not installed here")
-    import torch
-    from datasets import Dataset
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+    from transformers import PreTrainedTokenizerFast
 
-    rows = prompts(2)
-    byte_pairs = Tokenizer(models.BPE())
-    byte_pairs.pre_tokenizer, byte_pairs.decoder = pre_tokenizers.ByteLevel(False), decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    byte_pairs.train_from_iterator(
-        [rows[0]["prompt"][0]["content"]] * 2,
-        trainers.BpeTrainer(
-            vocab_size=900, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-        ),
+    pairs = Tokenizer(models.BPE())
+    pairs.pre_tokenizer, pairs.decoder = pre_tokenizers.ByteLevel(False), decoders.ByteLevel()
+    special, letters = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], pre_tokenizers.ByteLevel.alphabet()
+    pairs.train_from_iterator(
+        [prompts(1)[0]["prompt"][0]["content"]] * 2,
+        trainers.BpeTrainer(vocab_size=900, special_tokens=special, initial_alphabet=letters),
     )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=byte_pairs, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left"
+    template = (Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja").read_text()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=pairs, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=template
     )
-    tokenizer.chat_template = (Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja").read_text()
+
+
+def small_model(tokenizer, model_class):
+    """One with random weights."""
+    import torch
+    from transformers import Qwen3Config
+
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 16}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 16384}
+    return model_class(Qwen3Config(len(tokenizer), **sizes, **heads))
+
+
+@pytest.mark.slow
+def test_trls_own_trainer_makes_two_steps_on_it(tokenizer, tmp_path):
+    import torch
+    import trl
+    from datasets import Dataset
+    from transformers import Qwen3ForCausalLM
+
     rng = random.Random(1)
 
     class Scripted(Qwen3ForCausalLM):
-        """A small model with random weights, whose answers are written here: it would never call a tool itself."""
+        """Its answers are written here, since random weights never call a tool."""
 
         def generate(self, input_ids, attention_mask, **_):
             texts = [tokenizer.decode(ids[mask.bool()]) for ids, mask in zip(input_ids, attention_mask, strict=True)]
@@ -141,21 +160,9 @@ def test_trls_own_trainer_makes_two_steps_on_it(tmp_path):
             padded = [reply + [tokenizer.pad_token_id] * (longest - len(reply)) for reply in replies]
             return torch.cat((input_ids, torch.tensor(padded, device=input_ids.device)), dim=1)
 
-    torch.manual_seed(1)
-    model = Scripted(
-        Qwen3Config(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=16,
-            max_position_embeddings=16384,
-        )
-    )
+    model = small_model(tokenizer, Scripted)
     before = model.get_input_embeddings().weight.detach().clone()
-    arguments = trl.GRPOConfig(
+    options = trl.GRPOConfig(
         str(tmp_path),
         max_steps=2,
         per_device_train_batch_size=4,
@@ -163,11 +170,10 @@ def test_trls_own_trainer_makes_two_steps_on_it(tmp_path):
         max_completion_length=4096,
         learning_rate=1e-2,
         logging_steps=1,
-        report_to=[],
+        report_to="none",
         save_strategy="no",
         use_cpu=True,
         bf16=False,
-        activation_checkpointing=False,
     )
     made = []
     with layout_tools(seed=4, turns=2, render=False, workers=1) as factory:
@@ -178,8 +184,8 @@ def test_trls_own_trainer_makes_two_steps_on_it(tmp_path):
 
         trainer = trl.GRPOTrainer(
             model,
-            args=arguments,
-            train_dataset=Dataset.from_list(rows),
+            args=options,
+            train_dataset=Dataset.from_list(prompts(2)),
             processing_class=tokenizer,
             environment_factory=kept,
         )
@@ -190,3 +196,23 @@ def test_trls_own_trainer_makes_two_steps_on_it(tmp_path):
     assert logged[-1]["reward"] == pytest.approx(sum(rewards) / 4) and logged[-1]["reward_std"] > 0
     assert all(entry["tools/call_frequency"] > 4 and entry["tools/failure_frequency"] == 0 for entry in logged)
     assert not torch.equal(before, model.get_input_embeddings().weight)
+
+
+@pytest.mark.slow
+def test_the_example_trains_a_model_in_a_folder(tokenizer, checkout, tmp_path):
+    from transformers import Qwen3ForCausalLM
+
+    model = small_model(tokenizer, Qwen3ForCausalLM)
+    model.generation_config.eos_token_id = list(range(len(tokenizer)))  # an answer is one token long
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    done = subprocess.run(
+        [sys.executable, "examples/trl_grpo.py", tmp_path / "model", tmp_path / "out", "1"],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'train_loss'" in done.stdout and (tmp_path / "out" / "checkpoint-1").is_dir()
