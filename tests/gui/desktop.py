@@ -11,13 +11,17 @@ WIDTH, HEIGHT = 1400, 1000
 
 
 class Desktop:
-    """An X server without a window manager. Its environment is what a program needs to open a window there."""
+    """An X server without a window manager. Its environment is what a program needs to open a window there.
 
-    def __init__(self, log: Path) -> None:
+    `width`, `height`: of the screen in pixels.
+    """
+
+    def __init__(self, log: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+        self.width, self.height = width, height
         reading, writing = os.pipe()
         with log.open("w") as output:
             self._server = subprocess.Popen(
-                ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "+extension", "GLX"],
+                ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{width}x{height}x24", "+extension", "GLX"],
                 pass_fds=[writing],
                 stdout=output,
                 stderr=output,

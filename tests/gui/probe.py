@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import socket
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from mathutils import Euler, Vector
 
 ROOT = "bl_ext.user_default.metaspatial"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -161,13 +163,21 @@ def job() -> dict[str, Any]:
 
 @question
 def turns() -> list[dict[str, Any]]:
-    """The turns of the newest run, in order: number, whether it is shown, how many copies it has."""
+    """The turns of the newest run, in order: number, whether it is shown, how many copies, faults and pictures
+    it has."""
     stored = our("blender.turns.turns")
+    summary = our("ui.state.turn_cache").turn_summary
     scene = window().scene
     shown = our("blender.turns.turn_visibility").shown(scene)
     runs = stored.runs(scene)
     return [
-        {"number": number, "shown": turn == shown, "copies": len(turn.all_objects)}
+        {
+            "number": number,
+            "shown": turn == shown,
+            "copies": len(turn.all_objects),
+            "faults": summary(turn).faults,
+            "pictures": len(our("ui.state.scene.listed_turns").turn_images(turn)),
+        }
         for number, turn in enumerate(stored.turns(runs[-1]) if runs else [], 1)
     ]
 
@@ -239,6 +249,41 @@ def wishes() -> dict[str, Any]:
 def smooth() -> None:
     """Anti-aliasing, for pictures that are to be looked at."""
     bpy.context.preferences.system.viewport_aa = "8"
+
+
+@question
+def look(at: list[float], distance: float, yaw: float, pitch: float) -> None:
+    """Turn the viewport's view: the point that it is about, metres from it, degrees about z and above the floor."""
+    view = viewport().spaces.active.region_3d
+    view.view_location, view.view_distance = at, distance
+    view.view_rotation = Euler((math.radians(90 - pitch), 0, math.radians(yaw))).to_quaternion()
+
+
+@question
+def move(name: str, by: list[float]) -> None:
+    """Move an object by metres, as by the key G."""
+    bpy.data.objects[name].location += Vector(by)
+    with in_viewport():
+        bpy.ops.ed.undo_push(message="Move")
+
+
+@question
+def windows() -> list[list[int]]:
+    """x, y, width, height of every window in pixels from the top left corner of the screen, the newest last."""
+    screen = window().height
+    manager = bpy.context.window_manager
+    return [[each.x, screen - each.y - each.height, each.width, each.height] for each in manager.windows]
+
+
+@question
+def show_preferences(section: str) -> None:
+    """Open the preferences in a window of their own, at a section or at those of the extension."""
+    bpy.context.preferences.active_section = section
+    with in_viewport():
+        if section == "ADDONS":
+            bpy.ops.preferences.addon_show(module=ROOT)
+        else:
+            bpy.ops.screen.userpref_show("INVOKE_DEFAULT")
 
 
 @question

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.gui.desktop import HEIGHT, WIDTH, Desktop
+from tests.gui.desktop import Desktop
 
 PROBE = Path(__file__).with_name("probe.py")
+START_S = 300.0
+"""Seconds that a window may take to come up and answer: a busy machine without a graphics card takes minutes."""
 
 
 class ProbeError(Exception):
@@ -39,7 +41,7 @@ class Session:
         self.log = folder / "blender.log"
         environment = {**desktop.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
         (self.home / "tmp").mkdir()
-        command = ["blender", "--window-geometry", "0", "0", str(WIDTH), str(HEIGHT), *arguments]
+        command = ["blender", "--window-geometry", "0", "0", str(desktop.width), str(desktop.height), *arguments]
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
                 [*command, "-P", str(PROBE), "--", str(self._socket)],
@@ -49,11 +51,11 @@ class Session:
                 stdin=subprocess.DEVNULL,
                 cwd=self.home,
             )
-        until(self._socket.exists, 60, "Blender's window comes up")
-        until(lambda: self.ask("version"), 60, "Blender's window answers")
-        desktop.click(WIDTH // 3, HEIGHT - 150)  # sends the splash screen away
+        until(self._socket.exists, START_S, "Blender's window comes up")
+        self.ask("version", timeout=START_S)
+        desktop.click(desktop.width // 3, desktop.height - 150)  # sends the splash screen away
 
-    def ask(self, name: str, /, timeout: float = 60, **arguments: Any) -> Any:
+    def ask(self, name: str, /, timeout: float = 120, **arguments: Any) -> Any:
         """The answer of the probe in Blender. Raises ProbeError."""
         try:
             with socket.socket(socket.AF_UNIX) as connection:

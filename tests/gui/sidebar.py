@@ -65,7 +65,7 @@ class Sidebar:
 
     def _find(self, name: str) -> tuple[int, int] | None:
         for place in self._likely(name):
-            if self._is(name, place):
+            if self.is_at(name, place):
                 self._known[name] = place
                 return place
         x, y, width, height = self.region()
@@ -95,11 +95,12 @@ class Sidebar:
         for share in COLUMNS:
             for down in range(STEP // 2, height, STEP):
                 place = x + int(share * (width - 20)), y + down
-                if self._is(name, place):
+                if self.is_at(name, place):
                     return place
         return None
 
-    def _is(self, name: str, place: tuple[int, int]) -> bool:
+    def is_at(self, name: str, place: tuple[int, int]) -> bool:
+        """Whether a button or field is at that place of the screen, which the mouse is moved to."""
         self.session.desktop.move(*place)
         return any(name in text for text in self.session.ask("under_mouse").values())
 

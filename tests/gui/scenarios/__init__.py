@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.gui.scenarios.accepting import accept_and_undo, save_and_reload
 from tests.gui.scenarios.buttons import after_a_turn, doors_and_library
 from tests.gui.scenarios.cancelling import cancel, kill_blender, kill_worker
-from tests.gui.scenarios.first_layout import first_layout
+from tests.gui.scenarios.first_layout import first_layout, fresh_profile
 from tests.gui.scenarios.lifecycle import enable_fifty_times, remove
 from tests.gui.scenarios.main_thread import crowded_room, small_room
 from tests.gui.scenarios.meanwhile import edit_meanwhile, open_meanwhile, render_meanwhile
@@ -18,6 +18,7 @@ from tests.gui.session import Bench
 SCENARIOS: dict[str, Callable[[Bench], str]] = {
     scenario.__name__: scenario
     for scenario in (
+        fresh_profile,
         first_layout,
         doors_and_library,
         after_a_turn,

@@ -13,7 +13,7 @@ from metaspatial_addon.core.task import read_layout
 from metaspatial_addon.ui.overlay.handler import read_room
 from metaspatial_addon.ui.panels.menus import METASPATIAL_MT_arrange_furniture
 from metaspatial_addon.ui.screen import Notice
-from metaspatial_addon.ui.state import job, preferences
+from metaspatial_addon.ui.state import job, preferences, wishes
 from metaspatial_addon.ui.state.job_status import status
 from metaspatial_addon.ui.state.scene import example
 from metaspatial_addon.ui.state.turn_cache import turn_summary
@@ -28,6 +28,7 @@ def test_the_example_is_laid_out_without_a_fault_by_the_next_click(scene, folder
     assert made.name == example.NAME and made != scene and {obj: obj.matrix_world for obj in scene.objects} == before
     settings = made.metaspatial
     assert len(settings.items.objects) == sum(example.ITEMS.values()) and settings.prompt == example.PROMPT
+    assert [wishes.words(wish) for wish in wishes.shown(settings)] == ["desk_oak against window wall"]
     settings.randomise, settings.seed, settings.turns = False, 3, 2
     assert bpy.ops.metaspatial.generate_layout() == {"FINISHED"}
     wait_until(lambda: job.tick() is None or not status.busy, 120)

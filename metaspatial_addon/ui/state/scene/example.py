@@ -36,7 +36,7 @@ def make_example(context: Context) -> Scene:
     scene = bpy.data.scenes.new(NAME)
     context.window.scene = scene
     settings = scene.metaspatial
-    settings.size, settings.room_type, settings.prompt = SIZE_M, "bedroom", PROMPT
+    settings.size, settings.room_type = SIZE_M, "bedroom"
     make_room(scene)
     for kind, (x, y) in _OPENINGS:
         scene.cursor.location = x, y, 0
@@ -45,4 +45,6 @@ def make_example(context: Context) -> Scene:
         add_opening(context, kind)
     scene.cursor.location = 0, 0, 0
     add_picks(context, [Pick(names[category], "", False, category, count) for category, count in ITEMS.items()])
+    context.view_layer.update()
+    settings.prompt = PROMPT  # last: it is read as wishes about the items
     return scene
