@@ -16,6 +16,7 @@ import numpy as np
 
 from headless.config import Check, bounded, read_dataclass
 from headless.user_terms import TermSettings
+from metaspatial_addon.core.engines import ViewMethod
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import read_json
 from metaspatial_addon.core.shipped import shipped
@@ -74,14 +75,16 @@ class JudgeConfig:
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """`render` measures the view term by renders. `weights` are those of the terms, see `scoring/weights.py`, or
-    "paper" for the formula of the paper, see `scoring/paper.py`. `judge` adds the term of that name.
+    """`render` measures the view term, by `view_method`: renders, or rays through fewer pixels. `weights` are those of
+    the terms, see `scoring/weights.py`, or "paper" for the formula of the paper, see `scoring/paper.py`. `judge` adds
+    the term of that name.
 
     With `stages` the weights change: from one stage's step to the next's in a straight line, and not before the first
     or after the last. Stages at neighbouring steps make a leap. `terms` are functions of the user's own.
     """
 
     render: bool = True
+    view_method: ViewMethod = "renders"
     weights: Weights | Literal["paper"] = field(default_factory=Weights)
     stages: tuple[WeightStage, ...] = ()
     judge: JudgeConfig = field(default_factory=JudgeConfig)

@@ -172,7 +172,9 @@ def rollout_settings(
     rollout, reward = config.rollout, config.reward
     budget = policy.token_budget(rollout.max_sequence_tokens - rollout.max_completion_tokens, rollout.pixels)
     return (
-        EpisodeSettings(rollout.turns, reward.weights_at(number), reward.render, rollout.pictures, budget),
+        EpisodeSettings(
+            rollout.turns, reward.weights_at(number), reward.render, rollout.pictures, budget, reward.view_method
+        ),
         SamplingParams(
             rollout.temperature, rollout.max_completion_tokens, rollout.max_sequence_tokens, config.learner.bf16
         ),

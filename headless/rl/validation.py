@@ -20,12 +20,14 @@ FAULTS = "infra_faults"
 
 
 def validate(trainer: Trainer, number: int) -> dict[str, float]:
-    """Play the validation tasks after `number` steps, greedily, and score each episode's best turn.
+    """Play the validation tasks after `number` steps, greedily, and score each episode's best turn, its view by renders
+    as `evaluate.py` has it.
 
     Returns the means of `score_metrics` as `validation/…`, none where no episode has a result, and the number of
     episodes that a fault of the machine ended. Each of several processes plays its share; all know the result.
     """
     settings, sampling = rollout_settings(trainer.config, number, trainer.policy)
+    settings = replace(settings, view_method="renders")
     tasks = trainer.tasks.validation
     episodes = [Episode(tasks[k], k, (k,)) for k in range(trainer.rank, len(tasks), trainer.ranks)]
     greedy = replace(sampling, temperature=GREEDY_TEMPERATURE)

@@ -33,14 +33,14 @@ class Rollout:
 
     fault, truncated, group = "", False, 0
 
-    def __init__(self, member: int, away: float, render: bool):
+    def __init__(self, member: int, away: float, settings: EpisodeSettings):
         task, layout = PAIR
         self.task, self.seed, self.scores, self.timings = task, (1, 0, 0, member), [], []
         compact = CompactEncoding(task)
         spoilt = {i: Pose(p.x + away, p.y - away / 2, p.z, p.yaw) for i, p in layout.poses.items()}
         answers = [compact.answer_text(spoilt), *(compact.answer_text({i: p}) for i, p in layout.poses.items())]
         with SyncEnvironments(CompactFormat(), threads=1) as environments:
-            environments.begin(0, task, EpisodeSettings(3, render=render))
+            environments.begin(0, task, settings)
             [(_, told)] = environments.collect()
             self.conversation = told.messages
             while not told.done:
@@ -52,13 +52,16 @@ class Rollout:
                 self.timings.append(told.seconds)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["render", "no render"])
+SETTINGS = [EpisodeSettings(3), EpisodeSettings(3, view_method="rays"), EpisodeSettings(3, render=False)]
+
+
+@pytest.fixture(scope="module", params=SETTINGS, ids=["renders", "rays", "no view"])
 def run(request, tmp_path_factory) -> Path:
     """The folder of a run with one step of three episodes."""
     folder = tmp_path_factory.mktemp("runs")
     records = TurnWriter(folder, 0, CompactFormat(), RUN)
     episodes = [Rollout(member, away, request.param) for member, away in enumerate((0.4, 3.0, 0.2))]
-    records.write(25, episodes, EpisodeSettings(3, render=request.param))
+    records.write(25, episodes, request.param)
     return folder
 
 

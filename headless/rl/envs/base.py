@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from metaspatial_addon.core.conversation import Conversation
+from metaspatial_addon.core.engines import ViewMethod
 from metaspatial_addon.core.task import Task
 from metaspatial_addon.scoring.score import Score
 from metaspatial_addon.scoring.weights import Weights
@@ -20,7 +21,8 @@ from ..data import TokenBudget
 
 @dataclass(frozen=True)
 class EpisodeSettings:
-    """Options of an episode. `render` measures the view term, `pictures` puts images into the conversation.
+    """Options of an episode. `render` measures the view term, by `view_method`; `pictures` puts images into the
+    conversation.
 
     An episode is truncated when its next prompt would not fit `budget`; no image is rendered for that prompt.
     """
@@ -30,6 +32,7 @@ class EpisodeSettings:
     render: bool = True
     pictures: bool = True
     budget: TokenBudget | None = None
+    view_method: ViewMethod = "renders"
 
 
 @dataclass(frozen=True)

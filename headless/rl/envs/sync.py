@@ -19,7 +19,6 @@ from metaspatial_addon.episode.turn import Candidate
 from metaspatial_addon.policy.base import request_threads
 from metaspatial_addon.prompts.full import IMAGES, PromptFormat
 
-from ..data import TokenBudget
 from .base import EpisodeSettings, StepResult
 
 
@@ -45,7 +44,7 @@ class SyncEnvironments:
         self._judge = None if judge is None else open_judge(judge)
         self._user_terms = [import_term(settings) for settings in user_terms]
         self._episodes: dict[int, LayoutEnv] = {}
-        self._budgets: dict[int, TokenBudget | None] = {}
+        self._settings: dict[int, EpisodeSettings] = {}
         self._begun: list[tuple[int, Task]] = []
         self._answered: list[tuple[int, str]] = []
 
@@ -70,7 +69,7 @@ class SyncEnvironments:
             show_images=settings.pictures,
             user_terms=self._user_terms,
         )
-        self._budgets[episode] = settings.budget
+        self._settings[episode] = settings
         self._begun.append((episode, task))
 
     def answer(self, episode: int, text: str) -> None:
@@ -92,10 +91,10 @@ class SyncEnvironments:
     def forget(self, below: float = math.inf) -> None:
         """See `Environments`."""
         self._episodes = {number: env for number, env in self._episodes.items() if number >= below}
-        self._budgets = {number: budget for number, budget in self._budgets.items() if number >= below}
+        self._settings = {number: settings for number, settings in self._settings.items() if number >= below}
 
     def _begin(self, episode: int, task: Task) -> StepResult:
-        start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
+        start, env, budget = time.perf_counter(), self._episodes[episode], self._settings[episode].budget
         if budget is not None:
             blank = self._blank_images(env, task, Layout(task.id))
             if not budget.fits(self.prompt_format.first(task, blank)):
@@ -107,7 +106,8 @@ class SyncEnvironments:
         return StepResult(observation, seconds={"render": time.perf_counter() - start})
 
     def _step(self, episode: int, text: str) -> StepResult:
-        start, env, budget = time.perf_counter(), self._episodes[episode], self._budgets[episode]
+        start, env, settings = time.perf_counter(), self._episodes[episode], self._settings[episode]
+        budget, self._renderer.view_method = settings.budget, settings.view_method
         try:
             candidate = env.evaluate(text)
             evaluated = time.perf_counter()

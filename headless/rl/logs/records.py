@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from metaspatial_addon.core.engines import ViewMethod
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import FieldReader, parse_json, read_lines
 from metaspatial_addon.core.task import Layout, Task, task_from_json, task_to_json
@@ -75,6 +76,7 @@ class TurnWriter:
             **self.settings,
             "turns": settings.turns,
             "render": settings.render,
+            "view_method": settings.view_method,
             "pictures": settings.pictures,
             "weights": settings.weights if isinstance(settings.weights, str) else asdict(settings.weights),
         }
@@ -154,6 +156,11 @@ class RecordedEpisode:
     @property
     def settings(self) -> dict[str, Any]:
         return self.lines[0]["settings"]
+
+    @property
+    def view_method(self) -> ViewMethod:
+        """What measured the view; runs of earlier versions had renders alone."""
+        return "rays" if self.settings.get("view_method") == "rays" else "renders"
 
     @property
     def weights(self) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,12 +62,13 @@ def prompt_format_of(recorded: RecordedEpisode) -> PromptFormat:
 @contextmanager
 def measuring(recorded: RecordedEpisode, renderer: Renderer | None) -> Iterator[Renderer | None]:
     """What measures the view of an episode as its run did: the renderer of its pictures if there is one."""
-    if renderer is not None or not recorded.settings["render"]:
-        yield renderer if recorded.settings["render"] else None
+    if not recorded.settings["render"]:
+        yield None
         return
     from metaspatial_addon.blender.rendering.render import Renderer
 
-    with Renderer("cycles", pixels=0) as measurer:
+    with nullcontext(renderer) if renderer is not None else Renderer("cycles", pixels=0) as measurer:
+        measurer.view_method = recorded.view_method
         yield measurer
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import bpy
 import numpy as np
 
+from ...core.engines import ViewMethod
 from ...core.evidence import ViewMeasure
 from ...core.furniture import FURNITURE
 from ...core.task import Layout, Room, Task
@@ -21,8 +22,10 @@ from ..physics.room_meshes import WALL_THICKNESS_M
 from ..physics.stage import Stage
 from .annotate import PlanFrame, annotate
 from .engines import resolve
+from .ray_view import measure_view_by_rays
 from .render_scene import RenderScene
-from .visibility import floor_points, measure_view, open_room
+from .standing_places import floor_points
+from .visibility import measure_view, open_room
 
 ELEVATION = 40.0
 """Degrees above the horizon from which the room is seen."""
@@ -40,13 +43,14 @@ class Renderer:
     512 px and grow where images are smaller; `threads` limits Cycles. Use it as a context manager, or `close()` it.
 
     Images are `pixels` wide and high. With 0 none are rendered: `top_view` and `room_view` return no bytes, and only
-    `measure_view` does something. `between` is called often while Cycles makes an image; what it raises ends that. All
-    of these may be changed at any time.
+    `measure_view` does something: by renders, or by rays if that is its `view_method`. `between` is called often while
+    Cycles makes an image; what it raises ends that. All of these may be changed at any time.
     """
 
     def __init__(self, engine: str = "auto", samples: int = 16, threads: int | None = None, pixels: int = 512):
         self.engine = resolve(engine)
         self.samples, self.pixels = samples, pixels
+        self.view_method: ViewMethod = "renders"
         self.between: Callable[[], None] | None = None
         self._threads = threads
         self._render_scene: RenderScene | None = None
@@ -108,8 +112,10 @@ class Renderer:
         return write_png(self._render(stage, task, shown, pixels))
 
     def measure_view(self, stage: Stage, task: Task, layout: Layout) -> ViewMeasure:
-        """How much of each item people standing in the room see. Always measured with Cycles."""
+        """How much of each item people standing in the room see. Renders are always of Cycles here."""
         stage.place(layout)
+        if self.view_method == "rays":
+            return measure_view_by_rays(stage, task)
         return measure_view(self.render_scene, stage, task)
 
     def _render(self, stage: Stage, task: Task, shown: list[bpy.types.Object], pixels: int) -> np.ndarray:

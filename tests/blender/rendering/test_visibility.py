@@ -7,9 +7,11 @@ import pytest
 
 from headless.evaluation.baselines import random_layout
 from headless.taskgen.make import make_task
+from headless.taskgen.wide import make_wide_task
 from metaspatial_addon.blender.physics.stage import Stage
+from metaspatial_addon.blender.rendering import ray_view, visibility
 from metaspatial_addon.blender.rendering.render import Renderer
-from metaspatial_addon.blender.rendering.visibility import standing_places
+from metaspatial_addon.blender.rendering.standing_places import standing_places
 from metaspatial_addon.core.polygon import contains
 from metaspatial_addon.core.task import Item, Layout, Pose, Room, Task
 from metaspatial_addon.scoring.terms import view_term
@@ -19,9 +21,10 @@ from tests.growth import growth
 CHAIR = Item("chair_1", "chair", (0.5, 0.5, 0.9))
 
 
-@pytest.fixture(scope="module")
-def kit():
+@pytest.fixture(scope="module", params=["renders", "rays"])
+def kit(request):
     with Stage() as stage, Renderer("cycles", threads=2) as renderer:
+        renderer.view_method = request.param
         yield stage, renderer
 
 
@@ -37,6 +40,24 @@ def test_a_thing_that_stands_alone_is_seen_whole(kit, shape):
     for place in ((x + 2.0, y + 1.0), (x + 0.4, y + 2.6)):
         measured = measure(kit, *task((CHAIR, Pose(*place)), shape=shape))
         assert measured.visible == {"chair_1": 1.0}
+
+
+def test_rays_through_as_many_pixels_see_what_renders_see(monkeypatch):
+    monkeypatch.setattr(ray_view, "PIXELS", visibility.PIXELS)
+    terms = []
+    with Stage() as stage, Renderer("cycles", threads=2) as renderer:
+        for index in range(6):
+            some_task, clean = (make_task, make_wide_task)[index % 2]("validation", 5, index)
+            stage.open(some_task)
+            for layout in (clean, random_layout(some_task, index)):
+                renderer.view_method = "renders"
+                rendered = renderer.measure_view(stage, some_task, layout)
+                renderer.view_method = "rays"
+                cast = renderer.measure_view(stage, some_task, layout)
+                assert cast.visible.keys() == rendered.visible.keys()
+                assert cast.fill == pytest.approx(rendered.fill, abs=0.002)
+                terms.append((view_term(rendered), view_term(cast)))
+    assert np.abs(np.subtract(*zip(*terms, strict=True))).max() < 0.02
 
 
 def test_both_legs_of_an_l_are_looked_into(kit):
