@@ -5,13 +5,14 @@ token, and beside it, where another was rejected, DPO's preference between the t
 
     - log pi(kept) / tokens(kept) - log sigmoid(beta (log pi(kept) / ref(kept) - log pi(rejected) / ref(rejected)))
 
-Each lesson is seen under one of the eight symmetries of a rectangle, drawn anew each time: a few rooms go further so.
+Each lesson is seen under one of the eight symmetries of a rectangle and without some of its items, drawn anew each
+time: a few rooms go further so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from random import Random
 
 import numpy as np
@@ -27,6 +28,9 @@ from .config import TrainConfig
 from .data import Completion, Trajectory
 from .learner import Microbatch, Row, token_logprobs
 from .policies.base import TrainablePolicy
+
+LEFT_OUT = 0.3
+"""Share of a room's items that a lesson is without."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,13 @@ class FeedbackLessons:
         """None where an answer cannot give the kept layout: it was thrown away, or stands beyond the answer's grid."""
         if feedback.layout is None:
             return None
-        kept = self._answered(*transformed(feedback.task, feedback.layout, symmetry))
-        if kept is None or not feedback.rejected:
-            return None if kept is None else Lesson(kept, None)
-        return Lesson(kept, self._answered(*transformed(feedback.task, rng.choice(feedback.rejected), symmetry)))
+        task = without_some(feedback.task, rng)
+        kept, rejected = part_of(feedback.layout, task), [part_of(layout, task) for layout in feedback.rejected]
+        answer = self._answered(*transformed(task, kept, symmetry))
+        others = [layout for layout in rejected if layout != kept]
+        if answer is None or not others:
+            return None if answer is None else Lesson(answer, None)
+        return Lesson(answer, self._answered(*transformed(task, rng.choice(others), symmetry)))
 
     def _answered(self, task: Task, layout: Layout) -> Trajectory | None:
         """The conversation of one turn that gives the layout, its tokens chosen from what they are in a rollout."""
@@ -115,6 +122,24 @@ class FeedbackLessons:
             constraint.advance(token)
         trajectory.append_completion(completion, 0)
         return trajectory
+
+
+def without_some(task: Task, rng: Random) -> Task:
+    """The task without some of the items to place, at least one of which stays; what stands on things is left out with
+    any of them, and so are relations of what is left out."""
+    out = {item.id for item in task.movable if rng.random() < LEFT_OUT}
+    if out:
+        out |= {item.id for item in task.movable if item.mount == "surface"}
+    if len(out) == len(task.movable):
+        return task
+    items = tuple(item for item in task.items if item.id not in out)
+    return replace(task, items=items, relations=tuple(r for r in task.relations if not {r.subject, r.object} & out))
+
+
+def part_of(layout: Layout, task: Task) -> Layout:
+    """The poses of the task's items."""
+    ids = {item.id for item in task.items}
+    return Layout(layout.task, {item_id: pose for item_id, pose in layout.poses.items() if item_id in ids})
 
 
 def lessons_batch(lessons: Sequence[Lesson], pad: int) -> tuple[Microbatch, list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -15,12 +16,13 @@ torch = pytest.importorskip("torch")
 from accelerate import Accelerator
 
 from headless.rl.config import FeedbackConfig, LearnerConfig, RolloutConfig, TrainConfig
-from headless.rl.feedback import FeedbackLessons, feedback_loss, lessons_batch
+from headless.rl.feedback import FeedbackLessons, feedback_loss, lessons_batch, without_some
 from headless.rl.learner import token_logprobs
 from headless.rl.policies.compact import CompactPolicy
 from headless.rl.training_step import Trainer, train_step
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.feedback import Feedback, feedback_to_json
+from metaspatial_addon.core.task import Item, Relation
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_model_takes_to_what_was_kept(config):
     trainer = Trainer(config, policy, PaperEnvironments(lambda *_: 0.5), Accelerator(cpu=True))
     metrics = [train_step(trainer, number) for number in range(config.steps)]
     assert metrics[-1]["feedback/loss"] < 0.5 * metrics[0]["feedback/loss"]
-    assert metrics[0]["feedback/preferred"] == 0 and metrics[-1]["feedback/preferred"] == 1
+    assert metrics[0].get("feedback/preferred", 0) == 0 and metrics[-1]["feedback/preferred"] == 1
 
 
 def test_lessons_are_the_same_for_a_seed_and_differ_by_symmetry(config):
@@ -69,6 +71,24 @@ def test_lessons_are_the_same_for_a_seed_and_differ_by_symmetry(config):
     assert [lesson.kept.ids for lesson in first] == [lesson.kept.ids for lesson in again]
     assert [lesson.kept.ids for lesson in first] != [lesson.kept.ids for lesson in next_step]
     assert len({tuple(lesson.kept.ids) for lesson in first}) > 1, "the same layout, turned and mirrored"
+
+
+def test_a_lesson_is_without_some_items_but_nothing_is_left_in_the_air():
+    book, lamp = (
+        Item("book_1", "book", (0.2, 0.2, 0.05), mount="surface"),
+        Item("lamp_1", "floor lamp", (0.3, 0.3, 1.6)),
+    )
+    near = Relation("chair_1", "next_to", "desk_1")
+    task = replace(TASK, items=(*TASK.items, book, lamp), relations=(near, Relation("lamp_1", "corner", "room")))
+    sizes = set()
+    for seed in range(60):
+        part = without_some(task, Random(seed))
+        ids = {item.id for item in part.items}
+        assert ids and (ids == {item.id for item in task.items} or "book_1" not in ids)
+        assert all({r.subject, r.object} <= ids | {"room"} for r in part.relations)
+        assert (near in part.relations) == ({"chair_1", "desk_1"} <= ids)
+        sizes.add(len(ids))
+    assert sizes == {1, 2, 3, 4}
 
 
 def test_what_no_answer_can_say_is_left_out(config, tmp_path):
