@@ -27,8 +27,8 @@ from metaspatial_addon.scoring.weights import Weights
 from .advantages import AdvantageLevel
 from .losses import LossConfig
 
-FAMILIES = ("qwen2_5_vl", "qwen3_vl")
-"""Model types whose positions and cache `ChatPolicy` knows."""
+FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "smolvlm", "idefics3", "internvl", "llava")
+"""Model types whose positions, pictures and cache `ChatPolicy` knows."""
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 LARGEST_SEED = 2**31 - 1
 

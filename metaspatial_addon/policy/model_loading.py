@@ -87,6 +87,10 @@ def load_processor(model: str) -> Any:
                 raise PolicyError(f"{model} has no processor for pictures: it is no model that sees.")
             own_class = _without_video(PROCESSOR_MAPPING[config_class])
             processor = own_class.from_pretrained(model, trust_remote_code=False)
+            settings, _ = own_class.get_processor_dict(model)
+            for name, value in settings.items():  # of these transformers reads what the signature of `__init__` names
+                if name in vars(processor) and isinstance(value, (int, float, str)):
+                    setattr(processor, name, value)
     if not processor.tokenizer.encode("a", add_special_tokens=False):  # made of no files, it knows no letters
         raise PolicyError(
             f"{model} has no tokenizer: copy the files whose names begin with tokenizer, vocab and merges from the "

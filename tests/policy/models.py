@@ -42,9 +42,9 @@ TEXT = {
 
 
 def build(kind: str, folder: Path) -> Path:
-    """A model of that kind ("qwen2_5_vl", "qwen3_vl", "smolvlm" or "idefics3") in `folder`, which is returned."""
+    """A model of that kind, one of BUILDERS, in `folder`, which is returned."""
     torch.manual_seed(7)
-    {"qwen2_5_vl": _qwen, "qwen3_vl": _qwen, "smolvlm": _idefics, "idefics3": _idefics}[kind](kind, folder)
+    BUILDERS[kind](kind, folder)
     return folder
 
 
@@ -60,14 +60,17 @@ def _tokenizer(tokens: tuple[str, ...], end: str) -> PreTrainedTokenizerFast:
 
 
 def _qwen(kind: str, folder: Path) -> None:
-    name = {"qwen2_5_vl": "Qwen2_5_VL", "qwen3_vl": "Qwen3VL"}[kind]
+    name = {"qwen2_vl": "Qwen2VL", "qwen2_5_vl": "Qwen2_5_VL", "qwen3_vl": "Qwen3VL"}[kind]
     tokenizer = _tokenizer(QWEN_TOKENS, "<|im_end|>")
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in QWEN_TOKENS}
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
     text = {**TEXT, "vocab_size": len(tokenizer), "rope_parameters": rope, "tie_word_embeddings": True}
     vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "initializer_range": 0.3}
     vision |= {"out_hidden_size": 32, "spatial_merge_size": 2, "temporal_patch_size": 2}
-    if kind == "qwen2_5_vl":
+    if kind == "qwen2_vl":
+        patch = 14
+        vision = {"depth": 2, "embed_dim": 32, "hidden_size": 32, "mlp_ratio": 2, "num_heads": 2, "patch_size": patch}
+    elif kind == "qwen2_5_vl":
         patch = 14
         vision |= {"patch_size": patch, "window_size": 56, "fullatt_block_indexes": [1]}
     else:
@@ -137,3 +140,63 @@ def _idefics(kind: str, folder: Path) -> None:
 
 def _write(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _internvl(kind: str, folder: Path) -> None:
+    tokens = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<IMG_CONTEXT>", "<img>", "</img>", "<video>")
+    tokenizer = _tokenizer(tokens, "<|im_end|>")
+    names = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
+    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision |= {"image_size": [32, 32], "patch_size": [8, 8], "initializer_range": 0.3}
+    text = {**TEXT, "model_type": "qwen2", "vocab_size": len(tokenizer)}
+    context = tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
+    config = transformers.InternVLConfig(
+        text_config=text, vision_config=vision, image_token_id=context, image_seq_length=4
+    )
+    _save(transformers.InternVLForConditionalGeneration(config), tokenizer, folder)
+    tokenizer_config = json.loads((folder / "tokenizer_config.json").read_text())
+    extra = {"extra_special_tokens": {**names, "video_token": "<video>"}}
+    _write(folder / "tokenizer_config.json", tokenizer_config | extra)
+    images = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 32, "width": 32}}
+    images |= {"crop_to_patches": True, "min_patches": 1, "max_patches": 4}
+    _write(folder / "preprocessor_config.json", images)
+    # (32 / 8) ** 2 patches, joined two by two.
+    _write(folder / "processor_config.json", {"image_seq_length": 4, "processor_class": "InternVLProcessor"})
+    template = QWEN_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\n")
+    _write(folder / "chat_template.json", {"chat_template": template})
+
+
+def _llava(kind: str, folder: Path) -> None:
+    tokens = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
+    tokenizer = _tokenizer(tokens, "<|im_end|>")
+    vision = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    vision |= {"num_attention_heads": 2, "image_size": 32, "patch_size": 8, "initializer_range": 0.3}
+    text = {**TEXT, "model_type": "llama", "vocab_size": len(tokenizer)}
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    config = transformers.LlavaConfig(text_config=text, vision_config=vision, image_token_id=image)
+    _save(transformers.LlavaForConditionalGeneration(config), tokenizer, folder)
+    images = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}}
+    images |= {"crop_size": {"height": 32, "width": 32}}
+    _write(folder / "preprocessor_config.json", images)
+    processor = {"patch_size": 8, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    _write(folder / "processor_config.json", {"processor_class": "LlavaProcessor", **processor})
+    template = QWEN_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<image>\n")
+    _write(folder / "chat_template.json", {"chat_template": template})
+
+
+def _save(model: transformers.PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    model.generation_config = transformers.GenerationConfig(eos_token_id=tokenizer.eos_token_id)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+BUILDERS = {
+    "qwen2_vl": _qwen,
+    "qwen2_5_vl": _qwen,
+    "qwen3_vl": _qwen,
+    "smolvlm": _idefics,
+    "idefics3": _idefics,
+    "internvl": _internvl,
+    "llava": _llava,
+}
+"""What builds a model, by its type."""

@@ -24,18 +24,21 @@ from transformers.utils import cached_file
 
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.task import Task
+from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.policy.model_loading import load_model, load_processor
 from metaspatial_addon.prompts.png import write_png
 
-from ..config import LoraConfig
+from ..config import FAMILIES, LoraConfig
 from ..data import Grid, PromptTokens, TokenBudget
 from ..kv_cache import SlotCache
 from ..sharding import gathered
 from .float32_attention import use_float32_attention
 
-LANGUAGE_LAYERS = r".*\.language_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
+LANGUAGE_LAYERS = r".*\.(language|text)_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
 """What LoRA is put on: no embeddings, no output layer, no vision, which servers cannot take as an adapter."""
 _EARLIER_ANSWER = "the answer that came before"
+_PLACEHOLDER = re.compile(r"(image|video|vision)_(start_|end_)?token_(id|index)")
+"""Names of those keys of a model's config that hold ids of tokens that stand for pictures."""
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _ID = re.compile(r'"id"\s*:\s*"([^"]*)"')
 _POSE = re.compile(r'"(?:x|y|z|yaw)"\s*:\s*(-?[\d.eE+-]+)')
@@ -58,12 +61,20 @@ class Unconstrained:
 
 
 class ChatPolicy:
-    """A Qwen2.5-VL or Qwen3-VL in the type that it is stored in, with adapters in float32."""
+    """A model of one of FAMILIES in the type that it is stored in, with adapters in float32. Raises PolicyError for
+    others."""
 
     def __init__(self, folder: str | Path, lora: LoraConfig):
         self.folder = Path(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         base: Any = load_model(str(folder), device=str(self.device))
+        text, family = base.config.get_text_config(), base.config.model_type
+        windows = {*(getattr(text, "layer_types", None) or ())} - {"full_attention"}
+        if family not in FAMILIES or windows or getattr(text, "sliding_window", None):
+            raise PolicyError(
+                f"{folder} is a model of the type {family} whose layers or pictures training does not know: choose one "
+                f"of {', '.join(FAMILIES)}, with full attention in all layers."
+            )
         use_float32_attention(base)
         self.processor = load_processor(str(folder))
         tokenizer = self.processor.tokenizer
@@ -71,18 +82,13 @@ class ChatPolicy:
         listed = base.generation_config.eos_token_id
         ends = {tokenizer.eos_token_id, *(listed if isinstance(listed, list) else [listed])} - {None}
         self.ends = [tokenizer.eos_token_id, *sorted(ends - {tokenizer.eos_token_id})]
-        config = base.config
-        self.placeholder = config.image_token_id
-        placeholders = {
-            config.image_token_id,
-            config.video_token_id,
-            config.vision_start_token_id,
-            config.vision_end_token_id,
-        }
-        known = range(min(len(tokenizer), base.get_output_embeddings().weight.shape[0]))
-        self._text_ids = np.array([k for k in known if k not in placeholders])
         control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._control = re.compile("|".join(map(re.escape, control)) or r"(?!)")
+        self.placeholder = base.config.image_token_id
+        placeholders = {value for name, value in vars(base.config).items() if _PLACEHOLDER.fullmatch(name)}
+        placeholders |= {tokenizer.convert_tokens_to_ids(token) for token in self._picture_tokens()}
+        known = range(min(len(tokenizer), base.get_output_embeddings().weight.shape[0]))
+        self._text_ids = np.array([k for k in known if k not in placeholders])
         self.gradient_checkpointing = lora.gradient_checkpointing
         alpha: Any = lora.alpha  # peft divides it by the rank: it need not be whole
         adapters = peft.LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=LANGUAGE_LAYERS)
@@ -107,8 +113,15 @@ class ChatPolicy:
         images = tuple(image for message in messages for image in message.images)
         inputs = self.processor(text=[text], images=[_opened(png) for png in images] or None)
         ids = np.asarray(inputs["input_ids"]).ravel().tolist()
-        grids = np.asarray(inputs["image_grid_thw"]).tolist() if images else []
+        grids = np.asarray(inputs["image_grid_thw"]).tolist() if "image_grid_thw" in inputs else []
         return PromptTokens(tuple(ids), images, tuple((t, h, w) for t, h, w in grids))
+
+    def _picture_tokens(self) -> set[str]:
+        """The special tokens that the processor writes for a picture."""
+        tokenizer, blank = self.processor.tokenizer, Message("user", "", (write_png(np.zeros((64, 64, 3), np.uint8)),))
+        without = set(tokenizer.convert_ids_to_tokens(self.tokenize((Message("user", ""),)).ids))
+        special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+        return special & set(tokenizer.convert_ids_to_tokens(self.tokenize((blank,)).ids)) - without
 
     def constraint(self, conversation: Conversation, max_tokens: int) -> Unconstrained:
         return Unconstrained(self._text_ids, self.ends, max_tokens)
@@ -120,6 +133,8 @@ class ChatPolicy:
         return [*self.processor.tokenizer.encode(text, add_special_tokens=False), self.ends[0]]
 
     def positions(self, ids: torch.Tensor, grids: Sequence[Grid]) -> torch.Tensor:
+        if not hasattr(self.base.model, "get_rope_index"):  # one after the other
+            return torch.arange(ids.shape[1], device=self.device).expand(3, *ids.shape)
         kinds = (ids == self.placeholder).int()
         image_grid_thw = torch.tensor(grids, device=self.device) if grids else None
         return self.base.model.get_rope_index(ids, kinds, image_grid_thw=image_grid_thw)[0]
@@ -135,7 +150,7 @@ class ChatPolicy:
         self.base.train(self.gradient_checkpointing and cache is None)  # it works in training mode alone
         return self.base.model(
             input_ids=ids,
-            position_ids=positions,
+            position_ids=positions if hasattr(self.base.model, "get_rope_index") else positions[0],
             past_key_values=cache,
             attention_mask=attention_mask,
             use_cache=cache is not None,
@@ -143,7 +158,7 @@ class ChatPolicy:
         ).last_hidden_state
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.base.lm_head(hidden).float()
+        return self.base.get_output_embeddings()(hidden).float()
 
     def pose_items(self, ids: Sequence[int], task: Task) -> list[str | None]:
         """By the places of the numbers in the text; a token that shares a character with a number is part of it."""
@@ -221,13 +236,16 @@ class ChatPolicy:
         return {"role": message.role, "content": [*images, {"type": "text", "text": text}]}
 
     def _image_inputs(self, images: Sequence[bytes]) -> dict[str, torch.Tensor]:
-        """`pixel_values` and `image_grid_thw` of PNG images, made when they are needed; none without images."""
+        """What the model takes of PNG images beside ids, made when it is needed; nothing without images."""
         if not images:
             return {}
-        inputs = self.processor.image_processor(images=[_opened(png) for png in images], return_tensors="pt")
+        text = self.processor.apply_chat_template([self._formatted(Message("user", "", tuple(images)))], tokenize=False)
+        opened = [_opened(png) for png in images]
+        inputs = self.processor(text=[text], images=opened, return_tensors="pt")
         return {
-            "pixel_values": inputs["pixel_values"].to(self.device, self.base.dtype),
-            "image_grid_thw": inputs["image_grid_thw"].to(self.device),
+            name: inputs[name].to(self.device, self.base.dtype if name == "pixel_values" else None)
+            for name in self.processor.image_processor.model_input_names
+            if name in inputs
         }
 
 

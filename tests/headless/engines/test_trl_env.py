@@ -138,7 +138,7 @@ def small_model(tokenizer, model_class):
     torch.manual_seed(1)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 16}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 16384}
-    return model_class(Qwen3Config(len(tokenizer), **sizes, **heads))
+    return model_class(Qwen3Config(vocab_size=len(tokenizer), **sizes, **heads))
 
 
 @pytest.mark.slow
