@@ -320,7 +320,8 @@ def _lay_out(
         )
         outcome, records = _play(env, policy, source, args, folder, settings)
         if outcome.best is not None and outcome.best.layout is not None:
-            export_layout(folder / "layout.json", outcome.best.layout)
+            world = {} if source.scene is None else source.scene.world(outcome.best.layout)
+            export_layout(folder / "layout.json", outcome.best.layout, world)
         if renderer is not None:
             renderer.pixels = RENDER_PIXELS
             cli.progress(f"pictures: {which}")

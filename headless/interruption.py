@@ -195,3 +195,21 @@ def _forget_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, b"interrupted\n")
+    os._exit(SIGNALLED + signal.SIGINT)
+
+
+def _is_starting() -> bool:
+    """Whether this process runs a command of this folder, and not one of its worker processes."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    in_folder = script is not None and Path(script).resolve().parent == Path(__file__).resolve().parent
+    return in_folder and multiprocessing.parent_process() is None
+
+
+# Until there is a watch, a command only imports, for seconds: there is nothing to unwind, and a traceback of imports
+# tells nobody anything.
+if _is_starting() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end_at_once)

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..core.task import Pose
+from ..core.task import MOST_IN_MATRIX, Pose
 
 _ROUNDING = 1e-6
 """Share of the largest number by which equal transforms may differ."""
@@ -73,13 +73,16 @@ def world_matrix(obj: bpy.types.Object, known: Mapping[bpy.types.Object, Matrix]
 
     Objects of `known` count as standing at these world transforms.
     """
-    if known is not None and obj in known:
-        return known[obj]
-    if any(not constraint.mute for constraint in obj.constraints) or obj.parent_type != "OBJECT":
-        return obj.matrix_world.copy()
-    if obj.parent is None:
-        return obj.matrix_basis.copy()
-    return world_matrix(obj.parent, known) @ obj.matrix_parent_inverse @ obj.matrix_basis
+    below = Matrix.Identity(4)
+    while True:
+        if known is not None and obj in known:
+            return known[obj] @ below
+        if any(not constraint.mute for constraint in obj.constraints) or obj.parent_type != "OBJECT":
+            return obj.matrix_world @ below
+        if obj.parent is None:
+            return obj.matrix_basis @ below
+        below = obj.matrix_parent_inverse @ obj.matrix_basis @ below
+        obj = obj.parent
 
 
 def is_same_transform(one: Matrix, other: Matrix) -> bool:
@@ -87,6 +90,11 @@ def is_same_transform(one: Matrix, other: Matrix) -> bool:
     largest = max(1.0, *(abs(value) for row in one for value in row))
     pairs = zip(matrix_to_list(one), matrix_to_list(other), strict=True)
     return all(abs(a - b) <= _ROUNDING * largest for a, b in pairs)
+
+
+def is_within_reach(matrix: Matrix) -> bool:
+    """Whether all numbers of a transform are finite, and no larger than those of a scene in micrometres."""
+    return all(abs(number) <= MOST_IN_MATRIX for number in matrix_to_list(matrix))
 
 
 def matrix_to_list(matrix: Matrix) -> list[float]:

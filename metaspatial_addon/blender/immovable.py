@@ -59,7 +59,10 @@ def why_locked(root: bpy.types.Object, tree: Sequence[bpy.types.Object], held: C
 def first_frame(scene: bpy.types.Scene) -> int:
     """The frame at which the scene's rigid bodies stand where their transforms say."""
     world = scene.rigidbody_world
-    return world.point_cache.frame_start if world is not None else scene.get(FIRST_FRAME, 1)
+    if world is not None:
+        return world.point_cache.frame_start
+    held = scene.get(FIRST_FRAME)
+    return held if isinstance(held, int) else 1
 
 
 def _would_shear(root: bpy.types.Object) -> bool:

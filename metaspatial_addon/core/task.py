@@ -29,9 +29,9 @@ MAX_ITEMS, MAX_OPENINGS, MAX_RELATIONS = 1000, 1000, 10_000
 """Of a task; a layout has as many placements as a task items."""
 LONGEST_NAME, LONGEST_PATH, LONGEST_PROMPT = 200, 4096, 10_000
 """Characters of an id, a category or a kind of room; of an asset's path; of a prompt."""
-MOST_METRES = 1000
 MOST_IN_MATRIX = 10**9
 """Of the numbers of a matrix: scenes may be in micrometres."""
+MOST_METRES = 1000
 """The largest coordinate, length or angle, in metres or degrees. What is measured on a grid takes minutes and gigabytes
 in larger rooms."""
 FARTHEST = 1e6

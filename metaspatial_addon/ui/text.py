@@ -11,6 +11,8 @@ INTERFACE_FONT = 0
 MARGIN_PX, TABS_PX, ICON_PX = 60, 22, 20
 """Widths, at a resolution scale of 1, of what a box in a panel leaves free at its sides, of the tabs and of an icon."""
 MIN_WIDTH_PX = 120
+LONGEST_SHOWN = 10_000
+"""Characters of a text, however long it is: a word of more would take minutes to be cut into lines."""
 NAME_MARGIN_PX, LEAST_LETTERS = 12, 6
 """What a label leaves free beside a name, and letters that a cut name keeps."""
 
@@ -70,10 +72,10 @@ def cut_in_middle(name: str, width: int, points: float) -> str:
 def wrap(text: str, width: int, points: float) -> tuple[str, ...]:
     """The lines of a text, its own line breaks kept, none wider than `width` pixels in letters of that size.
 
-    A word that is wider stands cut over several lines.
+    A word that is wider stands cut over several lines. Of a longer text only LONGEST_SHOWN characters are there.
     """
     blf.size(INTERFACE_FONT, points)
-    return tuple(line for paragraph in text.splitlines() for line in _lines(paragraph, width))
+    return tuple(line for paragraph in text[:LONGEST_SHOWN].splitlines() for line in _lines(paragraph, width))
 
 
 def _lines(paragraph: str, width: int) -> list[str]:

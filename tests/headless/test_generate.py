@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("bpy")
@@ -212,6 +213,11 @@ def test_the_furniture_of_a_blend_is_laid_out(server, tmp_path):
     assert "wishes: Bed in the middle of room" in done.stderr
     collections, _ = read_scene(out / "scene.blend")
     assert len(collections["Turn 01"]) == len(collections["Turn 02"]) == 2
+    written = json.loads((out / "layout.json").read_text())
+    assert {name: entry["name"] for name, entry in written["objects"].items()} == {"Bed": "Bed", "Desk": "Desk"}
+    for name, pose in read_layout(out / "layout.json").poses.items():  # their origins are below their middles
+        where = np.reshape(written["objects"][name]["matrix"], (4, 4))[:, 3]
+        assert np.reshape(written["frame"], (4, 4)) @ (pose.x, pose.y, pose.z, 1) == pytest.approx(where, abs=1e-3)
     assert "The bed in the middle." in json.dumps(server.requests[0])
 
 

@@ -93,6 +93,22 @@ def test_a_signal_ends_a_command_with_a_line(tmp_path, name, words):
     assert ended(process, tmp_path) == (128 + number, words)
 
 
+@pytest.mark.parametrize("command", ["generate", "tasks"])
+def test_a_signal_while_a_command_is_imported_ends_it_with_a_line(command):
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", f"headless/{command}.py", "--help"],
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = iter(process.stderr.readline, "")
+    assert any("headless.interruption" in line for line in lines)
+    process.send_signal(signal.SIGINT)
+    rest = [line for line in lines if not line.startswith("import time:")]
+    assert (process.wait(20), rest) == (128 + signal.SIGINT, ["interrupted\n"])
+
+
 def test_work_that_does_not_heed_the_signal_is_ended_with_its_children_and_half_files(tmp_path):
     process = start(tmp_path, "deaf")
     child = int(process.stdout.readline())

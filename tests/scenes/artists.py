@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import bpy
 
 from metaspatial_addon.blender.assets.library import AssetLibrary
+from metaspatial_addon.blender.assets.placement import Pick, append_assets, mounts
+from metaspatial_addon.blender.assets.search import find_assets
 from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions
 from tests.blender.scenes import add, add_box, add_floor
 
@@ -120,6 +123,44 @@ def restaurant(library: AssetLibrary) -> ArtistScene:
     for k in range(2):
         put(library, "plant_fig", f"Plant.{k:03d}", (10 + k, -2, 0))
     return ArtistScene(room(8, 10), "four chairs at each table", "restaurant")
+
+
+def hundred_metres(library: AssetLibrary) -> ArtistScene:
+    """Eight pieces 100 times as large as they should be, beside a room of 5 x 4 m."""
+    pieces = ("double_bed_oak", "nightstand_oak", "wardrobe_oak", "desk_oak")
+    for k, asset in enumerate((*pieces, "office_chair_black", "bookcase_oak", "sofa_grey", "coffee_table_oak")):
+        put(library, asset, asset.title(), (300 * k, -300, 0)).scale = (100, 100, 100)
+    return ArtistScene(room(5, 4), "", "bedroom")
+
+
+def from_library(library: AssetLibrary) -> ArtistScene:
+    """An empty room, and beside it what From Library ticks for a prompt."""
+    prompt = "cosy living room, sofa facing the TV, coffee table"
+    ticked = [offer for offer in find_assets(prompt, (), lambda done: None) if offer["ticked"]]
+    picks = [Pick(offer["name"], offer["file"], False, offer["category"], offer["count"]) for offer in ticked]
+    above, mount_of = {"surface": 0.75, "wall": 1.4}, mounts()
+    for k, (obj, pick) in enumerate(append_assets(picks, 1.0)[0]):
+        bpy.context.scene.collection.objects.link(obj)
+        obj.location = (3 * k, -3, above.get(mount_of[pick.category], 0))
+    return ArtistScene(room(5, 4), prompt, "living room")
+
+
+def held(library: AssetLibrary, folder: Path) -> ArtistScene:
+    """A sofa that is linked from another file, an animated lamp and a mirror with a constraint, with three pieces that
+    can be moved."""
+    pack = folder / "pack.blend"
+    sofa = put(library, "sofa_grey", "Sofa", (2.5, 3.4, 0))
+    bpy.data.libraries.write(str(pack), {sofa})
+    bpy.data.objects.remove(sofa)
+    with bpy.data.libraries.load(str(pack), link=True) as (_, wanted):
+        wanted.objects = ["Sofa"]
+    bpy.context.scene.collection.objects.link(wanted.objects[0])
+    put(library, "floor_lamp_drum", "Lamp", (4.6, 0.4, 0)).keyframe_insert("location", frame=1)
+    mirror = add_box("Mirror", (0.6, 0.04, 1.2), (1.0, 0.02, 1.0))
+    mirror.constraints.new("LIMIT_ROTATION")
+    for k, asset in enumerate(("coffee_table_oak", "armchair_grey", "bookcase_oak")):
+        put(library, asset, asset.title(), (2 * k, -3, 0))
+    return ArtistScene(room(5, 4), "", "living room")
 
 
 def living_and_dining(library: AssetLibrary) -> ArtistScene:

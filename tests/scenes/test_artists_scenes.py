@@ -13,6 +13,7 @@ bpy = pytest.importorskip("bpy")
 from metaspatial_addon.blender.assets.library import AssetLibrary
 from metaspatial_addon.blender.physics.stage import Stage
 from metaspatial_addon.blender.scene_io.scene_to_task import ItemOptions, SceneOptions, SceneTask, scene_to_task
+from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.faults import Outside, Overlap, Unstable, Unsupported
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.play import play, prompt_format_of
@@ -20,7 +21,10 @@ from metaspatial_addon.episode.turn import Outcome
 from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, BuiltinPolicy
 from tests.scenes import artists
 
-QUICK = (artists.one_bed, artists.corner_sofa, artists.tidy_room, artists.bed_of_parts, artists.one_root)
+QUICK = (
+    *(artists.one_bed, artists.corner_sofa, artists.tidy_room, artists.bed_of_parts, artists.one_root),
+    artists.from_library,
+)
 SLOW = (artists.half_scale, artists.restaurant, artists.living_and_dining, artists.hall, artists.loose_tiles)
 
 
@@ -92,6 +96,37 @@ def test_a_floor_of_loose_tiles_costs_little(policy):
         began = time.perf_counter()
         best_turn(policy, stage, scene_task, 1)
         assert time.perf_counter() - began < 10  # it took two minutes once; a second on a quiet core
+
+
+def test_what_needs_a_stand_brings_one():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene_task = read(artists.from_library(AssetLibrary()))
+    assert {"tv", "tv stand", "sofa", "coffee table"} <= {item.category for item in scene_task.task.items}
+    scene_task.free()
+
+
+def test_what_is_held_stays_and_is_said_to(policy, tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    library = AssetLibrary()
+    scene_task = read(artists.held(library, tmp_path))
+    assert scene_task.notes == {
+        "Sofa": "linked from pack.blend",
+        "Lamp": "animated or driven",
+        "Mirror": "Mirror has the constraint Limit Rotation",
+    }
+    with Stage(library) as stage:
+        turn = best_turn(policy, stage, scene_task, 1)
+    assert {entry.object.name for entry in scene_task.placed(turn.layout)}.isdisjoint(scene_task.notes)
+    faults = turn.score.evidence.faults()
+    assert not [fault.sentence() for fault in faults if isinstance(fault, (Overlap, Outside, Unsupported, Unstable))]
+    scene_task.free()
+
+
+def test_furniture_of_a_hundred_metres_is_named_before_anything_runs():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    made = artists.hundred_metres(AssetLibrary())
+    with pytest.raises(InputError, match=r"and 5 more are about 100 times as large as usual: scale by 0\.01"):
+        read(made)
 
 
 def test_the_scale_of_a_pack_is_noticed():

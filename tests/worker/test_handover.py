@@ -10,7 +10,7 @@ import pytest
 
 from metaspatial_addon.blender.meshes import data_blocks
 from metaspatial_addon.blender.scene_io.scene_export import export_scene, open_exported_scene
-from metaspatial_addon.blender.turns import turn_visibility, turns
+from metaspatial_addon.blender.turns import turn_properties, turn_visibility, turns
 from metaspatial_addon.blender.turns.turns import PlacedObject
 from tests.worker.rooms import box, furnish
 
@@ -188,7 +188,7 @@ def test_originals_that_a_turn_hides_are_seen_and_its_copies_are_none(scene, tmp
     run = turns.new_run(scene, "run")
     turn = turns.add_turn(run, [PlacedObject("Bed", obj, obj.matrix_world) for obj in (bed, cage)], {})
     for copy, original in zip(turn.objects, (bed, cage), strict=True):
-        copy[turn_visibility.ORIGINAL] = original
+        copy[turn_properties.ORIGINAL] = original
     turn_visibility.show(scene, turn)
     assert not bed.visible_get() and bed.hide_render
     got = hand_over(tmp_path, scene, [holder])

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import bpy
+from idprop.types import IDPropertyGroup
 
 from ...core.files import named
 from ..immovable import FIRST_FRAME, first_frame
+from ..turns.turn_properties import item_id
 from ..turns.turn_visibility import hidden_originals, unrendered_originals
-from ..turns.turns import KEY as TURN_KEY
 
 _KEY = "metaspatial_handover"
 _NAME = "MetaSpatial Handover"
@@ -38,6 +39,7 @@ def export_scene(
     seen = {*shown, *hidden_originals(scene)}
     rendered = {*shown, *unrendered_originals(scene)}
     settings = {
+        "path": str(path),
         "frame": scene.frame_current,
         "subframe": scene.frame_subframe,
         "first_frame": first_frame(scene),
@@ -65,7 +67,7 @@ def _with_children(scene: bpy.types.Scene, objects: Iterable[bpy.types.Object]) 
     """The objects and all below them in the scene, but for the copies that turns show."""
     children: dict[bpy.types.Object, list[bpy.types.Object]] = {}
     for obj in scene.objects:
-        if obj.parent is not None and not isinstance(obj.get(TURN_KEY), str):
+        if obj.parent is not None and item_id(obj) is None:
             children.setdefault(obj.parent, []).append(obj)
     chosen, waiting = {}, list(objects)[::-1]
     while waiting:
@@ -85,7 +87,9 @@ def open_exported_scene(path: Path, name: str) -> bpy.types.Scene:
         bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
     except RuntimeError as error:
         raise OSError(f"{path}: {error}") from error
-    held = next((c for c in bpy.data.collections if c.library is None and _KEY in c), None)
+    # A file of somebody else may have one as well, which an object that is handed over instances.
+    marked = (c for c in bpy.data.collections if c.library is None and isinstance(c.get(_KEY), IDPropertyGroup))
+    held = next((c for c in marked if c[_KEY].get("path") == str(path)), None)
     if held is None:
         raise OSError(f"{path} is no scene that was handed over")
     settings = held[_KEY].to_dict()

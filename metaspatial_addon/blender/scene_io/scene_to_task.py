@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -20,7 +21,7 @@ from ...core.scale import ScaleDoubt, Sized, by_factor, describe, scale_doubts
 from ...core.task import Layout, Pose, Room, Task, pose_to_json
 from ...prompts.names import find_room
 from ...prompts.wishes.reading import Wish, read_wishes
-from ..frames import as_matrix, transform_points
+from ..frames import as_matrix, matrix_to_list, transform_points
 from ..meshes import in_scene, remove_blocks, scratch_scene
 from ..turns.turns import PlacedObject
 from .carried import with_carried
@@ -123,6 +124,16 @@ class SceneTask:
             for obj, hidden, matrix in zip(item.objects, item.hidden, self._moved(item, pose), strict=True):
                 placed.append(PlacedObject(item_id, obj, matrix, hidden=hidden))
         return placed
+
+    def world(self, layout: Layout) -> dict[str, Any]:
+        """What the file of a layout says of the scene: `frame`, and `objects`, by item the name of its root object and
+        the world matrix that it has in the layout."""
+        roots = {entry.id: entry for entry in reversed(self.placed(layout))}  # of an item's objects the root is first
+        objects = {
+            item_id: {"name": roots[item_id].object.name, "matrix": matrix_to_list(roots[item_id].matrix)}
+            for item_id in layout.poses
+        }
+        return {"frame": self.frame.flatten().tolist(), "objects": objects}
 
     def free(self) -> None:
         """Remove the items' meshes."""

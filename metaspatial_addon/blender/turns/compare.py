@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import bpy
 from mathutils import Matrix, Vector
 
 from ...core.errors import InputError
-from ...core.faults import faults_from_json
-from ...core.task import Layout, Pose, layout_from_json, wrap_degrees
-from ..frames import is_same_transform, matrix_from_list, matrix_to_list, pose_matrix, world_matrix
+from ...core.task import FARTHEST, Layout, Pose, wrap_degrees
+from ..frames import is_same_transform, is_within_reach, matrix_to_list, pose_matrix, world_matrix
 from ..meshes import GEOMETRY
-from .turn_collections import ITEMS, ROOT_MATRIX, item_roots
-from .turn_visibility import ORIGINAL
-from .turns import KEY, read_turn
+from . import turn_properties
+from .turn_collections import item_roots
+from .turn_record import turn_record
 
 
 @dataclass(frozen=True)
@@ -46,16 +43,19 @@ class TurnFault:
 def moves(turn: bpy.types.Collection, other: bpy.types.Collection | None) -> list[Move]:
     """Which items stand elsewhere in `turn` than in `other`; None: than where the originals stand."""
     elsewhere = {} if other is None else item_roots(other)
-    members: dict[str, list[bpy.types.Object]] = {}
+    members: dict[str | None, list[bpy.types.Object]] = {}
     for copy in turn.objects:
-        members.setdefault(copy.get(KEY), []).append(copy)
+        members.setdefault(turn_properties.item_id(copy), []).append(copy)
     moved = []
-    for copy in item_roots(turn).values():
-        before = copy.get(ORIGINAL) if other is None else elsewhere.get(copy[KEY])
-        if before is None or is_same_transform(world_matrix(before), world_matrix(copy)):
+    for item_id, copy in item_roots(turn).items():
+        root = turn_properties.original(copy) if other is None else elsewhere.get(item_id)
+        if root is None:
             continue
-        corners = _corners(copy, [obj for obj in members[copy[KEY]] if not obj.hide_viewport])
-        moved.append(Move(copy[KEY], world_matrix(before), world_matrix(copy), corners))
+        before, after = world_matrix(root), world_matrix(copy)
+        if is_same_transform(before, after) or not (is_within_reach(before) and is_within_reach(after)):
+            continue
+        corners = _corners(copy, [obj for obj in members[item_id] if not obj.hide_viewport])
+        moved.append(Move(item_id, before, after, corners))
     return moved
 
 
@@ -79,61 +79,53 @@ def _box(obj: bpy.types.Object, matrix: Matrix) -> Iterator[Vector]:
 
 def faults(turn: bpy.types.Collection) -> list[TurnFault]:
     """What is wrong with a turn, most of it with sizes. Cheap enough for a panel to ask each time it draws."""
-    recorded = _fault_items(turn[KEY]["record"])
-    if not recorded:
+    record = turn_record(turn)
+    if not record.faults:
         return []
-    objects: dict[str, list[str]] = {}
+    objects: dict[str | None, list[str]] = {}
     for copy in turn.objects:
-        objects.setdefault(copy.get(KEY), []).append(copy.name)
-    for entry in turn.get(ITEMS, ()):
-        if entry["object"] is not None:  # what stays where it is has no copy
-            objects.setdefault(entry["id"], [entry["object"].name])
-    return [TurnFault(text, ids, tuple(name for i in ids for name in objects.get(i, ()))) for text, ids in recorded]
-
-
-@lru_cache(maxsize=64)
-def _fault_items(record: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The faults in a turn's record, each in words and with the ids of its items."""
-    kept = json.loads(record)
-    evidence = kept.get("score", kept).get("evidence") or {}
-    return tuple((fault.sentence(), fault.concerned) for fault in faults_from_json(evidence, "the record of a turn"))
-
-
-def answered_layout(turn: bpy.types.Collection) -> Layout | None:
-    """The turn's layout as it was answered, whatever the artist has moved since; None where there is none."""
-    layout = read_turn(turn).get("layout")
-    return None if layout is None else layout_from_json(layout, turn.name)
+        objects.setdefault(turn_properties.item_id(copy), []).append(copy.name)
+    for item in turn_properties.items(turn):
+        if item.object is not None:  # what stays where it is has no copy
+            objects.setdefault(item.id, [item.object.name])
+    return [
+        TurnFault(text, fault.concerned, tuple(name for i in fault.concerned for name in objects.get(i, ())))
+        for text, fault in zip(record.sentences, record.faults, strict=True)
+    ]
 
 
 def turn_layout(turn: bpy.types.Collection) -> Layout:
     """The turn's layout, with what the artist has moved since. Raises InputError for a turn that has none."""
-    layout = answered_layout(turn)
-    if layout is None or "task" not in turn[KEY]:
+    record = turn_record(turn)
+    if record.layout is None or record.frame is None:
         raise InputError(turn.name, "layout", "a turn with an answer that could be used")
-    frame = matrix_from_list(json.loads(turn[KEY]["task"])["frame"])
     copies = item_roots(turn)
-    poses = dict(layout.poses)
-    for item_id in poses.keys() & copies.keys():
-        before, after = matrix_from_list(copies[item_id][ROOT_MATRIX]), world_matrix(copies[item_id])
-        poses[item_id] = _moved(poses[item_id], before, after, frame)
-    return Layout(layout.task, poses)
+    poses = {}
+    for item_id, pose in record.layout.poses.items():
+        copy = copies.get(item_id)
+        given = None if copy is None else turn_properties.given_matrix(copy)
+        poses[item_id] = pose if given is None else _moved(pose, given, world_matrix(copy), record.frame)
+        if not all(abs(number) <= FARTHEST for number in vars(poses[item_id]).values()):
+            raise InputError(turn.name, item_id, f"a place within {FARTHEST:,.0f} m: move its object")
+    return Layout(record.layout.task, poses)
 
 
 def turn_scene(turn: bpy.types.Collection) -> dict[str, Any]:
     """What an exported layout says of the scene: `frame`, the matrix from the room's metres into its world, and
     `objects`, by item the name of its object and the world matrix that it has in the turn."""
-    frame = json.loads(turn[KEY]["task"])["frame"]
+    frame = turn_record(turn).frame
     objects = {
-        item_id: {"name": (copy.get(ORIGINAL) or copy).name, "matrix": matrix_to_list(world_matrix(copy))}
+        item_id: {"name": (turn_properties.original(copy) or copy).name, "matrix": matrix_to_list(matrix)}
         for item_id, copy in item_roots(turn).items()
+        if is_within_reach(matrix := world_matrix(copy))
     }
-    return {"frame": frame, "objects": objects}
+    return {**({} if frame is None else {"frame": matrix_to_list(frame)}), "objects": objects}
 
 
 def _moved(pose: Pose, before: Matrix, after: Matrix, frame: Matrix) -> Pose:
     """A pose in the room after its object went from one world transform (4x4) to another."""
     if is_same_transform(before, after):
         return pose
-    matrix = frame.inverted() @ after @ before.inverted_safe() @ frame @ pose_matrix(pose)
+    matrix = frame.inverted_safe() @ after @ before.inverted_safe() @ frame @ pose_matrix(pose)
     x, y, z = matrix.translation
     return Pose(x, y, z, wrap_degrees(math.degrees(math.atan2(matrix[1][0], matrix[0][0]))))

@@ -17,23 +17,14 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..frames import is_same_transform, matrix_from_list, matrix_to_list, world_matrix
+from ..frames import is_same_transform, is_within_reach, matrix_from_list, matrix_to_list, world_matrix
 from ..immovable import rigid_body_ends, why_locked
-from . import turns
-from .turn_visibility import ORIGINAL, all_turns, show, shown
-
-ROOT_MATRIX = "metaspatial_at"
-"""On the copies of items' root objects, and of those that rest on one and go along: the world transform (16 numbers,
-row by row) that the turn gave them."""
-
-ITEMS = "metaspatial_items"
-"""On turns: the items, also those that stay where they are, each as `id`, its root `object`, the artist's, and whether
-it was `asked` for or only stands in the way."""
-
-TOP, VIEW = "metaspatial_top", "metaspatial_view"
-"""On turns: their two images."""
+from . import turn_properties, turns
+from .turn_properties import ITEMS, ORIGINAL, ROOT_MATRIX, TOP, VIEW
+from .turn_visibility import all_turns, show, shown
 
 _ARRIVING = "metaspatial_arriving"
+"""On turns that are being built."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +74,10 @@ def run_of(scene: bpy.types.Scene, turn: bpy.types.Collection) -> bpy.types.Coll
 
 def run_id(run: bpy.types.Collection) -> str:
     """What a run is known by, also after it was renamed or undone."""
-    if "id" not in run[turns.KEY]:
-        run[turns.KEY]["id"] = new_run_id()
-    return run[turns.KEY]["id"]
+    found = turn_properties.text(run, "id")
+    if not found:
+        found = run[turns.KEY]["id"] = new_run_id()
+    return found
 
 
 def new_run_id() -> str:
@@ -148,14 +140,15 @@ def build_turn(incoming: IncomingTurn) -> Generator[None, None, bpy.types.Collec
 
 def discard_unfinished() -> None:
     """Remove what is left of a turn that did not arrive."""
-    for turn in [collection for collection in bpy.data.collections if _ARRIVING in collection]:
+    arriving = (collection for collection in bpy.data.collections if _ARRIVING in collection)
+    for turn in [collection for collection in arriving if turn_properties.kind(collection) == turn_properties.TURN]:
         _remove(turn, bpy.context.scene)
 
 
 def _run(scene: bpy.types.Scene, incoming: IncomingTurn) -> bpy.types.Collection:
     """The incoming's run; a new one where the artist deleted it or undid its making."""
     for run in turns.runs(scene):
-        if run[turns.KEY].get("id") == incoming.run:
+        if turn_properties.text(run, "id") == incoming.run:
             return run
     run = turns.new_run(scene, incoming.title)
     run[turns.KEY]["id"] = incoming.run
@@ -177,7 +170,7 @@ def _add(scene: bpy.types.Scene, run: bpy.types.Collection, turn: bpy.types.Coll
 
 def set_images(turn: bpy.types.Collection, top: bytes, view: bytes) -> None:
     """Give a turn its two images, PNG files in memory, in place of those that it has."""
-    before = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
+    before = turn_properties.images(turn).values()
     for key, kind, data in ((TOP, "top", top), (VIEW, "view", view)):
         turn[key] = _packed_image(f"Turn {turn[turns.KEY]['turn']:02d} {kind}", data)
     bpy.data.batch_remove([image for image in before if image.users == 0])
@@ -205,6 +198,10 @@ def accept(
     for obj in sorted(targets, key=_depth):
         parent = _parent_matrix(obj, targets)
         basis = parent.inverted_safe() @ targets[obj]
+        if not (is_within_reach(targets[obj]) and is_within_reach(basis)):
+            notes.append(f"{obj.name} stays where it is: its place in the turn is out of reach")
+            del targets[obj]
+            continue
         if is_same_transform(parent @ obj.matrix_basis, targets[obj]):
             continue
         if not is_same_transform(Matrix.LocRotScale(*basis.decompose()), basis):
@@ -231,8 +228,8 @@ def _accept_targets(
     notes: list[str] = []
     targets: dict[bpy.types.Object, Matrix] = {}
     for copy in roots(turn):
-        original = copy.get(ORIGINAL)
-        if original not in members:
+        original = turn_properties.original(copy)
+        if original is None or original not in members:
             notes.append(f"{copy.name} was left out: its original was deleted")
         elif original in targets:
             notes.append(f"{copy.name} was left out: another copy of {original.name} comes before it")
@@ -285,7 +282,7 @@ def accepted(scene: bpy.types.Scene) -> bpy.types.Collection | None:
 
 def roots(turn: bpy.types.Collection) -> list[bpy.types.Object]:
     """The copies of items' root objects, and of those that rest on one and go along."""
-    return [copy for copy in turn.objects if ROOT_MATRIX in copy]
+    return [copy for copy in turn.objects if ROOT_MATRIX in copy and turn_properties.item_id(copy) is not None]
 
 
 def item_roots(turn: bpy.types.Collection) -> dict[str, bpy.types.Object]:
@@ -301,9 +298,9 @@ def start_matrices(turn: bpy.types.Collection) -> dict[str, list[float]]:
     """Where the turn's copies stand now, corrections by the artist included: world transforms (16 numbers, row by row)
     by the names of the originals."""
     return {
-        copy[ORIGINAL].name: matrix_to_list(world_matrix(copy))
+        original.name: matrix_to_list(matrix)
         for copy in roots(turn)
-        if copy.get(ORIGINAL) is not None
+        if (original := turn_properties.original(copy)) is not None and is_within_reach(matrix := world_matrix(copy))
     }
 
 
@@ -340,13 +337,13 @@ def _remove_run(run: bpy.types.Collection, scene: bpy.types.Scene) -> None:
 
 def _remove(turn: bpy.types.Collection, scene: bpy.types.Scene) -> None:
     """Remove a turn with its copies and images. What else the artist put into it stays in the scene."""
-    own = {obj for obj in turn.objects if isinstance(obj.get(turns.KEY), str)}
+    own = {obj for obj in turn.objects if turn_properties.item_id(obj) is not None}
     _keep(turn, scene, [obj for obj in turn.objects if obj not in own])
     for child in list(turn.children):
         turn.children.unlink(child)
         scene.collection.children.link(child)
     own -= {obj for other in _collections() if other != turn for obj in other.objects}
-    images = [turn[key] for key in (TOP, VIEW) if turn.get(key) is not None]
+    images = list(turn_properties.images(turn).values())
     bpy.data.batch_remove([*own, turn])
     bpy.data.batch_remove([image for image in images if image.users == 0])
 

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from . import turns
-
-ORIGINAL = "metaspatial_of"
-"""On a turn's copies: the artist's object that a copy stands for. A pointer survives renames, saving and undo."""
+from . import turn_properties, turns
 
 _HIDDEN = "metaspatial_hid"
 """On scenes: the objects that are hidden for a turn, each as the fields of `_Hidden`, `layers` as lines of a text."""
@@ -22,9 +19,9 @@ _HIDDEN = "metaspatial_hid"
 @dataclass(frozen=True)
 class _Hidden:
     """An object that is hidden for a turn, and how it was before: the names of the view layers that showed it, whether
-    it was rendered, and whether it was selected in the first view layer, which hiding ends. None: removed since."""
+    it was rendered, and whether it was selected in the first view layer, which hiding ends."""
 
-    object: bpy.types.Object | None
+    object: bpy.types.Object
     layers: tuple[str, ...]
     render: bool
     selected: bool
@@ -88,7 +85,7 @@ def show_in_steps(scene: bpy.types.Scene, turn: bpy.types.Collection | None) -> 
         if other != turn:
             _exclude(view_layers, other, True)
     if turn is not None:
-        yield from _hide_only(scene, view_layers, dict.fromkeys(copy.get(ORIGINAL) for copy in turn.objects))
+        yield from _hide_only(scene, view_layers, dict.fromkeys(map(turn_properties.original, turn.objects)))
         _reveal(scene, view_layers, turn)
 
 
@@ -126,8 +123,8 @@ def _set_hidden(
 ) -> Iterator[None]:
     """Hide objects, or show and select them as they were before. `layers`: the view layers with their objects."""
     existing = {view_layer.name for view_layer, _ in layers}
-    present = [(hidden.object, hidden) for hidden in entries if hidden.object is not None]
-    for obj, hidden in present:
+    for hidden in entries:
+        obj = hidden.object
         renamed = not hide and not existing.issuperset(hidden.layers)
         for view_layer, objects in layers:
             if (view_layer.name in hidden.layers or renamed) and obj in objects:
@@ -136,16 +133,21 @@ def _set_hidden(
             obj.select_set(True, view_layer=layers[0][0])
         yield
     # In a second round: where the two kinds of hiding take turns, Blender looks through the whole scene at each.
-    for obj, hidden in present:
+    for hidden in entries:
         if hidden.render:
-            obj.hide_render = hide
+            hidden.object.hide_render = hide
             yield
 
 
 def _read_hidden(scene: bpy.types.Scene) -> list[_Hidden]:
-    """What is hidden for a turn."""
-    entries = [entry.to_dict() for entry in scene.get(_HIDDEN, ())]
-    return [_Hidden(e["object"], tuple(e["layers"].splitlines()), e["render"], e["selected"]) for e in entries]
+    """What is hidden for a turn. An entry that `_write_hidden` did not write is left out."""
+    found = []
+    for entry in turn_properties.groups(scene.get(_HIDDEN)):
+        obj, layers = entry.get("object"), entry.get("layers")
+        if isinstance(obj, bpy.types.Object) and isinstance(layers, str):
+            shown_in = tuple(layers.splitlines())
+            found.append(_Hidden(obj, shown_in, bool(entry.get("render")), bool(entry.get("selected"))))
+    return found
 
 
 def _write_hidden(scene: bpy.types.Scene, entries: Sequence[_Hidden]) -> None:

@@ -7,6 +7,7 @@ worker, for the scene that it writes, and by the artist's Blender, to show turns
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +17,14 @@ import bpy
 from mathutils import Matrix
 
 from ...core.errors import InputError
+from ...core.reading import parse_json
 from ...core.task import Pose
 from ..frames import pose_matrix
 from ..meshes import remove_blocks
+from .turn_properties import KEY, MOST_TURNS, ROOM, RUN, TURN, item_id, kind, text
 
 NAME_BYTES = 63
 """Longest name of a data-block up to Blender 4.5."""
-
-KEY = "metaspatial_turn"
-"""Custom property on collections (what a run and a turn are) and on objects (their item's id)."""
-
-_RUN, _ROOM, _TURN = "run", "room", "turn"
 
 
 @dataclass(frozen=True)
@@ -65,30 +63,30 @@ def new_run(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
         number += 1
         full = f"{fit_name(label, limit=NAME_BYTES - len(f' {number}'))} {number}"
     run = bpy.data.collections.new(full)
-    run[KEY] = {"kind": _RUN}
+    run[KEY] = {"kind": RUN}
     scene.collection.children.link(run)
     return run
 
 
 def runs(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     """The runs in a scene, oldest first."""
-    return [child for child in scene.collection.children_recursive if _kind(child) == _RUN]
+    return [child for child in scene.collection.children_recursive if kind(child) == RUN]
 
 
 def turns(run: bpy.types.Collection) -> list[bpy.types.Collection]:
     """The turns of a run, first to last."""
-    return sorted((c for c in run.children if _kind(c) == _TURN), key=lambda turn: turn[KEY]["turn"])
+    return sorted((c for c in run.children if kind(c) == TURN), key=lambda turn: turn[KEY]["turn"])
 
 
 def is_room(collection: bpy.types.Collection) -> bool:
     """Whether a collection is the room of a run."""
-    return _kind(collection) == _ROOM
+    return kind(collection) == ROOM
 
 
 def add_room(run: bpy.types.Collection, objects: Iterable[bpy.types.Object]) -> bpy.types.Collection:
     """The run's `Room` collection with copies, of mesh and materials too, of the stage's room objects."""
     room = bpy.data.collections.new(fit_name("Room", bpy.data.collections.keys()))
-    room[KEY] = {"kind": _ROOM}
+    room[KEY] = {"kind": ROOM}
     run.children.link(room)
     materials: dict[bpy.types.Material, bpy.types.Material] = {}
     for source in objects:
@@ -113,15 +111,15 @@ def from_stage(
 
     The run gets meshes of its own, one an item for all its turns, since the stage's go with the next task.
     """
-    own = {obj[KEY]: obj.data for obj in run.all_objects if isinstance(obj.get(KEY), str)}
+    own = {name: obj.data for obj in run.all_objects if (name := item_id(obj)) is not None}
     placed = []
-    for item_id, source in objects.items():
-        if item_id not in poses:
+    for name, source in objects.items():
+        if name not in poses:
             continue
-        if item_id not in own:
-            own[item_id] = source.data.copy()
-            own[item_id].name = fit_name(item_id)
-        placed.append(PlacedObject(item_id, source, pose_matrix(poses[item_id]), own[item_id]))
+        if name not in own:
+            own[name] = source.data.copy()
+            own[name].name = fit_name(name)
+        placed.append(PlacedObject(name, source, pose_matrix(poses[name]), own[name]))
     return placed
 
 
@@ -142,14 +140,16 @@ def add_turn(
 
 
 def next_number(run: bpy.types.Collection) -> int:
-    """The number of the run's next turn."""
-    return max((turn[KEY]["turn"] for turn in turns(run)), default=0) + 1
+    """The number of the run's next turn: after all others, or the first that is free where these reach the limit."""
+    taken = {turn[KEY]["turn"] for turn in turns(run)}
+    last = max(taken, default=0)
+    return last + 1 if last < MOST_TURNS else next(number for number in itertools.count(1) if number not in taken)
 
 
 def new_turn(number: int, record: Mapping[str, Any]) -> bpy.types.Collection:
     """An empty turn that no run has yet."""
     score = record.get("score", record)
-    summary: dict[str, Any] = {"kind": _TURN, "turn": number, "record": json.dumps(record)}
+    summary: dict[str, Any] = {"kind": TURN, "turn": number, "record": json.dumps(record)}
     if isinstance(score, Mapping):
         summary |= {key: score[key] for key in ("status", "reward") if isinstance(score.get(key), (str, int, float))}
         terms = score.get("terms")
@@ -220,10 +220,13 @@ def _settle(entry: PlacedObject, leading: PlacedObject, copies: Mapping[bpy.type
 
 
 def read_turn(turn: bpy.types.Collection) -> dict[str, Any]:
-    """The record that `add_turn` kept. Raises InputError for any other collection."""
-    if _kind(turn) != _TURN:
+    """The record that `add_turn` kept. Raises InputError for any other collection, and for a record that is none."""
+    if kind(turn) != TURN:
         raise InputError(turn.name, "", "a collection of a MetaSpatial turn")
-    return json.loads(turn[KEY]["record"])
+    record = parse_json(text(turn, "record"), turn.name)
+    if not isinstance(record, dict):
+        raise InputError(turn.name, "", "the record of a turn")
+    return record
 
 
 def show_turn(run: bpy.types.Collection, shown: bpy.types.Collection) -> None:
@@ -234,7 +237,7 @@ def show_turn(run: bpy.types.Collection, shown: bpy.types.Collection) -> None:
                 view_layer.update()
             layer = layer_of(view_layer.layer_collection, run)
             for child in layer.children if layer is not None else ():
-                if _kind(child.collection) == _TURN:
+                if kind(child.collection) == TURN:
                     child.exclude = child.collection != shown
 
 
@@ -244,11 +247,6 @@ def remove_run(run: bpy.types.Collection) -> None:
     meshes = {obj.data for obj in objects if obj.data is not None}
     bpy.data.batch_remove([*objects, *run.children_recursive, run])
     remove_blocks(mesh for mesh in meshes if mesh.users == 0)
-
-
-def _kind(collection: bpy.types.Collection) -> str:
-    held = collection.get(KEY)
-    return held.get("kind", "") if hasattr(held, "get") else ""
 
 
 def layer_of(layer: bpy.types.LayerCollection, sought: bpy.types.Collection) -> bpy.types.LayerCollection | None:

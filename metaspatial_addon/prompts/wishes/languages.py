@@ -28,19 +28,21 @@ the left and on the right; `between`; and `at`, which means something with place
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...core.lexicon.lexicon import lexicon, split_tokens
+from ...core.lexicon.lexicon import Token, lexicon, split_tokens
 from ...core.reading import read_toml
-from .text import Inflection, Phrases, split_words
+from .text import STOPS, Inflection, Phrases, split_words
 
 _FOLDER = Path(__file__).with_name("languages")
 _TELLING = 400
 """Characters of a prompt that tell its language."""
+_LEAST_WORDS = 3
+"""Words of a piece that may tell another language than that of the text around it."""
 _KINDS = {
     **{kind: kind for kind in ("and", "not", "nothing", "it", "each_other", "all", "definite", "indefinite", "with")},
     **{"of": "of", "breaks": "break", "plural": "plural", "filler": "filler"},
@@ -82,8 +84,13 @@ class Language:
 
 
 @cache
+def _table(code: str) -> dict[str, Any]:
+    return read_toml(_FOLDER / f"{code}.toml")
+
+
+@cache
 def _read(code: str) -> Language:
-    table = read_toml(_FOLDER / f"{code}.toml")
+    table = _table(code)
     forms = table.get("forms", {})
     changes = table.get("inflects", {})
     inflection = Inflection(changes.get("drop", 0), changes.get("add", 0), tuple(changes.get("endings", ())))
@@ -123,6 +130,84 @@ def _written(phrases: Iterable[str], forms: dict[str, Any]) -> list[str]:
     return written
 
 
-def language_of(prompt: str) -> Language:
-    """The language of a prompt: that of the lexicon which knows most of its first words."""
-    return _read(lexicon().spoken(split_tokens(prompt[:_TELLING]))[0][0].code)
+@dataclass(frozen=True)
+class Passage:
+    """Words [start:end] of a prompt, all in one language."""
+
+    start: int
+    end: int
+    language: Language
+
+
+def passages_of(prompt: str, words: Sequence[Token]) -> list[Passage]:
+    """A prompt cut where its language changes: at the end of a sentence, at a mark within one, or at an "and".
+
+    The language of the whole is that of the lexicon which knows most of its first words; a sentence has another one
+    where that is clear, and so has a part of it.
+    """
+    languages = [_read(lexicon().spoken(split_tokens(prompt[:_TELLING]))[0][0].code)] * len(words)
+    for is_end in (_ends_sentence, _is_mark, _joins):
+        for start, end in _pieces(words, is_end):
+            languages[start:end] = [_language_of(words[start:end], languages[start])] * (end - start)
+    starts = [k for k in range(len(words)) if k == 0 or languages[k] is not languages[k - 1]]
+    ends = [*starts[1:], len(words)]
+    return [Passage(start, end, languages[start]) for start, end in zip(starts, ends, strict=True)]
+
+
+def is_unknown(words: Sequence[Token], language: Language) -> bool:
+    """Whether a sentence of several words has none that any of the languages knows; `language`: the likeliest."""
+    if sum(not word.is_mark for word in words) <= _LEAST_WORDS or _known_letters(words, language):
+        return False
+    return not any(_known_letters(words, _read(code)) for code in lexicon().languages)
+
+
+def _ends_sentence(word: Token) -> bool:
+    return word.text in STOPS
+
+
+def _is_mark(word: Token) -> bool:
+    return word.is_mark
+
+
+def _joins(word: Token) -> bool:
+    return word.is_mark or word.text in _words_for_and()
+
+
+@cache
+def _words_for_and() -> frozenset[str]:
+    """Those of all languages."""
+    return frozenset(word for code in lexicon().languages for word in _table(code).get("and", ()))
+
+
+def _pieces(words: Sequence[Token], is_end: Callable[[Token], bool]) -> Iterator[tuple[int, int]]:
+    """Where the pieces of a text begin and end, each with the word that ends it."""
+    start = 0
+    for k, word in enumerate(words):
+        if is_end(word) or k + 1 == len(words):
+            yield start, k + 1
+            start = k + 1
+
+
+def _language_of(words: Sequence[Token], language: Language) -> Language:
+    """The language of a piece of a text in `language`: another one if that knows half of the letters, and twice as many
+    as `language` does."""
+    letters = [len(word.text) for word in words if not word.is_mark]
+    known = _known_letters(words, language) if len(letters) >= _LEAST_WORDS else sum(letters)
+    if 2 * known >= sum(letters):
+        return language
+    other = _read(lexicon().spoken(words)[0][0].code)
+    known_to_other = _known_letters(words, other)
+    return other if known_to_other >= 2 * known and 2 * known_to_other >= sum(letters) else language
+
+
+def _known_letters(words: Sequence[Token], language: Language) -> int:
+    """Letters of the words that a language has among its furniture, its frequent words or its phrases."""
+    lexical = lexicon().languages[language.code]
+    known = {k for part in lexicon().parts(words, lexical) for k in range(part.start, part.end)}
+    for k, word in enumerate(words):
+        phrase = language.phrases.longest(words, k)
+        if phrase is not None:
+            known.update(range(k, phrase[0]))
+        elif word.text in lexical.common:
+            known.add(k)
+    return sum(len(words[k].text) for k in known if not words[k].is_mark)

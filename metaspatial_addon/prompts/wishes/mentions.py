@@ -11,7 +11,7 @@ from functools import lru_cache
 from ...core.furniture import FURNITURE, UNKNOWN, Category
 from ...core.lexicon.lexicon import Token, lexicon
 from ..names import Mention, find_categories
-from .languages import Language
+from .languages import Language, Passage
 from .text import Inflection, Phrases, split_words
 
 _HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
@@ -38,17 +38,19 @@ class ItemNames:
     Furniture is known in the lexicon's languages, all other items by the words of their categories.
     """
 
-    def __init__(self, prompt: str, words: Sequence[Token], categories: Mapping[str, str], language: Language):
+    def __init__(self, prompt: str, words: Sequence[Token], categories: Mapping[str, str], passages: Sequence[Passage]):
         self._rows = {item_id: FURNITURE.kind_of(category) for item_id, category in categories.items()}
         self._own = self._own_names(categories)
         self._furniture: dict[int, Named] = {}
         said: list[tuple[list[str], tuple[str, ...]]] = []
-        head = 0 if lexicon().languages[language.code].head == "first" else -1
-        for name in _furniture(prompt, words, language, self._meant):
-            spellings = [word.text for word in words[name.start : name.end]]
-            ids = self._named_before(said, spellings, name.categories, head) or self._meant(name.categories)
-            said.append((spellings, ids))
-            self._furniture[name.start] = Named(name.end, ids, name.plural or language.plurals_are_not_told)
+        for passage in passages:
+            language = passage.language
+            head = 0 if lexicon().languages[language.code].head == "first" else -1
+            for name in _furniture(prompt, words, passage, self._meant):
+                spellings = [word.text for word in words[name.start : name.end]]
+                ids = self._named_before(said, spellings, name.categories, head) or self._meant(name.categories)
+                said.append((spellings, ids))
+                self._furniture[name.start] = Named(name.end, ids, name.plural or language.plurals_are_not_told)
         self._mentioned: list[tuple[str, ...]] = []
 
     def _own_names(self, categories: Mapping[str, str]) -> Phrases[tuple[str, ...]]:
@@ -163,14 +165,14 @@ class _Name:
 
 
 def _furniture(
-    prompt: str, words: Sequence[Token], language: Language, meant: Callable[[Sequence[str]], tuple[str, ...]]
+    prompt: str, words: Sequence[Token], passage: Passage, meant: Callable[[Sequence[str]], tuple[str, ...]]
 ) -> Iterator[_Name]:
-    """The furniture that a prompt names. Words of a relation part names: "armario en la pared" is no wall cabinet.
+    """The furniture that a passage names. Words of a relation part names: "armario en la pared" is no wall cabinet.
 
     `meant` are the items that categories mean.
     """
-    for name in _names_in(prompt, words, 0, len(words)):
-        cut, behind, kind = _relation_within(words, language, name)
+    for name in _names_in(prompt, words, passage.start, passage.end):
+        cut, behind, kind = _relation_within(words, passage.language, name)
         if not kind:
             yield name
             continue

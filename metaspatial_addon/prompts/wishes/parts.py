@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...core.lexicon.lexicon import Token
-from .languages import Language, Phrase
+from .languages import Passage, Phrase
 from .mentions import ItemNames, Named
+from .text import STOPS
 from .walls import SIDES
 
-_STOPS = frozenset(".;!?。")
 _BREAKS = frozenset(",:、(){}[]")
 _COUNTING = ("number", "all", "definite", "indefinite")
 SKIPPED = (*_COUNTING, "of", "direction", "filler", "plural")
@@ -51,11 +51,11 @@ class Part:
     opposite: bool = False
 
 
-def split_parts(words: Sequence[Token], language: Language, names: ItemNames) -> list[Part]:
-    """The parts of a text in order; words that mean nothing here are left out."""
+def split_parts(words: Sequence[Token], passage: Passage, names: ItemNames) -> list[Part]:
+    """The parts of a passage in order; words that mean nothing here are left out."""
     parts: list[Part] = []
-    at = 0
-    while at < len(words):
+    at, words, language = passage.start, words[: passage.end], passage.language
+    while at < passage.end:
         phrase, item = language.phrases.longest(words, at), names.at(words, at)
         end = at + 1
         if item is not None and (phrase is None or _is_item(item, *phrase[:2])):
@@ -67,8 +67,8 @@ def split_parts(words: Sequence[Token], language: Language, names: ItemNames) ->
         elif phrase is not None:
             end, found, _ = phrase
             parts.append(Part(found.kind, at, end, found.value, form=found.form))
-        elif words[at].text in _STOPS | _BREAKS:
-            parts.append(Part("stop" if words[at].text in _STOPS else "break", at, end))
+        elif words[at].text in STOPS | _BREAKS:
+            parts.append(Part("stop" if words[at].text in STOPS else "break", at, end))
         elif words[at].text.isdecimal():
             parts.append(Part("number", at, end, str(int(words[at].text))))
         at = end

@@ -23,7 +23,7 @@ from .groups import (
     related,
     since_break,
 )
-from .languages import Language, language_of
+from .languages import Language, Passage, is_unknown, passages_of
 from .mentions import ItemNames
 from .parts import SKIPPED, Part, split_parts
 from .text import split_words
@@ -71,23 +71,22 @@ def read_wishes(prompt: str, categories: Mapping[str, str]) -> WishReading:
     """The wishes in a prompt about items, given as their categories by id. Any text can be read."""
     prompt = unicodedata.normalize("NFC", prompt)
     words = split_words(prompt)
-    language = language_of(prompt)
-    names = ItemNames(prompt, words, categories, language)
-    parts = split_parts(words, language, names)
-    reader = _Reader(prompt, words, language, names)
-    begin = 0
-    for k in range(len(parts) + 1):
-        if k == len(parts) or parts[k].kind == "stop":
-            reader.read_sentence(parts[begin:k])
-            begin = k + 1
+    passages = passages_of(prompt, words)
+    names = ItemNames(prompt, words, categories, passages)
+    reader = _Reader(prompt, words, names)
+    for passage in passages:
+        reader.read_passage(passage)
     return WishReading(tuple(dict.fromkeys(reader.wishes)), tuple(dict.fromkeys(reader.not_understood)))
 
 
 class _Reader:
-    """Reads the sentences of one prompt, one after another."""
+    """Reads the passages of one prompt, one after another."""
 
-    def __init__(self, prompt: str, words: Sequence[Token], language: Language, names: ItemNames):
-        self.prompt, self.words, self.language, self.names = prompt, words, language, names
+    language: Language
+    """Of the passage that is read."""
+
+    def __init__(self, prompt: str, words: Sequence[Token], names: ItemNames):
+        self.prompt, self.words, self.names = prompt, words, names
         self.wishes: list[Wish] = []
         self.not_understood: list[NotUnderstood] = []
         self._parts: Sequence[Part] = ()
@@ -107,7 +106,21 @@ class _Reader:
         self._objects_so_far: list[Part] = []
         """The objects of the relations of this sentence."""
 
-    def read_sentence(self, parts: Sequence[Part]) -> None:
+    def read_passage(self, passage: Passage) -> None:
+        """Read what is in one language, sentence by sentence."""
+        self.language = passage.language
+        parts = split_parts(self.words, passage, self.names)
+        begin, start = 0, passage.start
+        for k in range(len(parts) + 1):
+            if k == len(parts) or parts[k].kind == "stop":
+                end = passage.end if k == len(parts) else parts[k].start
+                self._read_sentence(parts[begin:k])
+                if is_unknown(self.words[start:end], self.language):
+                    said = self.prompt[self.words[start].start : self.words[end - 1].end]
+                    self.not_understood.append(NotUnderstood(said, "no word of this is known"))
+                begin, start = k + 1, end + 1
+
+    def _read_sentence(self, parts: Sequence[Part]) -> None:
         self._parts = parts
         self._carrier = self._surface = ()
         self._objects_so_far = []

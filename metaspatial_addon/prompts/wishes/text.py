@@ -11,6 +11,8 @@ from ...core.lexicon.lexicon import Token, split_tokens
 
 _DASH = re.compile(r"(?<=\s)[-–—](?=\s)|\n")
 _JOINTS = frozenset("-'’‐‑")
+STOPS = frozenset(".;!?。")
+"""What ends a sentence."""
 INDEXED = 3
 """Letters by which phrases are found. A shorter word is never inflected."""
 

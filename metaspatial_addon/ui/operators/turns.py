@@ -216,11 +216,8 @@ class METASPATIAL_OT_show_reasoning(_TurnOperator, Operator):
         turn = turn_of_number(context.scene, self.number)
         if turn is None:
             return
-        lines = [
-            line
-            for paragraph in _reasoning(turn).splitlines()
-            for line in textwrap.wrap(paragraph, LINE_LENGTH) or [""]
-        ]
+        shown = _reasoning(turn)[: LINE_LENGTH * (MAX_LINES + 1)]
+        lines = [line for paragraph in shown.splitlines() for line in textwrap.wrap(paragraph, LINE_LENGTH) or [""]]
         column = self.layout.column(align=True)
         for line in lines[:MAX_LINES]:
             column.label(text=line, translate=False)

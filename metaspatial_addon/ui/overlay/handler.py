@@ -19,7 +19,7 @@ from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
 from ...blender.boxes import has_shape, local_corners, world_corners
-from ...blender.turns import compare, turn_visibility
+from ...blender.turns import compare, turn_properties, turn_visibility
 from ..state.scene.index import SceneIndex, SceneView, current_view
 from .room_rectangle import room_rectangle, units_per_metre
 from .shapes import OverlayShape, front_shape, join_shapes, move_shape, opening_shape, room_shape
@@ -130,7 +130,7 @@ def _visible_items(
         tree = index.tree(root)
         solid = [obj for obj in tree if has_shape(obj) and obj.visible_get(view_layer=view_layer)]
         if solid:
-            yield root, solid, (root.get(turn_visibility.ORIGINAL) or root).metaspatial.front
+            yield root, solid, (turn_properties.original(root) or root).metaspatial.front
 
 
 def _draw() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
 import bpy
 
 from ...blender.turns import compare, turn_collections, turns
+from ...blender.turns.turn_record import turn_record, turn_task
 from ...core.feedback import Feedback, feedback_to_json
-from ...core.task import task_from_json
 from ...episode.records import append_line
 from .folders import user_folder
 
@@ -35,14 +34,13 @@ def keep(scene: bpy.types.Scene, turn: bpy.types.Collection, accepted: bool) -> 
     Rejected with an accepted turn are the other layouts of its run, and its own where the artist has moved something.
     """
     global _lines
-    run, answered = turn_collections.run_of(scene, turn), compare.answered_layout(turn)
+    run, answered = turn_collections.run_of(scene, turn), turn_record(turn).layout
     if run is None or answered is None or (not accepted and turn_collections.accepted(scene) == turn):
         return
     kept = compare.turn_layout(turn) if accepted else None
-    others = [compare.answered_layout(other) for other in turns.turns(run)] if accepted else [answered]
+    others = [turn_record(other).layout for other in turns.turns(run)] if accepted else [answered]
     rejected = [layout for k, layout in enumerate(others) if layout is not None and layout not in (kept, *others[:k])]
-    task = task_from_json(json.loads(turn[turns.KEY]["task"])["task"], turn.name)
-    append_line(path(), feedback_to_json(Feedback(task, kept, tuple(rejected))))
+    append_line(path(), feedback_to_json(Feedback(turn_task(turn), kept, tuple(rejected))))
     _lines += 1
 
 

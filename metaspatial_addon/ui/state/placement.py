@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import bpy
 
-from ...blender.turns import turn_collections, turn_visibility, turns
+from ...blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from ..screen import list_turn, push_undo
 
 MAX_RESTARTS = 20
@@ -74,9 +74,7 @@ class TurnPlacement:
     def has_images(self) -> bool:
         """Whether the turn has its images, or is not in the file."""
         place = self._find_turn()
-        return place is None or all(
-            place[1].get(key) is not None for key in (turn_collections.TOP, turn_collections.VIEW)
-        )
+        return place is None or len(turn_properties.images(place[1])) == 2
 
     def set_images(self, top: bytes, view: bytes) -> None:
         """Give the turn its images, if it is in the file."""

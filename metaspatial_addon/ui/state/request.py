@@ -16,7 +16,7 @@ import bpy
 from bpy.types import Collection, Context, Object, Scene
 
 from ...blender.scene_io.scene_export import export_scene
-from ...blender.turns import turn_collections, turn_visibility, turns
+from ...blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from ...core.scale import ScaleDoubt, by_factor, describe
 from ...prompts.names import Naming
 from ...worker.messages import SCENE_FILE
@@ -214,7 +214,7 @@ def read_items(context: Context, room: RoomInput, turn: Collection | None) -> It
         for obj in scene.objects
         if has_faces(obj)
         and obj not in others
-        and not isinstance(obj.get(turns.KEY), str)
+        and turn_properties.item_id(obj) is None
         and (obj in hidden or obj.visible_get(view_layer=context.view_layer) and not obj.hide_render)
     ]
     return ItemsInput(roots, members, obstacles)

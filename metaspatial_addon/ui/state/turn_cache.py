@@ -1,20 +1,14 @@
-"""What panels show of turns that would take too long to compute at each redraw: computed once, then cached.
-
-The keys are what a value is made from, so a changed record is another entry and nothing goes stale.
-"""
+"""What panels show of turns, from their records, which are read once."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
 
 import bpy
 
-from ...blender.turns import turns
-from ...core.faults import faults_from_json
+from ...blender.turns import turn_record, turns
+from ...core.faults import RelationScore
 
 
 @dataclass(frozen=True)
@@ -42,38 +36,30 @@ class TurnSummary:
 
 def turn_summary(turn: bpy.types.Collection) -> TurnSummary:
     """The summary of a turn, from its record."""
-    kept = turn[turns.KEY]
-    return _turn_summary(kept["turn"], kept["record"], kept.get("task", "{}"))
-
-
-@lru_cache(maxsize=256)
-def _turn_summary(number: int, record: str, task: str) -> TurnSummary:
-    fields = json.loads(record)
-    faults = len(faults_from_json(fields.get("evidence") or {}, "the record of a turn"))
-    failure = fields.get("failure") or ""
-    if not failure and fields.get("status") == "model_fault":
-        failure = "; ".join(fields.get("problems") or ()) or "The answer could not be used"
-    notes = ["No better than the best turn before, which the next one edits"] if fields.get("rejected") else []
-    notes += [sentence[:1].upper() + sentence[1:] for sentence in fields.get("tidied") or ()]
-    notes += fields.get("notes") or ()
-    think = (fields.get("think") or "").strip()
-    asked, wishes = json.loads(task), {}
-    notes += [f"{item} stays where it is: {why}" for item, why in (asked.get("notes") or {}).items()]
-    if fields.get("layout") is not None:
-        unmet = [_relation(entry) for entry in (fields.get("evidence") or {}).get("relations", ())]
-        for wish in asked.get("wishes", ()):
-            number_of = wish["relation"]
-            if number_of is None:
-                wishes[wish["words"]] = not wish["reason"]
-            else:
-                wishes[wish["words"]] = _relation(asked["task"]["relations"][number_of]) not in unmet
-    impossible = tuple(f"{w['words']}: {w['reason']}" for w in asked.get("wishes", ()) if w["reason"])
-    return TurnSummary(number, fields.get("reward"), faults, think, failure, tuple(notes), wishes, impossible)
-
-
-def _relation(entry: Mapping[str, Any]) -> tuple[str, str, str, bool]:
-    """What tells a relation of a task or of its evidence from others."""
-    return entry["subject"], entry["predicate"], entry["object"], entry.get("negated", False)
+    record = turn_record.turn_record(turn)
+    notes = ["No better than the best turn before, which the next one edits"] if record.rejected else []
+    notes += [sentence[:1].upper() + sentence[1:] for sentence in record.tidied]
+    notes += record.notes
+    notes += [f"{item} stays where it is: {why}" for item, why in record.stays.items()]
+    unmet = {
+        (fault.subject, fault.predicate, fault.object, fault.negated)
+        for fault in record.faults
+        if isinstance(fault, RelationScore)
+    }
+    wishes = {}
+    if record.layout is not None:
+        for wish in record.wishes:
+            wishes[wish.words] = not wish.reason if wish.relation is None else wish.relation not in unmet
+    return TurnSummary(
+        number=turn[turns.KEY]["turn"],
+        reward=record.reward,
+        faults=len(record.faults),
+        think=record.think,
+        failure=record.failure,
+        notes=tuple(notes),
+        wishes=wishes,
+        impossible=tuple(f"{wish.words}: {wish.reason}" for wish in record.wishes if wish.reason),
+    )
 
 
 def register() -> None:
@@ -81,4 +67,4 @@ def register() -> None:
 
 
 def unregister() -> None:
-    _turn_summary.cache_clear()
+    turn_record.clear_cache()

@@ -13,7 +13,8 @@ import numpy as np
 from mathutils import Matrix
 
 from metaspatial_addon.blender.frames import matrix_to_list
-from metaspatial_addon.blender.turns import turn_collections, turn_visibility
+from metaspatial_addon.blender.turns import turn_collections, turn_properties
+from metaspatial_addon.core.task import LAYOUT_SCHEMA
 from metaspatial_addon.prompts.png import write_png
 
 MOVE = Matrix.Translation((3, 1, 0)) @ Matrix.Rotation(math.radians(30), 4, "Z")
@@ -78,7 +79,7 @@ def turn_message(
         "reward": 0.5,
         "evidence": {**EMPTY, **evidence},
         "think": "hm",
-        "layout": {"schema": "metaspatial.layout/1", "task": "scene", "placements": placements},
+        "layout": {"schema": LAYOUT_SCHEMA, "task": "scene", "placements": placements},
     }
     top, view = pictures
     return {
@@ -138,7 +139,7 @@ def world(obj: bpy.types.Object) -> np.ndarray:
 
 
 def copy_of(turn: bpy.types.Collection, original: bpy.types.Object) -> bpy.types.Object:
-    return next(copy for copy in turn.objects if copy.get(turn_visibility.ORIGINAL) == original)
+    return next(copy for copy in turn.objects if copy.get(turn_properties.ORIGINAL) == original)
 
 
 def seen(scene: bpy.types.Scene) -> set[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metaspatial_addon.blender.meshes import data_blocks
-from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from tests.blender.turns.arrivals import MOVE, arrival, box, copy_of, let_arrive, png, seen, world
 
 
@@ -104,8 +104,8 @@ def test_turns_are_kept_by_saving(scene, tmp_path):
     first, second = turn_visibility.all_turns(scene)
     bed = bpy.data.objects["Bed"]
     assert seen(scene) == {"Bed · 02", "Lamp · 02"} and turn_visibility.shown(scene) == second
-    assert second[turn_collections.TOP].size[:] == (4, 4) and second[turn_collections.TOP].packed_file is not None
-    assert second[turn_collections.VIEW].filepath_raw == "" and turns.read_turn(second)["think"] == "hm"
+    assert second[turn_properties.TOP].size[:] == (4, 4) and second[turn_properties.TOP].packed_file is not None
+    assert second[turn_properties.VIEW].filepath_raw == "" and turns.read_turn(second)["think"] == "hm"
     # The first turn's objects have not been evaluated since the file was opened.
     assert np.allclose(turn_collections.start_matrices(first)["Bed"], wanted.ravel(), atol=1e-6)
     turn_collections.accept(scene, first)
@@ -120,7 +120,7 @@ def test_objects_deleted_before_a_turn_arrives_are_left_out(scene):
     scene.collection.objects.unlink(desk)
     bed.name = "Renamed"
     turn = let_arrive(given)
-    assert [copy[turn_visibility.ORIGINAL] for copy in turn.objects] == [bed]
+    assert [copy[turn_properties.ORIGINAL] for copy in turn.objects] == [bed]
     assert copy_of(turn, bed)[turns.KEY] == "Bed", "the item keeps the id that the record speaks of"
 
 

@@ -144,12 +144,28 @@ def test_what_is_read_in_other_languages(prompt, wishes):
 
 
 @pytest.mark.parametrize(
+    "prompt",
+    [
+        "Bett in der Mitte. The desk under the window. Armoire contre le mur est.",
+        "The bed in the middle, Schrank an der Ostwand, bureau sous la fenêtre",
+        "床放在房间中间, the wardrobe against the east wall, escritorio junto a la ventana",
+        "Das Bett in der Mitte und the desk by the window, the wardrobe against the east wall",
+        "Łóżko na środku pokoju; garderoben mot östra väggen; 书桌在窗边",
+        "a cozy bedroom, lit au milieu de la pièce, bureau sous la fenêtre, wardrobe against the east wall",
+    ],
+)
+def test_what_is_read_in_several_languages_at_once(prompt):
+    assert read(prompt) == WALLED
+
+
+@pytest.mark.parametrize(
     ("prompt", "phrase", "reason"),
     [
         ("the piano by the window", "the piano by the window", "not among the items"),
         ("desk next to the piano", "desk next to the piano", "not among the items"),
         ("desk facing the window", "desk facing the window", "part of the room"),
         ("bed in the middle, gizmo against the wall", "against the wall", "no item is called so"),
+        ("Postel uprostřed velké místnosti. The desk by the bed", "Postel uprostřed velké místnosti", "no word"),
     ],
 )
 def test_what_is_not_understood_is_said(prompt, phrase, reason):

@@ -10,7 +10,7 @@ import pytest
 from mathutils import Matrix
 
 from metaspatial_addon.blender.frames import matrix_to_list
-from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.blender.turns import turn_properties, turn_visibility, turns
 from metaspatial_addon.ui.operators import openings
 from metaspatial_addon.ui.overlay import handler
 from metaspatial_addon.ui.overlay.shapes import (
@@ -203,7 +203,7 @@ def test_compared_turns_show_ghosts_and_arrows(scene) -> None:
     for x in (1.0, 3.0):
         turn = turns.add_turn(run, [turns.PlacedObject("item_1", item, Matrix.Translation((x, 0, 0.5)))], {})
         (copy,) = turn.objects
-        copy[turn_visibility.ORIGINAL], copy[turn_collections.ROOT_MATRIX] = (
+        copy[turn_properties.ORIGINAL], copy[turn_properties.ROOT_MATRIX] = (
             item,
             matrix_to_list(copy.matrix_world),
         )
@@ -222,7 +222,7 @@ def test_the_copies_of_a_shown_turn_have_the_fronts_of_the_originals(scene) -> N
     run = turns.new_run(scene, "test")
     turn = turns.add_turn(run, [turns.PlacedObject("item_1", item, Matrix.Translation((2, 1, 0.5)))], {})
     (copy,) = turn.objects
-    copy[turn_visibility.ORIGINAL] = item
+    copy[turn_properties.ORIGINAL] = item
     turn_visibility.show(scene, turn)
     item.metaspatial.front = "+Y"
     assert np.allclose(tip(drawn()[0]), (2, 1 + 0.96, LIFT_M), atol=1e-5)

@@ -11,7 +11,7 @@ import pytest
 from mathutils import Matrix
 
 import metaspatial_addon
-from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from metaspatial_addon.ui.state import job, job_status, preferences, request
 from metaspatial_addon.ui.state.identifiers import Operators
 from metaspatial_addon.ui.state.job_status import status
@@ -34,9 +34,9 @@ def test_a_layout_from_click_to_accept(scene, folder):
     wait_until(lambda: job.tick() is None or not status.busy, 90)
     assert status.notice is None and turn_visibility.all_turns(scene)
     turn = turn_visibility.shown(scene)
-    assert {copy[turn_visibility.ORIGINAL] for copy in turn.objects} == {bed, lamp}
-    wait_until(lambda: job.tick() and turn.get(turn_collections.TOP) is not None, 60)
-    assert turn[turn_collections.TOP].size[:] == (128, 128)
+    assert {copy[turn_properties.ORIGINAL] for copy in turn.objects} == {bed, lamp}
+    wait_until(lambda: job.tick() and turn.get(turn_properties.TOP) is not None, 60)
+    assert turn[turn_properties.TOP].size[:] == (128, 128)
     assert not job_folders(folder), "the temporary folder is gone"
     assert {obj: obj.matrix_basis for obj in before} == before
     first, pid = len(turn_visibility.all_turns(scene)), job.current.worker.pid

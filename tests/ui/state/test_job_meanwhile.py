@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from metaspatial_addon.prompts.png import write_png
 from metaspatial_addon.ui.state import job, job_status
 from metaspatial_addon.ui.state.identifiers import Operators
@@ -191,7 +191,7 @@ def test_objects_renamed_moved_and_deleted_meanwhile(scene, recorded):
     worker.says_done()
     until_idle()
     (copy,) = turn_visibility.shown(scene).objects
-    assert copy[turn_visibility.ORIGINAL] == bpy.data.objects["Renamed"] and copy.location.x == pytest.approx(3)
+    assert copy[turn_properties.ORIGINAL] == bpy.data.objects["Renamed"] and copy.location.x == pytest.approx(3)
     assert status.notice is None
 
 
@@ -274,21 +274,21 @@ def test_pictures_that_come_after_the_end_are_put_into_their_turn_and_again_afte
     worker.says_done()
     until_idle()
     turn = turn_visibility.shown(scene)
-    assert turn.get(turn_collections.TOP) is None
+    assert turn.get(turn_properties.TOP) is None
     for data, size in ((picture, 8), (large, 16)):
         worker.says("pictures", number=1, top=data, view=data)
         assert job.tick() == job.PICTURES_INTERVAL_S
-        assert [image.size[:] for image in (turn[turn_collections.TOP], turn[turn_collections.VIEW])] == [
+        assert [image.size[:] for image in (turn[turn_properties.TOP], turn[turn_properties.VIEW])] == [
             (size, size)
         ] * 2
     assert len(bpy.data.images) == 2, "the small ones are gone"
 
-    del turn[turn_collections.TOP], turn[turn_collections.VIEW]  # as an undo step from before them has it
+    del turn[turn_properties.TOP], turn[turn_properties.VIEW]  # as an undo step from before them has it
     status.restart_placement()
     ticked()
-    assert turn[turn_collections.TOP].size[:] == (16, 16)
+    assert turn[turn_properties.TOP].size[:] == (16, 16)
     worker.outbox.append({"type": "pictures", "job": 99, "number": 1, "top": picture, "view": picture})
     worker.says("pictures", number=1, top=picture, view=picture)
     generate()
     ticked(3)
-    assert turn[turn_collections.TOP].size[:] == (16, 16), "a new layout takes none of the old"
+    assert turn[turn_properties.TOP].size[:] == (16, 16), "a new layout takes none of the old"

@@ -8,6 +8,7 @@ import bpy
 import pytest
 
 from metaspatial_addon.blender.turns import turns
+from metaspatial_addon.core.task import Layout, layout_to_json
 from metaspatial_addon.ui.panels import turns as turn_panels
 from metaspatial_addon.ui.panels import wishes as wish_panels
 from metaspatial_addon.ui.state import turn_cache, wishes
@@ -84,7 +85,7 @@ def test_a_turn_says_which_wishes_it_meets(scene):
         {"subject": "Lamp", "predicate": "next_to", "object": "Bed"},
     ]
     unmet = {**EVIDENCE, "overlaps": [], "unreachable": [], "relations": [{**relations[1], "score": 0.2}]}
-    turn = add_turn(run, 0.8, evidence=unmet, layout={"placements": []})
+    turn = add_turn(run, 0.8, evidence=unmet, layout=layout_to_json(Layout("scene")))
     kept = turn[turns.KEY].to_dict()
     kept["task"] = json.dumps(
         {
@@ -112,7 +113,7 @@ def test_a_turn_says_which_wishes_it_meets(scene):
 
 def test_no_faults_never_stands_beside_a_wish_that_cannot_be_met(scene):
     run = turns.new_run(scene, "a calm bedroom")
-    turn = add_turn(run, 1.0, evidence=dict.fromkeys(EVIDENCE, ()), layout={"placements": []})
+    turn = add_turn(run, 1.0, evidence=dict.fromkeys(EVIDENCE, ()), layout=layout_to_json(Layout("scene")))
     kept = turn[turns.KEY].to_dict()
     cannot = {"words": "Lamp against window wall", "relation": None, "reason": "the room has no window wall"}
     by_itself = {"words": "Lamp on Bed", "relation": None, "reason": ""}

@@ -13,7 +13,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.types import Collection, Depsgraph, Object, Scene, ViewLayer
 
-from ....blender.turns import turn_visibility
+from ....blender.turns import turn_properties, turn_visibility
 
 
 class SceneIndex:
@@ -124,7 +124,7 @@ def _shown_objects(scene: Scene, view_layer: ViewLayer, index: SceneIndex) -> It
     roots: list[Object] = list(view_layer.objects.selected) if settings.items_source == "SELECTED" else []
     for collection in (settings.walls, settings.items, turn_visibility.shown(scene), settings.compare_with):
         roots += collection.all_objects if collection is not None else ()
-    roots += [original for obj in roots if (original := obj.get(turn_visibility.ORIGINAL)) is not None]
+    roots += [original for obj in roots if (original := turn_properties.original(obj)) is not None]
     for root in roots:
         for obj in index.tree(root):
             yield obj

@@ -10,7 +10,7 @@ from bpy.types import Context, Object, Scene
 
 from ....blender.meshes import GEOMETRY
 from ....blender.scene_io.pieces import pieces
-from ....blender.turns import turn_collections, turn_visibility, turns
+from ....blender.turns import turn_properties, turn_visibility
 from ....prompts.names import base_name
 from .index import SceneIndex
 
@@ -32,15 +32,14 @@ def chosen_roots(context: Context, index: SceneIndex) -> list[Object]:
     while holder is not None:  # what holds the floor holds the room
         room.add(holder)
         holder = holder.parent
-    originals = dict.fromkeys(obj.get(turn_visibility.ORIGINAL, obj) for obj in chosen)
+    originals = dict.fromkeys(turn_properties.original(obj) or obj for obj in chosen)
     items = {
         obj: None
         for obj in originals
-        if obj is not None
-        and obj in index
+        if obj in index
         and obj not in room
         and obj.metaspatial.opening == "NONE"
-        and not isinstance(obj.get(turns.KEY), str)
+        and turn_properties.item_id(obj) is None
     }
     unit = 1.0 / (scene.unit_settings.scale_length or 1.0)
 
@@ -54,8 +53,7 @@ def chosen_roots(context: Context, index: SceneIndex) -> list[Object]:
 
 def turn_roots(turn: bpy.types.Collection | None, index: SceneIndex) -> list[Object]:
     """The items of a turn that the scene still has, also those that were to stay where they are."""
-    entries = () if turn is None else turn.get(turn_collections.ITEMS, ())
-    roots = [entry["object"] for entry in entries if entry["asked"]]
+    roots = [] if turn is None else [item.object for item in turn_properties.items(turn) if item.asked]
     return [root for root in roots if root is not None and root in index]
 
 
@@ -65,7 +63,7 @@ def same_named(scene: Scene, obj: Object) -> list[Object]:
     return [
         other
         for other in scene.objects
-        if other != obj and name and base_name(other.name) == name and not isinstance(other.get(turns.KEY), str)
+        if other != obj and name and base_name(other.name) == name and turn_properties.item_id(other) is None
     ]
 
 

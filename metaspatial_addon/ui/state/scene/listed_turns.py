@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Collection, Context, Image, Object, Scene
 
-from ....blender.turns import compare, turn_collections, turn_visibility, turns
+from ....blender.turns import compare, turn_collections, turn_properties, turn_visibility, turns
 from .scaling import scales_followed
 
 
@@ -19,7 +19,7 @@ def listed_turn(scene: Scene) -> Collection | None:
     """The turn that is picked in the list."""
     run, index = listed_run(scene), scene.metaspatial.turn_index
     children = list(run.children) if run is not None else []
-    return children[index] if index < len(children) and children[index] in turns.turns(run) else None
+    return children[index] if 0 <= index < len(children) and children[index] in turns.turns(run) else None
 
 
 def turn_of_number(scene: Scene, number: int) -> Collection | None:
@@ -32,13 +32,13 @@ def turn_of_number(scene: Scene, number: int) -> Collection | None:
 
 def best_turn(run: Collection) -> Collection | None:
     """The turn of the highest score, the first of those; None where no answer could be used."""
-    scored = [turn for turn in turns.turns(run) if turn[turns.KEY].get("status") == "ok"]
-    return max(scored, key=lambda turn: turn[turns.KEY]["reward"], default=None)
+    scored = [(reward, turn) for turn in turns.turns(run) if (reward := turn_properties.reward(turn)) is not None]
+    return max(scored, key=lambda entry: entry[0], default=(None, None))[1]
 
 
 def turn_images(turn: Collection) -> list[Image]:
     """The renders of a turn: of the room, from above; none where they were not made."""
-    return [turn[key] for key in (turn_collections.VIEW, turn_collections.TOP) if turn.get(key) is not None]
+    return list(turn_properties.images(turn).values())
 
 
 def accept(scene: Scene, turn: Collection) -> turn_collections.AcceptResult:

@@ -12,7 +12,7 @@ from mathutils import Matrix, Vector
 
 from ....blender.boxes import has_shape, world_corners
 from ....blender.frames import world_matrix
-from ....blender.turns import turn_collections
+from ....blender.turns import turn_collections, turn_properties
 from .index import SceneIndex
 
 
@@ -40,7 +40,7 @@ def scale_items(scene: Scene, factors: Mapping[Object, float], objects: bool) ->
 @contextmanager
 def scales_followed(turn: bpy.types.Collection) -> Iterator[None]:
     """After the block, originals that it scaled as a turn's copies were are no more to be scaled in layouts."""
-    originals = [copy.get("metaspatial_of") for copy in turn_collections.item_roots(turn).values()]
+    originals = map(turn_properties.original, turn_collections.item_roots(turn).values())
     before = {obj: _size(obj) for obj in originals if obj is not None}
     yield
     for obj, size in before.items():

@@ -13,7 +13,7 @@ import pytest
 from mathutils import Matrix
 
 from metaspatial_addon.blender.frames import matrix_to_list
-from metaspatial_addon.blender.turns import turn_collections, turn_visibility, turns
+from metaspatial_addon.blender.turns import turn_properties, turn_visibility, turns
 from metaspatial_addon.ui.operators import openings
 from metaspatial_addon.ui.overlay import handler
 from metaspatial_addon.ui.state import properties
@@ -140,8 +140,8 @@ def test_turns_that_are_shown_compared_and_moved_are_followed(scene: bpy.types.S
     for x in (1.0, 3.0):
         turn = turns.add_turn(run, [turns.PlacedObject("item_1", bed, Matrix.Translation((x, 0, 0.5)))], {})
         (copy,) = turn.objects
-        copy[turn_visibility.ORIGINAL] = bed
-        copy[turn_collections.ROOT_MATRIX] = matrix_to_list(copy.matrix_world)
+        copy[turn_properties.ORIGINAL] = bed
+        copy[turn_properties.ROOT_MATRIX] = matrix_to_list(copy.matrix_world)
         made.append(turn)
     for name, change in {
         "show": lambda: turn_visibility.show(scene, made[0]),
