@@ -66,7 +66,7 @@ test-slow: .venv/.test
 fuzz: .venv/.test
 	@seed=$${SEED:-$$(date +%s)}; echo "make fuzz SEED=$$seed runs the same again"; \
 	$(python) -m pytest -n auto --hypothesis-profile=long --hypothesis-seed=$$seed --timeout 3600 \
-		tests/hostile/test_fuzz.py tests/hostile/test_fuzz_assets.py
+		tests/hostile/test_fuzz.py tests/hostile/test_fuzz_assets.py tests/hostile/test_fuzz_turns.py
 
 # TRL, OpenEnv and Gymnasium in an environment of their own: the losses are held to TRL's, and they use the environment.
 test-trl: .venv-trl/.test

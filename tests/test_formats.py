@@ -42,6 +42,8 @@ READERS = [
         "blender.assets.import_file",
         "blender.assets.library",
         "blender.pictures",
+        "blender.turns.turn_properties",
+        "blender.turns.turn_record",
         "policy.builtin.safetensors",
         "policy.builtin.model_files",
         "worker.protocol",

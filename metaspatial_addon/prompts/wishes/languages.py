@@ -151,7 +151,7 @@ def passages_of(prompt: str, words: Sequence[Token]) -> list[Passage]:
             languages[start:end] = [_language_of(words[start:end], languages[start])] * (end - start)
     starts = [k for k in range(len(words)) if k == 0 or languages[k] is not languages[k - 1]]
     ends = [*starts[1:], len(words)]
-    return [Passage(start, end, languages[start]) for start, end in zip(starts, ends, strict=True)]
+    return [Passage(start, end, languages[start]) for start, end in zip(starts, ends, strict=False)]  # no words, none
 
 
 def is_unknown(words: Sequence[Token], language: Language) -> bool:
@@ -189,15 +189,15 @@ def _pieces(words: Sequence[Token], is_end: Callable[[Token], bool]) -> Iterator
 
 
 def _language_of(words: Sequence[Token], language: Language) -> Language:
-    """The language of a piece of a text in `language`: another one if that knows half of the letters, and twice as many
-    as `language` does."""
+    """The language of a piece of a text in `language`: another one if that knows half of the letters, and half as many
+    again as `language`, which knows few."""
     letters = [len(word.text) for word in words if not word.is_mark]
     known = _known_letters(words, language) if len(letters) >= _LEAST_WORDS else sum(letters)
-    if 2 * known >= sum(letters):
+    if 4 * known >= 3 * sum(letters):
         return language
     other = _read(lexicon().spoken(words)[0][0].code)
     known_to_other = _known_letters(words, other)
-    return other if known_to_other >= 2 * known and 2 * known_to_other >= sum(letters) else language
+    return other if 2 * known_to_other >= max(3 * known, sum(letters)) else language
 
 
 def _known_letters(words: Sequence[Token], language: Language) -> int:

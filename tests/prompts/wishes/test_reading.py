@@ -158,6 +158,11 @@ def test_what_is_read_in_several_languages_at_once(prompt):
     assert read(prompt) == WALLED
 
 
+def test_a_sentence_with_words_of_the_other_language_is_read_in_its_own():
+    read_in_both = {("sofa", "facing", "tv"), ("lamp 1", "corner", "north wall"), ("lamp 1", "corner", "west wall")}
+    assert read("A sofa facing the TV. Un lampadaire dans le coin nord-ouest.") == read_in_both
+
+
 @pytest.mark.parametrize(
     ("prompt", "phrase", "reason"),
     [
