@@ -7,7 +7,6 @@ panel and records iterate over `Evidence.faults()` or `faults_from_json` and nam
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -15,7 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from .errors import InputError
 from .relation_words import relation_sentence
-from .task import LONGEST_NAME, MAX_ITEMS, PREDICATES, Relation
+from .task import PREDICATES, Relation
 
 ROOM = "room"
 """What stands for the room in `Fault.colliding_pair`. No item has this id."""
@@ -130,24 +129,23 @@ class Fault(ABC):
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and len(value) <= LONGEST_NAME else None
+    return value if isinstance(value, str) else None
 
 
 def _number(value: Any) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return value if usable else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
-    usable = isinstance(value, (list, tuple)) and len(value) <= MAX_ITEMS and all(_text(text) == text for text in value)
+    usable = isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)
     return tuple(value) if usable else None
 
 
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "str": (f"a text of at most {LONGEST_NAME} characters", _text),
-    "float": ("a finite number", _number),
+    "str": ("a text", _text),
+    "float": ("a number", _number),
     "bool": ("true or false", lambda value: value if isinstance(value, bool) else None),
-    "tuple[str, ...]": ("a list of ids", _texts),
+    "tuple[str, ...]": ("a list of texts", _texts),
 }
 """By annotation of a field: what is expected of a JSON value, and the value that is stored; None for a wrong one."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -32,9 +32,11 @@ from ..frames import matrix_from_list
 from . import turn_properties
 
 LONGEST_SENTENCE = 10_000
-"""Characters of a failure, a note or a wish in words."""
+"""Characters of a failure, a note, a fault or a wish in words."""
 MOST_SENTENCES = 1000
 """In each list of a record."""
+MOST_FAULTS = 20_000
+"""Of a turn: a panel looks through them at each redraw."""
 SOURCE = "the record of this turn"
 
 RelationKey = tuple[str, str, str, bool]
@@ -55,9 +57,9 @@ class AskedWish:
 class TurnRecord:
     """A turn as it was recorded.
 
-    `failure` says why there is no layout, also where the record cannot be read. `tidied`: the small moves after the
-    answer. `rejected`: the next turn did not go on from it. `frame`: from the room's metres into the scene's world.
-    `stays`: by item why it stays where it is.
+    `failure` says why there is no layout, also where the record cannot be read. `sentences`: the faults in words.
+    `tidied`: the small moves after the answer. `rejected`: the next turn did not go on from it. `frame`: from the
+    room's metres into the scene's world. `stays`: by item why it stays where it is.
     """
 
     reward: float | None = None
@@ -67,15 +69,11 @@ class TurnRecord:
     tidied: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    sentences: tuple[str, ...] = ()
     layout: Layout | None = None
     frame: Matrix | None = None
     stays: Mapping[str, str] = field(default_factory=dict)
     wishes: tuple[AskedWish, ...] = ()
-
-    @cached_property
-    def sentences(self) -> tuple[str, ...]:
-        """The faults in words."""
-        return tuple(fault.sentence() for fault in self.faults)
 
 
 def turn_record(turn: bpy.types.Collection) -> TurnRecord:
@@ -110,6 +108,10 @@ def _checked(read: FieldReader, record: Any, task: Any) -> TurnRecord:
     reward, layout, evidence = record.get("reward"), record.get("layout"), record.get("evidence") or {}
     if not isinstance(evidence, dict):
         raise read.fail("evidence", "an object", evidence)
+    faults = faults_from_json(evidence, SOURCE)
+    sentences = tuple(fault.sentence() for fault in faults[: MOST_FAULTS + 1])
+    if len(faults) > MOST_FAULTS or max(map(len, sentences), default=0) > LONGEST_SENTENCE:
+        raise read.fail("evidence", f"at most {MOST_FAULTS:,} faults, each in {LONGEST_SENTENCE:,} characters")
     failure = _text(read, record, "failure")
     if not failure and record.get("status") == "model_fault":
         failure = "; ".join(_texts(read, record, "problems")) or "The answer could not be used"
@@ -120,7 +122,8 @@ def _checked(read: FieldReader, record: Any, task: Any) -> TurnRecord:
         rejected=read.flag(record.get("rejected", False), "rejected"),
         tidied=_texts(read, record, "tidied"),
         notes=_texts(read, record, "notes"),
-        faults=faults_from_json(evidence, SOURCE),
+        faults=faults,
+        sentences=sentences,
         layout=None if layout is None else layout_from_json(layout, SOURCE),
         frame=_frame(read, task),
         stays=_stays(read, task),
