@@ -54,7 +54,7 @@ def url(checkout):
     try:
         yield server.stdout.readline().strip()
         server.send_signal(signal.SIGTERM)
-        assert server.wait(20) == 128 + signal.SIGTERM
+        assert server.wait(60) == 128 + signal.SIGTERM
     finally:
         server.kill()
         server.communicate()
@@ -124,8 +124,8 @@ def test_what_cannot_be_done_is_said(url):
 
 
 def test_a_failure_of_the_machine_is_no_reward():
-    with Sessions(PaperEnvironments(lambda task, answer, turn: 0.0, broken={0: 2})) as sessions:
-        env = LayoutEnvironment(sessions, TaskSplits("typical", SEED), EpisodeSettings(3))
+    with Sessions(PaperEnvironments(lambda *_: 0.0, broken={0: 2}, prompt_format=FullFormat())) as sessions:
+        env = LayoutEnvironment(sessions, TaskSplits("typical", SEED), EpisodeSettings(3, pictures=False))
         env.reset(index=0)
         worthless = env.step(LayoutAction(answer="[]"))
         assert worthless.reward == 0.0 and worthless.status == "ok" and not worthless.done
@@ -139,6 +139,6 @@ def test_a_failure_of_the_machine_is_no_reward():
 def test_a_port_that_is_taken_is_refused(url, checkout):
     port = url.rpartition(":")[2]
     done = subprocess.run(
-        [sys.executable, "headless/serve.py", "--port", port], cwd=checkout, capture_output=True, text=True, timeout=60
+        [sys.executable, "headless/serve.py", "--port", port], cwd=checkout, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 2 and f"--port {port}" in done.stderr and "Traceback" not in done.stderr
