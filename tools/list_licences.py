@@ -35,7 +35,8 @@ _HEAD = """# Licences of what is installed
 The extension's zip holds our own code and model (GPL-3.0-or-later) and furniture (CC0); inside Blender it needs
 nothing but Blender's own Python and numpy. The commands of a checkout install the packages below, on Python 3.11 and
 Linux; `make demo` needs the first part of them. Written by `tools/list_licences.py` from what each package says of
-itself. torch is not locked (CONTRIBUTING.md): what it needs itself is not listed.
+itself. torch is not locked (CONTRIBUTING.md): what it needs itself is not listed. Nor are the optional groups gymnasium
+(MIT), openenv (BSD-3-Clause) and trl (Apache-2.0), with what they need.
 """
 _TITLES = {"demo": "make demo", "test": "make test, beside these", "lint": "make lint, beside these"}
 
