@@ -100,13 +100,15 @@ class Watch:
     def _wake_thread(self) -> None:
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
 
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._leaving.is_set() or self._raised:  # or what is cleaned up would be broken off
             return
         first, self._number = not self._number, number
         self._wake_thread()
         if first and self._on_first is not None:
             self._on_first()
+            return
+        if _runs_script_of_blender(frame):  # it would print a traceback and go on: the thread ends the process instead
             return
         self._raised = True
         raise Interrupted(number)
@@ -122,6 +124,15 @@ class Watch:
             number = received[0]
             if self._before.get(number, signal.SIG_IGN) is not signal.SIG_IGN and not self._leaving.wait(LIMIT_S):
                 self._end(Interrupted(number))
+
+
+def _runs_script_of_blender(frame: FrameType | None) -> bool:
+    """Whether a signal met an add-on that comes with Blender, such as Cycles or the glTF exporter, at its work."""
+    while frame is not None:
+        if "addons_core" in Path(frame.f_code.co_filename).parts:
+            return True
+        frame = frame.f_back
+    return False
 
 
 _watch: Watch | None = None

@@ -38,6 +38,17 @@ def deaf():  # as a callback of Blender's, which prints exceptions and goes on
             except BaseException:
                 pass
 
+def rendering():
+    import bpy
+    bpy.ops.wm.read_factory_settings()
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_x = scene.render.resolution_y = 64
+    scene.cycles.samples, scene.cycles.time_limit, scene.cycles.use_denoising = 1_000_000, 0.6, False
+    print("rendering", flush=True)
+    while True:
+        bpy.ops.render.render()
+
 def stepping():
     with interruption.deferred(lambda: cli.progress("stopping")) as pending:
         for step in range(60):
@@ -131,6 +142,18 @@ def test_a_step_is_brought_to_its_end_unless_a_second_signal_comes(tmp_path):
     assert process.stderr.readline() == "stopping\n"
     process.send_signal(signal.SIGHUP)
     assert ended(process, tmp_path) == (128 + signal.SIGHUP, "ended by SIGHUP\n")
+
+
+def test_a_signal_during_a_render_ends_it_without_a_traceback(tmp_path):
+    pytest.importorskip("bpy")
+    process = start(tmp_path, "rendering")
+    while process.stdout.readline() != "rendering\n":
+        assert process.poll() is None
+    time.sleep(0.3)  # until Cycles has begun
+    process.send_signal(signal.SIGTERM)
+    _, words = process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert words.splitlines() == ["ended by SIGTERM"]
 
 
 def test_a_child_of_a_command_ends_with_it(tmp_path):
