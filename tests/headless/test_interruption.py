@@ -43,8 +43,8 @@ def rendering():
     bpy.ops.wm.read_factory_settings()
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
-    scene.render.resolution_x = scene.render.resolution_y = 64
-    scene.cycles.samples, scene.cycles.time_limit, scene.cycles.use_denoising = 1_000_000, 0.6, False
+    scene.render.resolution_x = scene.render.resolution_y = 16
+    scene.cycles.samples, scene.cycles.use_denoising = 16, False
     print("rendering", flush=True)
     while True:
         bpy.ops.render.render()
