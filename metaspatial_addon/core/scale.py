@@ -79,11 +79,15 @@ def describe(doubts: Sequence[ScaleDoubt]) -> str:
     if len(doubts) > _NAMED:
         named.append(f"{len(doubts) - _NAMED} more")
     names = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
-    verb, factor = "are" if len(doubts) > 1 else "is", doubts[0].factor
+    one, factor = len(doubts) == 1, doubts[0].factor
     if factor is None:
-        return f"{names} {verb} larger than the room"
-    times = f"{1 / factor:.3g} times as large as" if factor < 1 else f"1/{factor:.3g} of what is"
-    return f"{names} {verb} about {times} usual: scale by {factor:.4g}"
+        return f"{names} is larger than the room" if one else f"{names} are larger than the room"
+    scale = f"scale by {factor:.4g}"
+    if factor < 1:
+        times = f"about {1 / factor:.3g} times as large as usual"
+    else:
+        times = f"about 1/{factor:.3g} of what is usual"
+    return f"{names} is {times}: {scale}" if one else f"{names} are {times}: {scale}"
 
 
 def fits(size: tuple[float, float, float], room: tuple[float, float]) -> bool:

@@ -50,7 +50,8 @@ class Move:
         lift = self.after.z - self.before.z
         parts = [f"{max(aside * 100, 1):.0f} cm aside"] if aside >= 1e-4 else []
         if abs(lift) >= 1e-4:
-            parts.append(f"{max(abs(lift) * 100, 1):.0f} cm {'up' if lift > 0 else 'down'}")
+            size = f"{max(abs(lift) * 100, 1):.0f}"
+            parts.append(f"{size} cm up" if lift > 0 else f"{size} cm down")
         return f"tidied: {self.item} {' and '.join(parts)}"
 
 

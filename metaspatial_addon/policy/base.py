@@ -53,9 +53,10 @@ def request_threads() -> list[threading.Thread]:
 def cut_off_note(model: str, limit: str, text: str, remedy: str = "") -> str:
     """A sentence on an answer that a limit ended: it may never have begun, for thinking. `limit`: what was used up."""
     thinking = "</think>" not in text if "<think>" in text else not text.strip()
-    how = "by thinking, before it answered" if thinking else "before its answer was complete"
     remedy = remedy or "Allow more in the preferences (Most Tokens) or with --max-tokens"
-    return f"{model} used up {limit} {how}. {remedy}."
+    if thinking:
+        return f"{model} used up {limit} by thinking, before it answered. {remedy}."
+    return f"{model} used up {limit} before its answer was complete. {remedy}."
 
 
 class Policy(Protocol):

@@ -200,8 +200,8 @@ def _quoted(item_id: str) -> str:
 
 
 def _listing(ids: list[str]) -> str:
-    more = f" and {len(ids) - MAX_PROBLEMS} more" if len(ids) > MAX_PROBLEMS else ""
-    return ", ".join(ids[:MAX_PROBLEMS]) + more
+    listed = ", ".join(ids[:MAX_PROBLEMS])
+    return f"{listed} and {len(ids) - MAX_PROBLEMS} more" if len(ids) > MAX_PROBLEMS else listed
 
 
 def _capped(problems: list[str]) -> list[str]:

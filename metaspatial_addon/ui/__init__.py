@@ -15,11 +15,14 @@ from .panels import turns as turn_panels
 from .panels import wishes as wish_panels
 from .state import api_key, feedback, folders, item_cache, job, preferences, properties, recent, turn_cache, whats_new
 from .state.scene import index
+from .translations import sentences, tables
 
 log = logging.getLogger(__name__)
 
 # In the order of registration: what a module needs comes before it.
 MODULES = (
+    tables,
+    sentences,
     properties,
     folders,
     api_key,

@@ -6,13 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 
 from ..blender.turns import turn_collections
 
 _PHASES = {
-    "scene": "Reading the scene",
-    "assets": "Looking through the libraries",
-    "check": "Trying the model",
+    "scene": n_("Reading the scene"),
+    "assets": n_("Looking through the libraries"),
+    "check": n_("Trying the model"),
+}
+_TURN_PHASES = {
+    "model": n_("Turn {turn} of {turns}: model"),
+    "physics": n_("Turn {turn} of {turns}: physics"),
+    "render": n_("Turn {turn} of {turns}: render"),
 }
 _SHARES = {"model": (0.0, 0.5), "physics": (0.5, 0.75), "render": (0.75, 1.0)}
 """The part of a turn's bar that each phase fills."""
@@ -45,22 +52,23 @@ def progress_bar(message: dict[str, Any]) -> ProgressBar:
     """A progress message of the worker as the panel shows it."""
     phase, turn, turns = message["phase"], message["turn"], message["turns"]
     if phase not in _SHARES:
-        return ProgressBar(_PHASES[phase], message["done"] or 0.0)
+        return ProgressBar(iface_(_PHASES[phase]), message["done"] or 0.0)
     low, high = _SHARES[phase]
     share = low + (high - low) * (message["done"] or 0.0)
-    return ProgressBar(f"Turn {turn} of {turns}: {phase}", min((turn - 1 + share) / turns, 1.0))
+    text = iface_(_TURN_PHASES[phase]).format(turn=turn, turns=turns)
+    return ProgressBar(text, min((turn - 1 + share) / turns, 1.0))
 
 
 def why_wait() -> str:
     """What the artist is doing that the file must not change under; "" when it may change."""
     if bpy.app.is_job_running("RENDER"):
-        return "Waiting for the render to end"
+        return iface_("Waiting for the render to end")
     for window in bpy.context.window_manager.windows:
         active = window.view_layer.objects.active if window.view_layer is not None else None
         if active is not None and active.mode != "OBJECT":
-            return "Waiting for Object Mode"
+            return iface_("Waiting for Object Mode")
         if any(operator.bl_idname.startswith("TRANSFORM_OT_") for operator in window.modal_operators):
-            return "Waiting for the move to end"
+            return iface_("Waiting for the move to end")
     return ""
 
 

@@ -115,27 +115,27 @@ def check_server(request: Mapping[str, Any]) -> str:
         raise PolicyError(_other_models(policy) or str(refused)) from None
     works = f"{policy.host} is reached and {policy.model} answers"
     if policy.sees_images:
-        works += _check_pictures(policy, works, question, tokens)
+        works = _check_pictures(policy, works, question, tokens)
     else:
-        works += "; it is sent no pictures"
+        works = f"{works}; it is sent no pictures"
     policy.timeout, policy.max_new_tokens = ANSWER_SECONDS, request["max_tokens"]
     return f"{works}. {_check_answer(policy)}"
 
 
 def _check_pictures(policy: EndpointPolicy, works: str, question: str, tokens: int | None) -> str:
-    """What becomes of a picture, as the end of the sentence `works`. `tokens`: of the question alone, where known."""
+    """The sentence `works` with what becomes of a picture. `tokens`: of the question alone, where known."""
     remedy = "turn Send Pictures off, or serve a model that sees"
     try:
         tokens_with_image = policy.prompt_tokens((Message("user", question, (_IMAGE,)),))
     except PolicyError as refused:
         raise PolicyError(f"{works}, but not when it is sent a picture: {remedy}. ({refused})") from None
     if policy.dialect.images == 0:
-        return f", but it takes no pictures: {remedy}"
+        return f"{works}, but it takes no pictures: {remedy}"
     if tokens_with_image is None or tokens is None:
-        return "; whether it sees pictures, the server does not tell"
+        return f"{works}; whether it sees pictures, the server does not tell"
     if tokens_with_image > tokens:
-        return ", and it is given pictures"
-    return f", but the server seems to drop pictures: {remedy}"
+        return f"{works}, and it is given pictures"
+    return f"{works}, but the server seems to drop pictures: {remedy}"
 
 
 def _check_answer(policy: EndpointPolicy) -> str:

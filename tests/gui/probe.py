@@ -122,6 +122,24 @@ def assign(path: str, value: Any) -> None:
     setattr(owner, last, value)
 
 
+@question
+def speak(language: str, table: str) -> list[str]:
+    """Switch Blender to a language. Returns the extension's texts that are not shown as its table of that name says,
+    each with its context first."""
+    view = bpy.context.preferences.view
+    view.language = language
+    view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
+    tables = our("ui.translations.tables")
+    texts = tables.read_po(tables.LANGUAGES / f"{table}.po")
+    return [f"{c}: {text}" for (c, text), shown in texts.items() if bpy.app.translations.pgettext(text, c) != shown]
+
+
+@question
+def shown_sentence(sentence: str) -> str:
+    """A sentence that is made outside the interface, as the sidebar shows it."""
+    return our("ui.translations.sentences").translated(sentence)
+
+
 def preferences() -> Any:
     return bpy.context.preferences.addons[ROOT].preferences
 

@@ -165,7 +165,9 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         if not reader.items:
             left_out = "; ".join(f"{name} is {why}" for name, why in list(reader.left_out.items())[:_NAMED])
             expected = "at least one visible object with faces beside the floor"
-            raise InputError(file, "objects", f"{expected} ({left_out})" if left_out else expected)
+            if left_out:
+                expected = f"at least one visible object with faces beside the floor ({left_out})"
+            raise InputError(file, "objects", expected)
         members = {obj for tree in trees.values() for obj in tree}
         reader.read_obstacles([o for o in dict.fromkeys(options.obstacles) if o not in members and o not in building])
         read_items = reader.items

@@ -61,10 +61,10 @@ class Failures:
                 f"{self.host} did not accept the API key (HTTP 403).{quote} Check that it may use {self.model}."
             )
         if status in (401, 403):  # without the server's words: many repeat part of the key
-            have = "did not accept the API key" if self.key else "wants an API key, and none is set"
-            return PolicyError(
-                f"{self.host} {have} (HTTP {status}). Enter the key in the preferences or set {KEY_VARIABLE}."
-            )
+            remedy = f"Enter the key in the preferences or set {KEY_VARIABLE}."
+            if self.key:
+                return PolicyError(f"{self.host} did not accept the API key (HTTP {status}). {remedy}")
+            return PolicyError(f"{self.host} wants an API key, and none is set (HTTP {status}). {remedy}")
         if status == 404:
             return PolicyError(
                 f'{self.host} knows no model "{self.model}" or nothing at this URL (HTTP 404).{quote} '

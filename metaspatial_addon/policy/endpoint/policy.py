@@ -212,7 +212,8 @@ class EndpointPolicy:
                     return self._once(method, path, chat, patience)
             except TryAgain as failure:
                 if attempt == self.tries:
-                    raise PolicyError(failure.message + f" Tried {attempt} times." * (attempt > 1)) from None
+                    tried = f"{failure.message} Tried {attempt} times." if attempt > 1 else failure.message
+                    raise PolicyError(tried) from None
                 pause = failure.pause
                 if pause is None:
                     share = (jitter or random.Random(0)).uniform(0.5, 1.0)

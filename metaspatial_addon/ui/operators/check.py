@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Operator
 
 from ..state import notices
@@ -18,7 +19,7 @@ class _Check:
     @classmethod
     def poll(cls, _context: Context) -> bool:
         if status.busy:
-            cls.poll_message_set("Something is running: wait for it, or cancel it")
+            cls.poll_message_set(rpt_("Something is running: wait for it, or cancel it"))
             return False
         return True
 

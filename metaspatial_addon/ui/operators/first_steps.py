@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Operator
 
 from ...core.errors import InputError
@@ -23,7 +24,7 @@ class METASPATIAL_OT_example_scene(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if context.mode != "OBJECT" or status.busy:
-            cls.poll_message_set("Only in Object Mode, while nothing is running")
+            cls.poll_message_set(rpt_("Only in Object Mode, while nothing is running"))
             return False
         return True
 
@@ -31,14 +32,16 @@ class METASPATIAL_OT_example_scene(Operator):
         try:
             scene = make_example(context)
         except InputError as error:
-            self.report({"ERROR"}, f"The furniture cannot be read, so install the add-on again ({error})")
+            text = rpt_("The furniture cannot be read, so install the add-on again ({error})")
+            self.report({"ERROR"}, text.format(error=error))
             return {"CANCELLED"}
         for obj in scene.objects:
             obj.select_set(True)
         frame_selected(context)
         for obj in scene.objects:
             obj.select_set(False)
-        self.report({"INFO"}, f"{scene.name} is a scene of its own: yours is in the list of scenes at the top")
+        text = rpt_("{scene} is a scene of its own: yours is in the list of scenes at the top")
+        self.report({"INFO"}, text.format(scene=scene.name))
         return {"FINISHED"}
 
 
@@ -52,13 +55,13 @@ class METASPATIAL_OT_make_room(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if context.mode != "OBJECT" or context.scene.metaspatial.room_source != "SIZE":
-            cls.poll_message_set("Only in Object Mode, for a room from dimensions")
+            cls.poll_message_set(rpt_("Only in Object Mode, for a room from dimensions"))
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         floor = make_room(context.scene)
-        self.report({"INFO"}, f"{floor.name} is the floor")
+        self.report({"INFO"}, rpt_("{object} is the floor").format(object=floor.name))
         return {"FINISHED"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Operator
 
@@ -12,6 +13,7 @@ from ..state.job_status import status
 from ..state.properties import FRONTS
 from ..state.scene.items import same_named
 from ..state.scene.scaling import make_real, scale_items
+from ..translations.sentences import translated
 
 
 class METASPATIAL_OT_rotate_front(Operator):
@@ -26,7 +28,7 @@ class METASPATIAL_OT_rotate_front(Operator):
     def execute(self, context: Context) -> set[str]:
         obj = context.scene.objects.get(self.object_name) if self.object_name else context.object
         if obj is None or not obj.is_editable:
-            self.report({"ERROR"}, "Select an object of this file whose front is to be turned")
+            self.report({"ERROR"}, rpt_("Select an object of this file whose front is to be turned"))
             return {"CANCELLED"}
         sides = [name for name, *_ in FRONTS]
         obj.metaspatial.front = sides[(sides.index(obj.metaspatial.front) + 1) % len(sides)]
@@ -47,12 +49,13 @@ class METASPATIAL_OT_same_category(Operator):
         obj = context.scene.objects.get(self.object_name) if self.object_name else context.object
         category = obj.metaspatial.category.strip() if obj is not None else ""
         if not category:
-            self.report({"ERROR"}, "Select an object whose category is stated")
+            self.report({"ERROR"}, rpt_("Select an object whose category is stated"))
             return {"CANCELLED"}
         alike = [other for other in same_named(context.scene, obj) if other.is_editable]
         for other in alike:
             other.metaspatial.category = category
-        self.report({"INFO"}, f"{len(alike)} more object{'' if len(alike) == 1 else 's'}: {category}")
+        text = rpt_("1 more object: {category}") if len(alike) == 1 else rpt_("{count} more objects: {category}")
+        self.report({"INFO"}, text.format(count=len(alike), category=category))
         return {"FINISHED"}
 
 
@@ -70,7 +73,7 @@ class METASPATIAL_OT_scale_items(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if not any(doubt.factor is not None for doubt in listed(context).doubts):
-            cls.poll_message_set("All items are of a usual size")
+            cls.poll_message_set(rpt_("All items are of a usual size"))
             return False
         return True
 
@@ -82,10 +85,14 @@ class METASPATIAL_OT_scale_items(Operator):
         }
         kept = scale_items(context.scene, factors, self.objects)
         for sentence in kept:
-            self.report({"WARNING"}, sentence)
+            self.report({"WARNING"}, translated(sentence))
         status.notify(None)
         count = len(factors) - len(kept)
-        self.report({"INFO"}, f"Scaled {count} item{'' if count == 1 else 's'}{'' if self.objects else ' in layouts'}")
+        if self.objects:
+            text = rpt_("Scaled 1 item") if count == 1 else rpt_("Scaled {count} items")
+        else:
+            text = rpt_("Scaled 1 item in layouts") if count == 1 else rpt_("Scaled {count} items in layouts")
+        self.report({"INFO"}, text.format(count=count))
         return {"FINISHED"}
 
 
@@ -101,10 +108,11 @@ class METASPATIAL_OT_make_real(Operator):
     def execute(self, context: Context) -> set[str]:
         obj = context.scene.objects.get(self.object_name)
         if obj is None or obj.instance_collection is None or not obj.is_editable:
-            self.report({"ERROR"}, "Select a collection instance of this file")
+            self.report({"ERROR"}, rpt_("Select a collection instance of this file"))
             return {"CANCELLED"}
         made = make_real(context, obj)
-        self.report({"INFO"}, f"{self.object_name} became {len(made)} objects")
+        text = rpt_("{object} became {count} objects")
+        self.report({"INFO"}, text.format(object=self.object_name, count=len(made)))
         return {"FINISHED"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Operator
 
 from ..screen import Notice, redraw_panels
@@ -24,14 +25,14 @@ class METASPATIAL_OT_pick_assets(Operator):
     @classmethod
     def poll(cls, _context: Context) -> bool:
         if status.busy:
-            cls.poll_message_set("Something is running: wait for it, or cancel it")
+            cls.poll_message_set(rpt_("Something is running: wait for it, or cancel it"))
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         words = _wanted(context)
         if not words:
-            self.report({"ERROR"}, 'Write what you want in the room, such as "a double bed and two nightstands"')
+            self.report({"ERROR"}, rpt_('Write what you want in the room, such as "a double bed and two nightstands"'))
             return {"CANCELLED"}
         message = {"type": "assets", "prompt": words, "libraries": library_folders(context.preferences)}
         job.ask(message, "", _show_answer)
@@ -47,7 +48,7 @@ def _show_answer(answer: dict[str, Any]) -> None:
     """List the assets that the worker found."""
     list_assets(bpy.context.window_manager, answer["found"])
     if not answer["found"]:
-        text = 'No furniture was recognised in those words: name what you want, such as "a desk and two chairs"'
+        text = rpt_('No furniture was recognised in those words: name what you want, such as "a desk and two chairs"')
         status.notify(Notice("INFO", text, holds=notices.until_changed(bpy.context, _wanted)))
     redraw_panels()
 
@@ -62,20 +63,21 @@ class METASPATIAL_OT_add_assets(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if context.mode != "OBJECT":
-            cls.poll_message_set("Only in Object Mode")
+            cls.poll_message_set(rpt_("Only in Object Mode"))
             return False
         if not any(line.ticked for line in context.window_manager.metaspatial.assets):
-            cls.poll_message_set("Pick from the library first, and tick what is to be added")
+            cls.poll_message_set(rpt_("Pick from the library first, and tick what is to be added"))
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         count, missing = add_ticked_assets(context)
         if missing:
-            self.report({"WARNING"}, f"Not found in its library any more: {', '.join(missing)}")
+            text = rpt_("Not found in its library any more: {names}")
+            self.report({"WARNING"}, text.format(names=", ".join(missing)))
         if not count:
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Added {count} objects")
+        self.report({"INFO"}, rpt_("Added {count} objects").format(count=count))
         return {"FINISHED"}
 
 
@@ -89,7 +91,7 @@ class METASPATIAL_OT_add_library(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if has_our_library(context.preferences):
-            cls.poll_message_set("It is one of your asset libraries")
+            cls.poll_message_set(rpt_("It is one of your asset libraries"))
             return False
         return True
 

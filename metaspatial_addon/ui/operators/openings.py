@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Operator
 
 from ..state.identifiers import Operators
@@ -16,7 +17,7 @@ class _AddOpening:
     @classmethod
     def poll(cls, context: Context) -> bool:
         if context.mode != "OBJECT":
-            cls.poll_message_set("Only in Object Mode")
+            cls.poll_message_set(rpt_("Only in Object Mode"))
             return False
         return True
 
@@ -26,18 +27,20 @@ class _AddOpening:
 
 
 class METASPATIAL_OT_add_door(_AddOpening, Operator):
-    """Add a box that marks a door, on the wall nearest to the active object or the 3D cursor. Move and scale it to fit;
-    the floor that the door swings over is kept free"""
-
+    bl_description = (
+        "Add a box that marks a door, on the wall nearest to the active object or the 3D cursor. Move and scale it to "
+        "fit; the floor that the door swings over is kept free"
+    )
     bl_idname = Operators.ADD_DOOR
     bl_label = "Add Door"
     kind = "DOOR"
 
 
 class METASPATIAL_OT_add_window(_AddOpening, Operator):
-    """Add a box that marks a window, on the wall nearest to the active object or the 3D cursor. Move and scale it to
-    fit; what is higher than its sill is kept away from it"""
-
+    bl_description = (
+        "Add a box that marks a window, on the wall nearest to the active object or the 3D cursor. Move and scale it "
+        "to fit; what is higher than its sill is kept away from it"
+    )
     bl_idname = Operators.ADD_WINDOW
     bl_label = "Add Window"
     kind = "WINDOW"

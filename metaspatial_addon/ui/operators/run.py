@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 from bpy.types import Context, Event, Operator
 from bpy_extras.io_utils import ExportHelper
@@ -19,6 +20,7 @@ from ..state.identifiers import LARGEST_SEED, Operators
 from ..state.job_status import status
 from ..state.request import NotReady, build
 from ..state.scene.listed_turns import listed_run
+from ..translations.sentences import translated
 
 
 class _LayoutOperator:
@@ -30,7 +32,7 @@ class _LayoutOperator:
     @classmethod
     def poll(cls, context: Context) -> bool:
         if status.busy:
-            cls.poll_message_set("A job is running: wait for it, or cancel it")
+            cls.poll_message_set(rpt_("A job is running: wait for it, or cancel it"))
             return False
         return True
 
@@ -66,7 +68,7 @@ class METASPATIAL_OT_another(_LayoutOperator, Operator):
         if not super().poll(context):
             return False
         if listed_run(context.scene) is None:
-            cls.poll_message_set("Generate a layout first")
+            cls.poll_message_set(rpt_("Generate a layout first"))
             return False
         return True
 
@@ -95,7 +97,7 @@ class METASPATIAL_OT_refine_from_here(_LayoutOperator, Operator):
         if not super().poll(context):
             return False
         if turn_visibility.shown(context.scene) is None:
-            cls.poll_message_set("Show a turn first")
+            cls.poll_message_set(rpt_("Show a turn first"))
             return False
         return True
 
@@ -138,7 +140,7 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if _turn_to_export(context) is None:
-            cls.poll_message_set("Accept or show a turn first")
+            cls.poll_message_set(rpt_("Accept or show a turn first"))
             return False
         return True
 
@@ -155,11 +157,12 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
     def execute(self, context: Context) -> set[str]:
         turn = _turn_to_export(context)
         if turn is None:
-            self.report({"ERROR"}, "Accept or show a turn first")
+            self.report({"ERROR"}, rpt_("Accept or show a turn first"))
             return {"CANCELLED"}
         suffix = _SUFFIXES[self.file_format]
         if Path(self.filepath).suffix.lower() != suffix:
-            self.report({"ERROR"}, f"{Path(self.filepath).name} does not end in {suffix}: name it so, or pick a format")
+            text = rpt_("{file} does not end in {suffix}: name it so, or pick a format")
+            self.report({"ERROR"}, text.format(file=Path(self.filepath).name, suffix=suffix))
             return {"CANCELLED"}
         try:
             if self.file_format == "GLB":
@@ -169,9 +172,11 @@ class METASPATIAL_OT_export_layout(Operator, ExportHelper):
             else:
                 blend_file.export_layout(self.filepath, compare.turn_layout(turn), compare.turn_scene(turn))
         except (InputError, OSError) as error:
-            self.report({"ERROR"}, f"{turn.name} was not exported: {error}")
+            text = rpt_("{turn} was not exported: {error}")
+            self.report({"ERROR"}, text.format(turn=turn.name, error=translated(str(error))))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{turn.name} was written to {Path(self.filepath).name}")
+        text = rpt_("{turn} was written to {file}")
+        self.report({"INFO"}, text.format(turn=turn.name, file=Path(self.filepath).name))
         return {"FINISHED"}
 
 

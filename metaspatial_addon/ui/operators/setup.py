@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 from bpy.types import Context, Operator
 
 from ..state import api_key, folders, recent, whats_new
-from ..state.identifiers import Operators
+from ..state.identifiers import CONTEXT, Operators
 from ..state.job_status import status
 
 
@@ -16,20 +17,21 @@ class METASPATIAL_OT_set_floor(Operator):
 
     bl_idname = Operators.SET_FLOOR
     bl_label = "Set Floor"
+    bl_translation_context = CONTEXT
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         obj = context.object
         if obj is None or obj.type not in {"MESH", "CURVE", "SURFACE"}:
-            cls.poll_message_set("Click the floor in the viewport first")
+            cls.poll_message_set(rpt_("Click the floor in the viewport first"))
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         settings, obj = context.scene.metaspatial, context.object
         settings.room_source, settings.floor = "FLOOR", obj
-        self.report({"INFO"}, f"{obj.name} is the floor")
+        self.report({"INFO"}, rpt_("{object} is the floor").format(object=obj.name))
         return {"FINISHED"}
 
 
@@ -60,7 +62,7 @@ class METASPATIAL_OT_open_log(Operator):
     @classmethod
     def poll(cls, _context: Context) -> bool:
         if not folders.has_log():
-            cls.poll_message_set("Nothing was logged yet")
+            cls.poll_message_set(rpt_("Nothing was logged yet"))
             return False
         return True
 
@@ -73,12 +75,13 @@ class METASPATIAL_OT_clear_key(Operator):
 
     bl_idname = Operators.CLEAR_KEY
     bl_label = "Clear Key"
+    bl_translation_context = CONTEXT
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
         if not api_key.stored_key():
-            cls.poll_message_set("No key is stored")
+            cls.poll_message_set(rpt_("No key is stored"))
             return False
         return True
 
@@ -86,9 +89,9 @@ class METASPATIAL_OT_clear_key(Operator):
         try:
             api_key.store_key("")
         except OSError as error:
-            self.report({"ERROR"}, f"The key could not be deleted: {error.strerror}")
+            self.report({"ERROR"}, rpt_("The key could not be deleted: {error}").format(error=error.strerror))
             return {"CANCELLED"}
-        self.report({"INFO"}, "The key is deleted")
+        self.report({"INFO"}, rpt_("The key is deleted"))
         return {"FINISHED"}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, IntProperty
 from bpy.types import Collection, Context, Event, Operator
 
@@ -15,6 +17,7 @@ from ..state import feedback, notices, preferences, turn_cache
 from ..state.identifiers import Operators
 from ..state.job_status import status
 from ..state.scene.listed_turns import accept, select_fault, turn_images, turn_of_number
+from ..translations.sentences import translated
 
 POPUP_WIDTH_PX = 520
 LINE_LENGTH = 78
@@ -32,17 +35,17 @@ class _TurnOperator:
     @classmethod
     def poll(cls, context: Context) -> bool:
         if not turn_visibility.all_turns(context.scene):
-            cls.poll_message_set("There is no turn yet")
+            cls.poll_message_set(rpt_("There is no turn yet"))
             return False
         if context.mode != "OBJECT":
-            cls.poll_message_set("Only in Object Mode")
+            cls.poll_message_set(rpt_("Only in Object Mode"))
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         turn = turn_of_number(context.scene, self.number)
         if turn is None:
-            self.report({"WARNING"}, "There is no such turn: pick one in the list")
+            self.report({"WARNING"}, rpt_("There is no such turn: pick one in the list"))
             return {"CANCELLED"}
         status.restart_placement()
         return self.act(context, turn)
@@ -54,7 +57,7 @@ class _TurnOperator:
         try:
             feedback.keep(context.scene, turn, accepted)
         except (OSError, InputError) as error:
-            self.report({"WARNING"}, f"The feedback could not be kept: {error}")
+            self.report({"WARNING"}, rpt_("The feedback could not be kept: {error}").format(error=error))
 
 
 class METASPATIAL_OT_show_turn(_TurnOperator, Operator):
@@ -79,7 +82,7 @@ class METASPATIAL_OT_show_originals(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if turn_visibility.shown(context.scene) is None and not turn_visibility.hides(context.scene):
-            cls.poll_message_set("No turn is shown")
+            cls.poll_message_set(rpt_("No turn is shown"))
             return False
         return context.mode == "OBJECT"
 
@@ -113,18 +116,20 @@ class METASPATIAL_OT_accept_turn(_TurnOperator, Operator):
             return False
         turn = turn_of_number(context.scene, 0)
         if turn is not None and not turn_collections.roots(turn):
-            cls.poll_message_set("The answer of this turn could not be used: it places nothing")
+            cls.poll_message_set(rpt_("The answer of this turn could not be used: it places nothing"))
             return False
         return True
 
     def act(self, context: Context, turn: Collection) -> set[str]:
         result = accept(context.scene, turn)
-        for note in result.notes:
+        notes = [translated(note) for note in result.notes]
+        for note in notes:
             self.report({"WARNING"}, note)
-        moved = f"Moved {result.moved} object{'' if result.moved == 1 else 's'}"
+        moved = rpt_("Moved 1 object") if result.moved == 1 else rpt_("Moved {count} objects")
+        moved = moved.format(count=result.moved)
         self.report({"INFO"}, moved)
-        if result.notes:
-            status.notify(notices.of_accepted(context, ". ".join((moved, *result.notes))))
+        if notes:
+            status.notify(notices.of_accepted(context, ". ".join((moved, *notes))))
         self.keep_feedback(context, turn, accepted=True)
         return {"FINISHED"}
 
@@ -172,11 +177,11 @@ class METASPATIAL_OT_select_fault(_TurnOperator, Operator):
     def act(self, context: Context, turn: Collection) -> set[str]:
         faults = compare.faults(turn)
         if not 0 <= self.index < len(faults):
-            self.report({"WARNING"}, "The turn has no such fault")
+            self.report({"WARNING"}, rpt_("The turn has no such fault"))
             return {"CANCELLED"}
         objects = select_fault(context, turn, faults[self.index])
         if not objects:
-            self.report({"INFO"}, "The objects of this fault are not in the scene any more")
+            self.report({"INFO"}, rpt_("The objects of this fault are not in the scene any more"))
         else:
             frame_selected(context)
         return {"FINISHED"}
@@ -192,7 +197,7 @@ class METASPATIAL_OT_show_pictures(_TurnOperator, Operator):
     def act(self, context: Context, turn: Collection) -> set[str]:
         images = turn_images(turn)
         if not images:
-            self.report({"INFO"}, f"{turn.name} has no pictures")
+            self.report({"INFO"}, rpt_("{turn} has no pictures").format(turn=turn.name))
             return {"CANCELLED"}
         open_images(context, images)
         return {"FINISHED"}
@@ -230,12 +235,13 @@ class METASPATIAL_OT_show_reasoning(_TurnOperator, Operator):
         text = bpy.data.texts.new(f"{turn.name} reasoning")
         text.write(_reasoning(turn))
         if not open_text(context, text):
-            self.report({"INFO"}, f'"{text.name}" is among the texts of the text editor')
+            message = rpt_('"{text}" is among the texts of the text editor')
+            self.report({"INFO"}, message.format(text=text.name))
         return {"FINISHED"}
 
 
 def _reasoning(turn: Collection) -> str:
-    return turn_cache.turn_summary(turn).think or "The model told no reasoning in this turn."
+    return turn_cache.turn_summary(turn).think or iface_("The model told no reasoning in this turn.")
 
 
 register, unregister = bpy.utils.register_classes_factory(

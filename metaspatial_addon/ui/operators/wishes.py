@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Operator
 
 from ..state import wishes
@@ -32,7 +33,7 @@ class METASPATIAL_OT_add_wish(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if not listed_items(context):
-            cls.poll_message_set("There are no items yet")
+            cls.poll_message_set(rpt_("There are no items yet"))
             return False
         return True
 
@@ -63,7 +64,7 @@ class METASPATIAL_OT_remove_wish(Operator):
     def execute(self, context: Context) -> set[str]:
         settings = context.scene.metaspatial
         if not 0 <= settings.wish_index < len(settings.wishes):
-            self.report({"ERROR"}, "Pick a wish in the list first")
+            self.report({"ERROR"}, rpt_("Pick a wish in the list first"))
             return {"CANCELLED"}
         wishes.remove(settings, settings.wish_index)
         return {"FINISHED"}

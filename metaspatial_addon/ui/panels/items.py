@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, Panel, UILayout, UIList
 
 from ...blender.assets.search import OURS
@@ -10,6 +11,7 @@ from ...core.scale import by_factor, describe
 from ..state.identifiers import Lists, Operators, Panels
 from ..state.item_cache import ListedItems, listed, listed_items
 from ..text import draw_text, fitted
+from ..translations.sentences import translated
 from .main import SidebarPanel
 
 MAX_ROWS = 24
@@ -49,14 +51,15 @@ def _draw_doubts(layout: UILayout, context: Context) -> None:
     items = listed(context)
     for doubts in by_factor(items.doubts):
         box = layout.box()
-        draw_text(box, context, describe(doubts), icon="ERROR")
+        draw_text(box, context, translated(describe(doubts)), icon="ERROR")
         if doubts[0].factor is not None:
             row = box.row(align=True)
             row.operator(Operators.SCALE_ITEMS, text="Scale in Layouts").objects = False
             row.operator(Operators.SCALE_ITEMS, text="Scale Objects").objects = True
     for obj, count in items.sets.items():
         box = layout.box()
-        draw_text(box, context, f"{obj.name} is one instance of {count} pieces of furniture", icon="INFO")
+        text = iface_("{object} is one instance of {count} pieces of furniture")
+        draw_text(box, context, text.format(object=obj.name, count=count), icon="INFO")
         box.operator(Operators.MAKE_REAL).object_name = obj.name
 
 
@@ -68,7 +71,7 @@ def _draw_items(layout: UILayout, context: Context) -> None:
     for obj in roots[:MAX_ROWS]:
         _draw_item(column.row(align=True), context, obj, items)
     if len(roots) > MAX_ROWS:
-        column.label(text=f"and {len(roots) - MAX_ROWS} more")
+        column.label(text=iface_("and {count} more").format(count=len(roots) - MAX_ROWS), translate=False)
 
 
 def _draw_item(row: UILayout, context: Context, obj: bpy.types.Object, items: ListedItems) -> None:
@@ -92,12 +95,13 @@ def _draw_library(column: UILayout, context: Context) -> None:
     session = context.window_manager.metaspatial
     row = column.row(align=True)
     row.use_property_split = False
-    row.prop(session, "words", text="", icon="VIEWZOOM", placeholder="double bed, two nightstands")
+    row.prop(session, "words", text="", icon="VIEWZOOM", placeholder=iface_("double bed, two nightstands"))
     pick = row.row(align=True)
     pick.ui_units_x = 3
     pick.operator(Operators.PICK_ASSETS, text="Pick")
     if not session.assets:
-        draw_text(column, context, "Pick finds what the words, or else the prompt, speak of in your asset libraries")
+        hint = iface_("Pick finds what the words, or else the prompt, speak of in your asset libraries")
+        draw_text(column, context, hint)
         return
     column.template_list(Lists.ASSETS, "", session, "assets", session, "asset_index", rows=4, maxrows=8)
     column.operator(Operators.ADD_ASSETS, icon="ADD")
@@ -126,7 +130,7 @@ class METASPATIAL_UL_assets(UIList):
         if item.library != OURS:
             parts.label(text=item.library, translate=False)
         if item.reason:
-            parts.label(text=item.reason)
+            parts.label(text=translated(item.reason), translate=False)
         count = parts.row()
         count.ui_units_x = 2.5
         count.prop(item, "count", text="")

@@ -6,20 +6,23 @@ Turns and items are in `turns.py` and `items.py` beside this. Panels read what o
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 from bpy.types import Context, Menu, Panel, UILayout
 
 from ..state import preferences, recent, whats_new
-from ..state.identifiers import TAB, Menus, Operators, Panels
+from ..state.identifiers import CONTEXT, TAB, Menus, Operators, Panels
 from ..state.item_cache import listed_items
 from ..state.job_status import status
+from ..state.scene.example import PROMPT
 from ..state.scene.listed_turns import listed_run
 from ..text import draw_text
 
 MAX_PROMPT_LINES = 5
 _HINTS = {
-    "SELECTED": "Select the furniture to lay out",
-    "COLLECTION": "Choose the collection of the furniture",
-    "LIBRARY": "Add furniture from the library",
+    "SELECTED": n_("Select the furniture to lay out"),
+    "COLLECTION": n_("Choose the collection of the furniture"),
+    "LIBRARY": n_("Add furniture from the library"),
 }
 
 
@@ -29,6 +32,7 @@ class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = TAB
+    bl_translation_context = CONTEXT
 
     def column(self) -> UILayout:
         """A column with the fields' names at their left."""
@@ -61,9 +65,9 @@ class METASPATIAL_PT_main(SidebarPanel, Panel):
 def _draw_prompt(layout: UILayout, context: Context) -> None:
     settings = context.scene.metaspatial
     row = layout.row(align=True)
-    row.label(text="Prompt")
+    row.label(text="Prompt", text_ctxt=CONTEXT)
     row.menu(Menus.RECENT_PROMPTS, text="", icon="RECOVER_LAST")
-    example = "A calm bedroom; the desk by the window"
+    example = iface_(PROMPT)
     if hasattr(layout, "textbox"):  # Blender 5.2 on
         layout.textbox(settings, "prompt", initial_visible_lines=MAX_PROMPT_LINES, placeholder=example)
         return
@@ -121,7 +125,7 @@ def _draw_update(layout: UILayout) -> None:
         return
     box = layout.box()
     row = box.row()
-    row.label(text=f"Updated to {entry.version}", icon="INFO")
+    row.label(text=iface_("Updated to {version}").format(version=entry.version), translate=False, icon="INFO")
     row.operator(Operators.DISMISS_UPDATE, text="", icon="X", emboss=False)
     box.operator("preferences.addon_show", text="What's New").module = preferences.ROOT
 
@@ -180,7 +184,7 @@ class METASPATIAL_PT_model(SidebarPanel, Panel):
 
     def draw_header_preset(self, context: Context) -> None:
         names = {identifier: name for identifier, name, _ in preferences.MODELS}
-        self.layout.label(text=names[preferences.of(context).model])
+        self.layout.label(text=names[preferences.of(context).model], text_ctxt=CONTEXT)
 
     def draw(self, context: Context) -> None:
         settings, column = context.scene.metaspatial, self.column()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Collection, Context, Menu, Panel, UILayout, UIList
 
 from ...blender.turns import compare, turn_visibility, turns
@@ -10,6 +11,7 @@ from ..state import turn_cache
 from ..state.identifiers import Lists, Menus, Operators, Panels
 from ..state.scene.listed_turns import best_turn, listed_run, listed_turn, turn_images
 from ..text import draw_text, icon_scale, wrapped
+from ..translations.sentences import translated, translated_wish
 from .main import SidebarPanel
 
 MAX_FAULTS = 12
@@ -80,35 +82,36 @@ def _draw_actions(layout: UILayout, context: Context) -> None:
 def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
     summary = turn_cache.turn_summary(turn)
     header, body = layout.panel(f"{Panels.TURNS}_faults")
-    header.label(text=_count(summary) if not summary.failure else "No Layout")
+    header.label(text=_count(summary) if not summary.failures else iface_("No Layout"), translate=False)
     if summary.wishes:
-        header.label(text=summary.wishes_met)
+        header.label(text=translated(summary.wishes_met), translate=False)
     if body is None:
         return
     if summary.failure:
-        draw_text(body, context, summary.failure, icon="CANCEL")
+        for sentence in summary.failures:
+            draw_text(body, context, translated(sentence), icon="CANCEL")
     column = body.column(align=True)
-    faults = compare.faults(turn) if summary.faults and not summary.failure else []
+    faults = compare.faults(turn) if summary.faults and not summary.failures else []
     for k, fault in enumerate(faults[:MAX_FAULTS]):
-        for line, text in enumerate(wrapped(context, fault.text, icon=True)):
+        for line, text in enumerate(wrapped(context, translated(fault.text), icon=True)):
             row = column.row()
             row.alignment = "LEFT"
             row.scale_y = 0.8
             icon = "BLANK1" if line else "RESTRICT_SELECT_OFF"
             row.operator(Operators.SELECT_FAULT, text=text, translate=False, icon=icon, emboss=False).index = k
     if len(faults) > MAX_FAULTS:
-        column.label(text=f"and {len(faults) - MAX_FAULTS} more")
-    for words in summary.impossible:
-        draw_text(body, context, words, icon="ERROR")
+        column.label(text=iface_("and {count} more").format(count=len(faults) - MAX_FAULTS), translate=False)
+    for words, reason in summary.impossible:
+        draw_text(body, context, f"{translated_wish(words)}: {translated(reason)}", icon="ERROR")
     for note in summary.notes[:MAX_FAULTS]:
-        draw_text(body, context, note, icon="INFO")
+        draw_text(body, context, translated(note), icon="INFO")
 
 
 def _count(summary: turn_cache.TurnSummary) -> str:
     """The number of faults; a wish that the room cannot meet is none, and yet nothing to be content with."""
     if not summary.faults:
-        return "Not All Wishes" if summary.impossible else "No Faults"
-    return "1 Fault" if summary.faults == 1 else f"{summary.faults} Faults"
+        return iface_("Not All Wishes") if summary.impossible else iface_("No Faults")
+    return iface_("1 Fault") if summary.faults == 1 else iface_("{count} Faults").format(count=summary.faults)
 
 
 def _draw_pictures(layout: UILayout, turn: Collection) -> None:
@@ -144,7 +147,8 @@ class METASPATIAL_MT_compare(Menu):
         for turn in others:
             number = turn[turns.KEY]["turn"]
             icon = "CHECKBOX_HLT" if scene.metaspatial.compare_with == turn else "CHECKBOX_DEHLT"
-            self.layout.operator(Operators.COMPARE_TURNS, text=f"Turn {number}", icon=icon).number = number
+            text = iface_("Turn {number}").format(number=number)
+            self.layout.operator(Operators.COMPARE_TURNS, text=text, translate=False, icon=icon).number = number
         if shown is None or not others:
             self.layout.label(text="Show a turn first" if shown is None else "There is no other turn")
 
@@ -168,7 +172,7 @@ class METASPATIAL_UL_turns(UIList):
         row.operator(
             Operators.SHOW_TURN, text="", icon="HIDE_OFF" if shown else "HIDE_ON", emboss=False
         ).number = summary.number
-        row.label(text=f"Turn {summary.number}")
+        row.label(text=iface_("Turn {number}").format(number=summary.number), translate=False)
         right = row.row(align=True)
         right.alignment = "RIGHT"
         if item[turns.KEY].get("accepted"):
@@ -178,7 +182,7 @@ class METASPATIAL_UL_turns(UIList):
         if summary.wishes:
             right.label(text=f"{sum(summary.wishes.values())}/{len(summary.wishes)}", icon="CHECKBOX_HLT")
         right.label(text="" if summary.reward is None else f"{summary.reward:.0%}")
-        if summary.failure:
+        if summary.failures:
             right.label(text="", icon="CANCEL")
         elif summary.faults:
             right.label(text=str(summary.faults), icon="ERROR")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, Panel, UILayout, UIList
 
 from ..state import turn_cache, wishes
@@ -10,6 +11,7 @@ from ..state.identifiers import Lists, Operators, Panels
 from ..state.item_cache import listed_items
 from ..state.scene.listed_turns import listed_turn
 from ..text import draw_text
+from ..translations.sentences import translated, translated_wish
 from .main import SidebarPanel
 
 MAX_LEFT = 6
@@ -32,7 +34,7 @@ class METASPATIAL_PT_wishes(SidebarPanel, Panel):
             row.template_list(Lists.WISHES, "", settings, "wishes", settings, "wish_index", rows=3, maxrows=8)
             side = row.column(align=True)
         else:
-            draw_text(row, context, "What the prompt asks of the items is listed here", taken=60)
+            draw_text(row, context, iface_("What the prompt asks of the items is listed here"), taken=60)
             side = row.row(align=True)
         side.operator(Operators.ADD_WISH, text="", icon="ADD")
         side.operator(Operators.REMOVE_WISH, text="", icon="REMOVE")
@@ -41,9 +43,11 @@ class METASPATIAL_PT_wishes(SidebarPanel, Panel):
             _draw_wish(self.column(), context, settings.wishes[settings.wish_index])
         left = settings.not_understood.splitlines()
         for words in left[:MAX_LEFT]:
-            draw_text(layout, context, words, icon="QUESTION")
+            phrase, _, reason = words.rpartition(": ")
+            draw_text(layout, context, f"{phrase}: {translated(reason)}", icon="QUESTION")
         if len(left) > MAX_LEFT:
-            layout.label(text=f"and {len(left) - MAX_LEFT} more that were not understood")
+            text = iface_("and {count} more that were not understood").format(count=len(left) - MAX_LEFT)
+            layout.label(text=text, translate=False)
 
 
 def _draw_wish(column: UILayout, context: Context, entry: bpy.types.PropertyGroup) -> None:
@@ -55,7 +59,7 @@ def _draw_wish(column: UILayout, context: Context, entry: bpy.types.PropertyGrou
     column.prop(entry, "object")
     column.prop(entry, "negated")
     if not wishes.is_complete(entry, (obj.name for obj in listed_items(context))):
-        draw_text(column, context, "Choose an item, and what it is to stand to", icon="ERROR")
+        draw_text(column, context, iface_("Choose an item, and what it is to stand to"), icon="ERROR")
 
 
 class METASPATIAL_UL_wishes(UIList):
@@ -77,7 +81,7 @@ class METASPATIAL_UL_wishes(UIList):
         parts = row.row(align=True)
         parts.active = item.ticked
         words = wishes.words(item)
-        parts.label(text=words, translate=False)
+        parts.label(text=translated_wish(words), translate=False)
         turn = listed_turn(context.scene)
         met = None if turn is None else turn_cache.turn_summary(turn).wishes.get(words)
         if met is not None:

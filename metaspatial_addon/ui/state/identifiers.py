@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+CONTEXT = "MetaSpatial"
+"""Translation context of words that mean something else in the rest of Blender, such as "Floor" and "Turns"."""
+
 _ADDON = "metaspatial_addon"
 
 

@@ -22,12 +22,15 @@ from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...blender.turns import turn_collections, turn_visibility
 from ...core.temporary import TemporaryFolder
 from ...worker.client import Worker, worker_command
 from ...worker.messages import VERSION
 from ..screen import Notice, ProgressBar, progress_bar, redraw_panels, why_wait
+from ..translations.sentences import translated
 from . import api_key, folders, notices, preferences
 from .identifiers import Operators
 from .job_status import IDLE, PLACING, READING, RUNNING, STARTING, JobStatus, status
@@ -48,8 +51,6 @@ OTHER_SILENCE_LIMIT_S = 180.0
 
 BUSY_INTERVAL_S, PICTURES_INTERVAL_S, CALM_INTERVAL_S = 0.05, 0.25, 1.0
 """Seconds between two ticks: with a job, after a layout whose pictures may come, and otherwise."""
-
-_BUG = Notice("ERROR", "An error in MetaSpatial ended the layout: the system console has the details")
 
 
 @dataclass
@@ -113,7 +114,9 @@ class Job:
         self._count += 1
         work.number = self._count
         self._work, self._pictures = work, None
-        text = "Reading the scene" if isinstance(work, _Layout) else "Starting"
+        text = (
+            iface_("Reading the scene") if isinstance(work, _Layout) else iface_("Starting Blender in the background")
+        )
         self.status.update(READING, ProgressBar(text), None)
         if not bpy.app.timers.is_registered(tick):
             bpy.app.timers.register(tick, first_interval=BUSY_INTERVAL_S, persistent=True)
@@ -147,7 +150,7 @@ class Job:
                 step()
             except Exception:
                 log.exception("MetaSpatial: a job did not end cleanly")
-                self.status.notify(_BUG)
+                self.status.notify(_bug())
 
     def stop_worker(self) -> None:
         """End the worker, if there is one."""
@@ -171,10 +174,11 @@ class Job:
             self.end(Notice("ERROR", str(error), error.operator), stop_worker=False)
         except OSError as error:
             log.warning("MetaSpatial: a file could not be read or written", exc_info=True)
-            self.end(Notice("ERROR", f"The files of the layout could not be written: {error.strerror or error}"))
+            text = rpt_("The files of the layout could not be written: {error}")
+            self.end(Notice("ERROR", text.format(error=error.strerror or error)))
         except Exception:
             log.exception("MetaSpatial: a job was ended by an error")
-            self.end(_BUG)
+            self.end(_bug())
         if self.status.busy:
             return BUSY_INTERVAL_S
         if self._pictures is not None and self.worker is not None:
@@ -189,7 +193,7 @@ class Job:
         placement = work.placement if isinstance(work, _Layout) else None
         if isinstance(work, _Layout):
             if turn_collections.find_scene(work.request.scene) is None:
-                self.end(Notice("INFO", "The scene was deleted: its layout was stopped"))
+                self.end(Notice("INFO", rpt_("The scene was deleted: its layout was stopped")))
                 return
             changes_file = state in (READING, PLACING) or placement is not None and placement.lacks_undo
             if changes_file and (reason := why_wait()):
@@ -231,7 +235,7 @@ class Job:
             work.request.write_scene(work.folder.path)
         worker.send(message)
         self._silence_s, self._idle_s = 0.0, 0.0
-        self.status.update(STARTING, ProgressBar("Starting Blender in the background"), self.status.notice)
+        self.status.update(STARTING, ProgressBar(iface_("Starting Blender in the background")), self.status.notice)
 
     def _get_worker(self, key: str) -> Worker:
         """A worker with this key in its environment: the one that there is, or a new one. Raises NotReady."""
@@ -243,7 +247,8 @@ class Job:
             try:
                 self.worker = Worker(worker_command(bpy.app.binary_path), folders.log_path(), environment)
             except OSError as error:
-                raise NotReady(f"Blender could not be started in the background: {error.strerror}") from error
+                text = rpt_("Blender could not be started in the background: {error}")
+                raise NotReady(text.format(error=error.strerror)) from error
             finally:
                 folders.find_log()
         return self.worker
@@ -259,17 +264,17 @@ class Job:
             if time.perf_counter() >= until:
                 break
         if worker is None or not worker.alive:
-            text = "The headless Blender stopped unexpectedly. Turns that had arrived are kept; try again"
+            text = rpt_("The headless Blender stopped unexpectedly. Turns that had arrived are kept; try again")
             self.end(Notice("ERROR", text, Operators.OPEN_LOG))
         elif self._silence_s > SILENCE_LIMITS_S.get(work.phase, OTHER_SILENCE_LIMIT_S):
-            text = "The headless Blender did not answer any more and was stopped. Turns that had arrived are kept"
+            text = rpt_("The headless Blender did not answer any more and was stopped. Turns that had arrived are kept")
             self.end(Notice("ERROR", text, Operators.OPEN_LOG))
 
     def _handle(self, work: _Layout | _Question, message: dict[str, Any]) -> None:
         """Do what a message of the worker asks for. One of another kind only says that the worker is alive."""
         kind = message["type"]
         if kind == "hello" and message["protocol"] != VERSION:
-            raise NotReady("The installation of MetaSpatial is damaged: install it again")
+            raise NotReady(rpt_("The installation of MetaSpatial is damaged: install it again"))
         if message.get("job") != work.number:
             return
         if kind == "progress":
@@ -280,7 +285,7 @@ class Job:
             self.status.update(RUNNING, progress_bar(message), self.status.notice)
         elif kind == "error":
             operator = Operators.OPEN_LOG if message["bug"] else ""
-            self.end(Notice("ERROR", message["message"], operator), stop_worker=False)
+            self.end(Notice("ERROR", translated(message["message"]), operator), stop_worker=False)
         elif isinstance(work, _Question):
             if kind in ("assets", "checked"):
                 self.end(stop_worker=False)
@@ -313,7 +318,7 @@ class Job:
         )
         work.placements[number] = TurnPlacement(incoming)
         self.status.restart_requested = False
-        text = f"Turn {number} of {request.message['turns']}: placing"
+        text = iface_("Turn {turn} of {turns}: placing").format(turn=number, turns=request.message["turns"])
         self.status.update(PLACING, self.status.progress._replace(text=text), self.status.notice)
 
     def _place(self, placement: TurnPlacement, until: float) -> None:
@@ -334,14 +339,18 @@ class Job:
             last.push_undo()
         notice = None
         if message["failure"]:
-            notice = Notice("ERROR", message["failure"])
+            notice = Notice("ERROR", translated(message["failure"]))
         elif message["note"]:
-            notice = Notice("INFO", message["note"])
+            notice = Notice("INFO", translated(message["note"]))
         elif message["best"] is None:
-            why = " ".join(work.notes) or "Try again, or another model"
-            notice = Notice("ERROR", f"No answer of the model could be used. {why}")
+            why = " ".join(map(translated, work.notes)) or rpt_("Try again, or another model")
+            notice = Notice("ERROR", rpt_("No answer of the model could be used. {why}").format(why=why))
         self.end(notice, stop_worker=message["memory"] > preferences.of(bpy.context).memory_limit_mb)
         self._pictures = LatePictures(work.number, work.placements)
+
+
+def _bug() -> Notice:
+    return Notice("ERROR", rpt_("An error in MetaSpatial ended the layout: the system console has the details"))
 
 
 current = Job(status)
@@ -379,7 +388,7 @@ def shutdown(*_: object) -> None:
 
 @persistent
 def _before_load(*_: object) -> None:
-    notice = Notice("INFO", "Another file was opened: the layout was stopped") if status.busy else None
+    notice = Notice("INFO", rpt_("Another file was opened: the layout was stopped")) if status.busy else None
     current.end(file_stays=False)
     status.notify(notice)  # what was said of the file before is over
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ...blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from ..screen import list_turn, push_undo
@@ -90,7 +91,7 @@ class TurnPlacement:
     def _build(self) -> Generator[None, None, None]:
         turn = yield from turn_collections.build_turn(self._incoming)
         self.turn_uid = turn.session_uid
-        self._undo_message = f"MetaSpatial: Turn {turn[turns.KEY]['turn']}"
+        self._undo_message = iface_("MetaSpatial: Turn {number}").format(number=turn[turns.KEY]["turn"])
         place = self._find_turn()
         if place is not None:
             yield from self._show(*place)

@@ -6,6 +6,9 @@ The settings and their defaults are in this class alone; `of(context)` gives the
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences, Context, UILayout
 
@@ -13,7 +16,7 @@ from ...policy.base import DEFAULT_MAX_TOKENS
 from ..screen import Notice
 from ..text import draw_text
 from . import api_key, feedback, whats_new
-from .identifiers import ROOT, Operators
+from .identifiers import CONTEXT, ROOT, Operators
 from .job_status import status
 
 MODELS = (
@@ -39,7 +42,7 @@ def _set_key(_preferences: AddonPreferences, value: str) -> None:
     try:
         api_key.store_key(value)
     except OSError as error:
-        status.notify(Notice("ERROR", f"The key could not be stored: {error.strerror}"))
+        status.notify(Notice("ERROR", rpt_("The key could not be stored: {error}").format(error=error.strerror)))
 
 
 class METASPATIAL_AP_preferences(AddonPreferences):
@@ -47,7 +50,9 @@ class METASPATIAL_AP_preferences(AddonPreferences):
 
     bl_idname = ROOT
 
-    model: EnumProperty(name="Model", description="Who lays the room out", items=MODELS, default="BUILTIN")
+    model: EnumProperty(
+        name="Model", description="Who lays the room out", items=MODELS, default="BUILTIN", translation_context=CONTEXT
+    )
     server_url: StringProperty(
         name="Address",
         description="Base address of an OpenAI-compatible server, ending in /v1 as a rule",
@@ -64,6 +69,7 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         options={"SKIP_SAVE"},
         get=_get_key,
         set=_set_key,
+        translation_context=CONTEXT,
     )
     local_folder: StringProperty(
         name="Checkpoint", description="Folder of a vision-language model, as saved by transformers", subtype="DIR_PATH"
@@ -92,6 +98,7 @@ class METASPATIAL_AP_preferences(AddonPreferences):
         default=0,
         min=0,
         max=64,
+        translation_context=CONTEXT,
     )
     tidy: BoolProperty(
         name="Tidy",
@@ -132,13 +139,13 @@ class METASPATIAL_AP_preferences(AddonPreferences):
 
     def draw(self, context: Context) -> None:
         layout = self.layout
-        draw_model(_group(layout, "Model", "MESH_MONKEY"), self)
-        work = _group(layout, "Memory and Idle Time", "MEMORY")
+        draw_model(_group(layout, n_("Model", CONTEXT), "MESH_MONKEY"), self)
+        work = _group(layout, n_("Memory and Idle Time", CONTEXT), "MEMORY")
         for name in ("memory_limit_mb", "idle_minutes", "engine", "picture_size", "samples", "tidy", "free_places"):
             work.prop(self, name)
-        draw_feedback(_group(layout, "Feedback", "FILE_TICK"), self)
-        _group(layout, "Furniture", "ASSET_MANAGER").operator(Operators.ADD_LIBRARY, icon="ADD")
-        check = _group(layout, "Self-Check", "TOOL_SETTINGS")
+        draw_feedback(_group(layout, n_("Feedback", CONTEXT), "FILE_TICK"), self)
+        _group(layout, n_("Furniture", CONTEXT), "ASSET_MANAGER").operator(Operators.ADD_LIBRARY, icon="ADD")
+        check = _group(layout, n_("Self-Check", CONTEXT), "TOOL_SETTINGS")
         _draw_checks(check, context)
         row = check.row(align=True)
         row.operator(Operators.SELF_CHECK, icon="PLAY")
@@ -149,7 +156,7 @@ class METASPATIAL_AP_preferences(AddonPreferences):
 def _group(layout: UILayout, title: str, icon: str) -> UILayout:
     """A titled box with the labels of its fields in one column."""
     box = layout.box()
-    box.label(text=title, icon=icon)
+    box.label(text=title, text_ctxt=CONTEXT, icon=icon)
     box.use_property_split = True
     box.use_property_decorate = False
     return box.column()
@@ -179,13 +186,16 @@ def draw_feedback(column: UILayout, preferences: METASPATIAL_AP_preferences) -> 
     column.prop(preferences, "keep_feedback")
     if feedback.lines():
         row = column.row()
-        row.label(text=f"{feedback.lines()} kept in {feedback.FILE}")
+        text = iface_("{count} kept in {file}").format(count=feedback.lines(), file=feedback.FILE)
+        row.label(text=text, translate=False)
         row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = str(feedback.path().parent)
 
 
 def _draw_key(column: UILayout, preferences: METASPATIAL_AP_preferences) -> None:
     if api_key.from_environment():
-        column.label(text=f"Key from {api_key.VARIABLE}", icon="LOCKED")
+        column.label(
+            text=iface_("Key from {variable}").format(variable=api_key.VARIABLE), translate=False, icon="LOCKED"
+        )
         return
     row = column.row(align=True)
     row.prop(preferences, "key")
@@ -198,10 +208,11 @@ def _draw_checks(column: UILayout, context: Context) -> None:
     for check in context.window_manager.metaspatial.checks:
         state, message = check.state, check.message
         if state == "WAITING" and not status.busy:
-            state, message = "FAILED", notice.sentence if notice is not None else "was cancelled"
+            state, message = "FAILED", notice.sentence if notice is not None else iface_("was cancelled")
         part = column.column()
         part.alert = state == "FAILED"
-        draw_text(part, context, f"{check.name}: {message}" if message else check.name, icon=CHECK_ICONS[state])
+        name = iface_(check.name, CONTEXT)
+        draw_text(part, context, f"{name}: {message}" if message else name, icon=CHECK_ICONS[state])
 
 
 def _draw_whats_new(layout: UILayout, context: Context) -> None:
@@ -211,7 +222,7 @@ def _draw_whats_new(layout: UILayout, context: Context) -> None:
     header, body = layout.panel("metaspatial_whats_new", default_closed=True)
     header.label(text="What's New")
     if body is not None:
-        body.label(text=f"Version {whats_new.newest.version}")
+        body.label(text=iface_("Version {version}").format(version=whats_new.newest.version), translate=False)
         for point in whats_new.newest.points:
             draw_text(body, context, point, icon="DOT")
 

@@ -26,13 +26,18 @@ from ...core.relation_words import PREDICATE_WORDS
 from ...prompts.names import matching_categories
 from ...prompts.wishes.walls import PLACES
 from . import wishes
-from .identifiers import LARGEST_SEED
+from .identifiers import CONTEXT, LARGEST_SEED
 from .item_cache import listed, listed_items
 from .job_status import status
 from .scene.listed_turns import listed_turn
 
 NOT_ANIMATABLE: set[str] = set()
 """Options of a property that cannot be animated."""
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
+
 
 ROOM_SOURCES = (
     ("FLOOR", "Floor Object", "The outline of a floor object, of any shape"),
@@ -41,7 +46,7 @@ ROOM_SOURCES = (
 )
 ROOM_KINDS = (
     ("room", "Any Room", "No certain kind of room"),
-    *((name, name.title().replace("'S", "'s"), f"The room is a {name}") for name in ROOM_TYPES),
+    *((name, name.title().replace("'S", "'s"), f"The room is {_article(name)} {name}") for name in ROOM_TYPES),
 )
 ITEM_SOURCES = (
     ("SELECTED", "Selected", "The objects that are selected"),
@@ -138,7 +143,11 @@ class METASPATIAL_PG_wish(PropertyGroup):
 
     ticked: BoolProperty(name="Wished", description="Layouts are to do this", default=True, options=NOT_ANIMATABLE)
     subject: StringProperty(
-        name="Item", description="The item that it is about", search=_subjects, options=NOT_ANIMATABLE
+        name="Item",
+        description="The item that it is about",
+        search=_subjects,
+        options=NOT_ANIMATABLE,
+        translation_context=CONTEXT,
     )
     predicate: EnumProperty(
         name="Relation",
@@ -146,14 +155,18 @@ class METASPATIAL_PG_wish(PropertyGroup):
         items=PREDICATE_ITEMS,
         default="next_to",
         options=NOT_ANIMATABLE,
+        translation_context=CONTEXT,
     )
     object: StringProperty(
         name="To",
         description="The other item, or the part of the room. North is up in a plan",
         search=_objects,
         options=NOT_ANIMATABLE,
+        translation_context=CONTEXT,
     )
-    negated: BoolProperty(name="Not", description="It must not stand so", options=NOT_ANIMATABLE)
+    negated: BoolProperty(
+        name="Not", description="It must not stand so", options=NOT_ANIMATABLE, translation_context=CONTEXT
+    )
     phrase: StringProperty(name="Words", description="The words of the prompt")
     read: StringProperty(options={"HIDDEN"})
     removed: BoolProperty(description="The artist took it from the list", options={"HIDDEN"})
@@ -170,7 +183,11 @@ class METASPATIAL_PG_scene(PropertyGroup):
         options=NOT_ANIMATABLE,
     )
     floor: PointerProperty(
-        name="Floor", description="The object whose outline is the room's floor", type=Object, poll=_can_be_floor
+        name="Floor",
+        description="The object whose outline is the room's floor",
+        type=Object,
+        poll=_can_be_floor,
+        translation_context=CONTEXT,
     )
     walls: PointerProperty(
         name="Walls", description="The collection that holds the room's walls", type=Collection, poll=_is_artists
@@ -232,6 +249,7 @@ class METASPATIAL_PG_scene(PropertyGroup):
         maxlen=4000,
         options=NOT_ANIMATABLE,
         update=_read_prompt,
+        translation_context=CONTEXT,
     )
     wishes: CollectionProperty(
         name="Wishes",
@@ -250,6 +268,7 @@ class METASPATIAL_PG_scene(PropertyGroup):
         min=1,
         max=10,
         options=NOT_ANIMATABLE,
+        translation_context=CONTEXT,
     )
     seed: IntProperty(
         name="Seed",
@@ -325,6 +344,7 @@ class METASPATIAL_PG_object(PropertyGroup):
         items=OPENINGS,
         default="NONE",
         options=NOT_ANIMATABLE,
+        translation_context=CONTEXT,
     )
 
 
@@ -341,7 +361,7 @@ class METASPATIAL_PG_asset(PropertyGroup):
     category: StringProperty(name="Category", description="What it is")
     reason: StringProperty(name="Reason", description="What needs it, where nobody asked for it")
     count: IntProperty(name="Count", description="How many of it to add", default=1, min=1, soft_max=12, max=99)
-    ticked: BoolProperty(name="Add", description="Add it to the scene", default=True)
+    ticked: BoolProperty(name="Add", description="Add it to the scene", default=True, translation_context=CONTEXT)
 
 
 class METASPATIAL_PG_check(PropertyGroup):
@@ -363,9 +383,9 @@ class METASPATIAL_PG_window(PropertyGroup):
         "the prompt's words",
         maxlen=1000,
     )
-    assets: CollectionProperty(type=METASPATIAL_PG_asset)
-    asset_index: IntProperty(name="Asset")
-    checks: CollectionProperty(type=METASPATIAL_PG_check)
+    assets: CollectionProperty(type=METASPATIAL_PG_asset, options={"HIDDEN"})
+    asset_index: IntProperty(options={"HIDDEN"})
+    checks: CollectionProperty(type=METASPATIAL_PG_check, options={"HIDDEN"})
     overlay: BoolProperty(
         name="Overlay",
         description="Blue: the fronts of items, and the floor that doors and windows need free. "

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Collection, Context, Object, Scene
 
 from ...blender.scene_io.scene_export import export_scene
@@ -20,6 +22,7 @@ from ...blender.turns import turn_collections, turn_properties, turn_visibility,
 from ...core.scale import ScaleDoubt, by_factor, describe
 from ...prompts.names import Naming
 from ...worker.messages import SCENE_FILE
+from ..translations.sentences import translated
 from . import api_key, preferences, wishes
 from .identifiers import LARGEST_SEED, Operators
 from .item_cache import look_at
@@ -33,9 +36,9 @@ TITLE_LENGTH = 40
 """Characters of the prompt that name a run, at most."""
 
 _NOTHING_CHOSEN = {
-    "SELECTED": "Select the furniture to lay out",
-    "COLLECTION": "Choose the collection with the furniture to lay out",
-    "LIBRARY": "Add furniture from the library first",
+    "SELECTED": n_("Select the furniture to lay out"),
+    "COLLECTION": n_("Choose the collection with the furniture to lay out"),
+    "LIBRARY": n_("Add furniture from the library first"),
 }
 
 
@@ -67,7 +70,7 @@ class JobRequest:
         """Write the scene's file for the worker. Raises NotReady when the scene was deleted meanwhile, and OSError."""
         scene = turn_collections.find_scene(self.scene)
         if scene is None:
-            raise NotReady("The scene was deleted: nothing was laid out")
+            raise NotReady(rpt_("The scene was deleted: nothing was laid out"))
         by_uid = {obj.session_uid: obj for obj in scene.objects}
         objects = [by_uid[uid] for uid in self.originals.values() if uid in by_uid]
         export_scene(folder / SCENE_FILE, scene, objects)
@@ -111,10 +114,10 @@ def build(context: Context, mode: str) -> JobRequest:
     """
     scene, settings, options = context.scene, context.scene.metaspatial, preferences.of(context)
     if scene.library is not None:
-        raise NotReady("This scene is linked from another file: open that file to lay it out")
+        raise NotReady(rpt_("This scene is linked from another file: open that file to lay it out"))
     turn = None if mode == "generate" else turn_visibility.shown(scene)
     if mode == "refine" and turn is None:
-        raise NotReady("Show the turn to go on from")
+        raise NotReady(rpt_("Show the turn to go on from"))
     policy = policy_request(context)
     room = read_room(scene)
     items = read_items(context, room, turn)
@@ -184,13 +187,14 @@ def read_room(scene: Scene) -> RoomInput:
         walls = wall_objects(settings)
         solid = [obj.name for obj in walls if has_faces(obj) and obj.name in scene.objects]
         if not solid:
-            raise NotReady("Choose the collection that holds the walls")
+            raise NotReady(rpt_("Choose the collection that holds the walls"))
         return RoomInput({"source": "walls", "walls": solid, "height": settings.height}, walls, openings)
     floor = settings.floor
     if floor is None:
-        raise NotReady("Choose the floor object")
+        raise NotReady(rpt_("Choose the floor object"))
     if floor.name not in scene.objects:
-        raise NotReady(f"The floor {floor.name} is not in this scene: choose another object")
+        text = rpt_("The floor {object} is not in this scene: choose another object")
+        raise NotReady(text.format(object=floor.name))
     return RoomInput({"source": "floor", "floor": floor.name, "height": settings.height}, [floor], openings)
 
 
@@ -200,9 +204,9 @@ def read_items(context: Context, room: RoomInput, turn: Collection | None) -> It
     index = SceneIndex(scene)
     roots = chosen_roots(context, index) if turn is None else turn_roots(turn, index)
     if not roots:
-        raise NotReady(_NOTHING_CHOSEN[settings.items_source])
+        raise NotReady(rpt_(_NOTHING_CHOSEN[settings.items_source]))
     if all(root.metaspatial.locked for root in roots):
-        raise NotReady("All items are locked: unlock those that may move")
+        raise NotReady(rpt_("All items are locked: unlock those that may move"))
     members = [obj for root in roots for obj in index.tree(root)]
     if not settings.others_are_obstacles:
         return ItemsInput(roots, members, [])
@@ -230,7 +234,7 @@ def _check_sizes(found: list[ScaleDoubt]) -> None:
     """Raises NotReady for items that are larger than the room: nothing good comes of them."""
     groups = by_factor([doubt for doubt in found if not doubt.fits])
     if groups:
-        sentence = ". ".join(describe(doubts) for doubts in groups)
+        sentence = ". ".join(translated(describe(doubts)) for doubts in groups)
         raise NotReady(sentence, Operators.SCALE_ITEMS if groups[0][0].factor is not None else "")
 
 
@@ -257,7 +261,7 @@ def policy_request(context: Context) -> dict[str, Any]:
             bpy.path.abspath(path) for path in (options.local_folder, options.packages, options.local_adapter)
         )
         if not folder or not Path(folder).is_dir():
-            raise NotReady("Choose the folder of the local model", "screen.userpref_show")
+            raise NotReady(rpt_("Choose the folder of the local model"), "screen.userpref_show")
         return {
             "kind": "local",
             "folder": folder,
@@ -267,11 +271,13 @@ def policy_request(context: Context) -> dict[str, Any]:
         }
     url = options.server_url.strip()
     if not url:
-        raise NotReady("Enter the address of the model server", "screen.userpref_show")
+        raise NotReady(rpt_("Enter the address of the model server"), "screen.userpref_show")
     if not bpy.app.online_access and not is_local(url):
         raise NotReady(
-            "Blender may not go online: switch on Allow Online Access in Preferences > System, or use a server on this "
-            "computer",
+            rpt_(
+                "Blender may not go online: switch on Allow Online Access in Preferences > System, or use a server on "
+                "this computer"
+            ),
             "screen.userpref_show",
         )
     return {

@@ -25,7 +25,7 @@ class TurnSummary:
     notes: tuple[str, ...] = ()
     wishes: Mapping[str, bool] = field(default_factory=dict)
     """Each wish in a few words, and whether it is met."""
-    impossible: tuple[str, ...] = ()
+    impossible: tuple[tuple[str, str], ...] = ()
     """Wishes that the room cannot meet, each with the reason."""
 
     @property
@@ -58,7 +58,7 @@ def turn_summary(turn: bpy.types.Collection) -> TurnSummary:
         failure=record.failure,
         notes=tuple(notes),
         wishes=wishes,
-        impossible=tuple(f"{wish.words}: {wish.reason}" for wish in record.wishes if wish.reason),
+        impossible=tuple((wish.words, wish.reason) for wish in record.wishes if wish.reason),
     )
 
 

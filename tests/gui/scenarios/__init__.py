@@ -8,6 +8,7 @@ from tests.gui.scenarios.accepting import accept_and_undo, save_and_reload
 from tests.gui.scenarios.buttons import after_a_turn, doors_and_library
 from tests.gui.scenarios.cancelling import cancel, kill_blender, kill_worker
 from tests.gui.scenarios.first_layout import first_layout, fresh_profile
+from tests.gui.scenarios.languages import languages
 from tests.gui.scenarios.lifecycle import enable_fifty_times, remove
 from tests.gui.scenarios.main_thread import crowded_room, small_room
 from tests.gui.scenarios.meanwhile import edit_meanwhile, open_meanwhile, render_meanwhile
@@ -23,6 +24,7 @@ SCENARIOS: dict[str, Callable[[Bench], str]] = {
         doors_and_library,
         after_a_turn,
         wishes,
+        languages,
         small_room,
         crowded_room,
         cancel,

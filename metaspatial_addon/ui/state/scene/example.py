@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 from bpy.types import Context, Scene
 
 from ....blender.assets.library import AssetLibrary
@@ -12,7 +14,7 @@ from .openings import add_opening
 from .room_objects import make_room
 
 NAME = "MetaSpatial Example"
-PROMPT = "A calm bedroom; the desk by the window."
+PROMPT = n_("A calm bedroom; the desk by the window.")
 SIZE_M = (4.2, 3.6, 2.7)
 ITEMS = {
     "double bed": 1,
@@ -46,5 +48,5 @@ def make_example(context: Context) -> Scene:
     scene.cursor.location = 0, 0, 0
     add_picks(context, [Pick(names[category], "", False, category, count) for category, count in ITEMS.items()])
     context.view_layer.update()
-    settings.prompt = PROMPT  # last: it is read as wishes about the items
+    settings.prompt = iface_(PROMPT)  # last: it is read as wishes about the items
     return scene
