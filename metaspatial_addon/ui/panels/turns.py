@@ -87,9 +87,8 @@ def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
         header.label(text=translated(summary.wishes_met), translate=False)
     if body is None:
         return
-    if summary.failure:
-        for sentence in summary.failures:
-            draw_text(body, context, translated(sentence), icon="CANCEL")
+    for sentence in summary.failures:
+        draw_text(body, context, translated(sentence), icon="CANCEL")
     column = body.column(align=True)
     faults = compare.faults(turn) if summary.faults and not summary.failures else []
     for k, fault in enumerate(faults[:MAX_FAULTS]):
