@@ -82,15 +82,15 @@ def _draw_actions(layout: UILayout, context: Context) -> None:
 def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
     summary = turn_cache.turn_summary(turn)
     header, body = layout.panel(f"{Panels.TURNS}_faults")
-    header.label(text=_count(summary) if not summary.failures else iface_("No Layout"), translate=False)
+    header.label(text=_count(summary) if not summary.failure else iface_("No Layout"), translate=False)
     if summary.wishes:
         header.label(text=translated(summary.wishes_met), translate=False)
     if body is None:
         return
-    for sentence in summary.failures:
-        draw_text(body, context, translated(sentence), icon="CANCEL")
+    if summary.failure:
+        draw_text(body, context, translated(summary.failure), icon="CANCEL")
     column = body.column(align=True)
-    faults = compare.faults(turn) if summary.faults and not summary.failures else []
+    faults = compare.faults(turn) if summary.faults and not summary.failure else []
     for k, fault in enumerate(faults[:MAX_FAULTS]):
         for line, text in enumerate(wrapped(context, translated(fault.text), icon=True)):
             row = column.row()
@@ -181,7 +181,7 @@ class METASPATIAL_UL_turns(UIList):
         if summary.wishes:
             right.label(text=f"{sum(summary.wishes.values())}/{len(summary.wishes)}", icon="CHECKBOX_HLT")
         right.label(text="" if summary.reward is None else f"{summary.reward:.0%}")
-        if summary.failures:
+        if summary.failure:
             right.label(text="", icon="CANCEL")
         elif summary.faults:
             right.label(text=str(summary.faults), icon="ERROR")

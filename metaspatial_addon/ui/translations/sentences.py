@@ -16,7 +16,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from .tables import LISTS, PHRASES, SENTENCES, WISHES, templates
 
-_PARTS = dict.fromkeys(("failure", "fault", "sentence", "works"), (SENTENCES,)) | dict.fromkeys(
+_PARTS = dict.fromkeys(("failure", "fault", "problem", "problems", "sentence", "works"), (SENTENCES,)) | dict.fromkeys(
     ("expected", "found", "kind", "limit", "need", "note", "reason", "reasons", "relation", "remedy", "scale", "times")
     + ("what", "why"),
     (SENTENCES, PHRASES),

@@ -36,6 +36,7 @@ SENTENCE_MODULES = (
     "blender/scene_io/scene_items.py",
     "blender/scene_io/scene_to_task.py",
     "blender/turns/turn_collections.py",
+    "blender/turns/turn_record.py",
     "core/faults.py",
     "core/relation_words.py",
     "core/scale.py",
