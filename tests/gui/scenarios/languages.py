@@ -33,4 +33,8 @@ def languages(bench: Bench) -> str:
         blenders_own[table] = len(others)
         assert session.ask("shown_sentence", sentence=FAULT) == FAULTS[language]
         session.picture(table)
+        x, y, width, height = studio.sidebar.region()
+        bench.desktop.scroll(x + width // 2, y + height // 2, 60)
+        session.picture(f"{table}-below")
+        bench.desktop.scroll(x + width // 2, y + height // 2, -60)
     return ", ".join(f"{table}: {number} texts are Blender's own" for table, number in blenders_own.items())

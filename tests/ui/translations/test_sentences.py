@@ -88,7 +88,7 @@ def test_each_is_recognised(german: None) -> None:
         ("Bed overlaps Night stand by 0.20 m", "Bed überschneidet sich mit Night stand um 0.20 m"),
         ("door_1 is blocked by a, b and c (60% of its space)", "door_1 wird von a, b und c blockiert (60% der Fläche)"),
         ("Tidied: Table lamp 7 cm aside and 2 cm up", "Aufgeräumt: Table lamp 7 cm zur Seite und 2 cm nach oben"),
-        ("3 of 4 wishes met", "3 von 4 Wünschen erfüllt"),
+        ("3 of 4 wishes met", "Wünsche: 3 von 4"),
         ("the room has no north wall", "der Raum hat dies nicht: Nordwand"),
         (
             "srv is reached and m answers, and it is given pictures. srv takes no seed: another run may give other "
