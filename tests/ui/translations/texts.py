@@ -36,7 +36,6 @@ SENTENCE_MODULES = (
     "blender/scene_io/scene_items.py",
     "blender/scene_io/scene_to_task.py",
     "blender/turns/turn_collections.py",
-    "blender/turns/turn_record.py",
     "core/faults.py",
     "core/relation_words.py",
     "core/scale.py",
@@ -78,7 +77,7 @@ NOT_SHOWN = {
     *("a text", "a number", "true or false", "a list of texts", "an object", "a list", "tuple[str, ...]"),
     *PREDICATE_WORDS.values(),
     # errors of callers, which no artist can make
-    *("the scene was deleted", "the record of a turn", "one JSON object with a type on a line"),
+    *("the scene was deleted", "one JSON object with a type on a line"),
     *("this scorer has no renderer", "judge: expected a renderer, since it grades renders"),
     *("The temperature must not be negative, and it is {}.", "No request was sent to {}: `tries` must be at least 1."),
     *("its text holds the placeholder of a picture", "The embedded model cannot read this conversation: {}."),
@@ -87,7 +86,17 @@ NOT_SHOWN = {
 """Texts of those modules that the interface does not show."""
 COMPOSED = (
     *("{}: expected {}, got {}", "{}: expected {}", "floor: expected {}, got {}", "floor: expected {}"),
-    *("walls: expected {}", "objects: expected {}", "{}; {}", "{}.", "{} {}.", "items", "door", "window"),
+    *(
+        "walls: expected {}",
+        "objects: expected {}",
+        "{}; {}",
+        "{}.",
+        "{} {}.",
+        "items",
+        "door",
+        "window",
+        "The answer could not be used",
+    ),
     *(
         f"{work} failed {{}} times: {{}}: {{}}"
         for work in ("building the room", "building a room", "physics", "rendering")
