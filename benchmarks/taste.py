@@ -105,13 +105,15 @@ def faults(task: Task, layout: Layout) -> Counter[str]:
 
 def answers(model: Path, tasks: list[Task]) -> list[Layout]:
     """The model's layouts, greedily, with free places on."""
-    policy, prompt_format, layouts = BuiltinPolicy(model), CompactFormat(), []
+    policy, prompt_format = BuiltinPolicy(model), CompactFormat()
+    layouts: list[Layout] = []
     for start in range(0, len(tasks), BATCH):
         part = tasks[start : start + BATCH]
         replies = policy.answer([prompt_format.first(task) for task in part], [0] * len(part), 0.0)
-        layouts += [
-            prompt_format.read(reply.text, task, None).layout for task, reply in zip(part, replies, strict=True)
-        ]
+        for task, reply in zip(part, replies, strict=True):
+            layout = prompt_format.read(reply.text, task, None).layout
+            assert layout is not None, "the grammar lets no other answer pass"
+            layouts.append(layout)
     return layouts
 
 

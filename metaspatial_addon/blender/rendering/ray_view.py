@@ -40,14 +40,14 @@ def _cast(bodies: Mapping[int, Body], room: Room, place: np.ndarray, rotation: n
     directions = _directions(PIXELS) @ rotation.T  # (N * N, 3)
     pixels, numbers, distances = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
     edges = windows(bodies.values(), place, rotation, PIXELS)
-    for (number, body), (x0, x1, y0, y1) in zip(bodies.items(), edges.tolist(), strict=True):
+    for (own, body), (x0, x1, y0, y1) in zip(bodies.items(), edges.tolist(), strict=True):
         window = (np.arange(y0, y1)[:, None] * PIXELS + np.arange(x0, x1)).ravel()
         origin, cast = body.to_local(place).tolist(), body.shape.tree.ray_cast
         rays = body.placed_at.directions_to_local(directions[window]).tolist()
         found = np.array([cast(origin, ray)[3] for ray in rays], float)  # NaN where there is nothing
         hit = np.isfinite(found)
         pixels.append(window[hit])
-        numbers.append(np.full(len(pixels[-1]), number))
+        numbers.append(np.full(len(pixels[-1]), own))
         distances.append(found[hit])
     pixel, number, distance = (np.concatenate(parts) for parts in (pixels, numbers, distances))
     points = place + directions[pixel] * distance[:, None]
