@@ -96,7 +96,7 @@ from pathlib import Path
 from headless import cli
 with cli.sole_use(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
