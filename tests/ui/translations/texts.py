@@ -6,6 +6,7 @@ import ast
 import functools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import bpy
@@ -20,8 +21,6 @@ from tools.import_graph import CHECKOUT
 ADDON = CHECKOUT / "metaspatial_addon"
 MARKERS = ("iface_", "rpt_", "n_")
 """Functions that look a text up, or mark it to be looked up later."""
-SHOWING = ("draw_text", "Notice", "NotReady", "ProgressBar", "report", "poll_message_set")
-"""Functions that show a text as they are given it: not in English alone."""
 OPERATOR = "Operator"
 INHERITED = ("rna_type", "name", "bl_idname", "filepath", "check_existing")
 """Properties that are Blender's, and told of by Blender."""
@@ -84,6 +83,17 @@ NOT_SHOWN = {
     *("The embedded model cannot see this picture: {}.", "it is nested deeper than {} levels"),
 }
 """Texts of those modules that the interface does not show."""
+NO_TEXTS = {
+    # names of data-blocks, which are the artist's to change, and categories
+    *("MetaSpatial Example", "MetaSpatial Items", "MetaSpatial Openings", "MetaSpatial Room", "{} reasoning"),
+    *("Wall Front", "Wall Right", "Wall Back", "Wall Left", "double bed", "office chair", "table lamp", "potted plant"),
+    # identifiers, a pattern, a bug, and the descriptions of hidden properties
+    *("{}_faults", "{}_pictures", "{}_reasoning", r"{}(\.\d{3})?", "one job at a time"),
+    *("The artist took it from the list", "The turn that is looked at, among the run's children"),
+    # choices, which `class_texts` has one by one
+    *("The item stands {} the other", "The room is {} {}"),
+}
+"""Strings of the interface's code that it does not show as they stand there."""
 COMPOSED = (
     *("{}: expected {}, got {}", "{}: expected {}", "floor: expected {}, got {}", "floor: expected {}"),
     *(
@@ -159,27 +169,39 @@ def code_texts() -> Iterator[Found]:
     for place, call in _calls():
         name = _name(call.func)
         if name in MARKERS and call.args and isinstance(call.args[0], ast.Constant):
-            yield Found(CONTEXT if len(call.args) > 1 else tables.ANY_CONTEXT, call.args[0].value, place)
+            yield Found(CONTEXT if len(call.args) > 1 else tables.ANY_CONTEXT, str(call.args[0].value), place)
         for text in _shown_by_layout(call):
             if isinstance(text, ast.Constant):
                 own = any(keyword.arg == "text_ctxt" for keyword in call.keywords)
                 usual = OPERATOR if name == "operator" else tables.ANY_CONTEXT
-                yield Found(CONTEXT if own else usual, text.value, place)
+                yield Found(CONTEXT if own else usual, str(text.value), place)
 
 
 def english_only() -> Iterator[str]:
-    """Places where the interface's code shows a text that nobody looks up."""
-    for place, call in _calls():
-        texts = [text for text in _shown_by_layout(call) if isinstance(text, ast.JoinedStr)]
-        if _name(call.func) in SHOWING:
-            texts += [part for argument in call.args for part in _parts(argument)]
-        for text in texts:
-            if isinstance(text, ast.JoinedStr):
-                words = [part.value for part in text.values if isinstance(part, ast.Constant)]
-            else:
-                words = [text.value] if isinstance(text, ast.Constant) and " " in str(text.value) else []
-            if any(re.search("[A-Za-z]", str(word)) for word in words):
-                yield f"{place}: {ast.unparse(text)}"
+    """Places where the interface's code has words that are no text of the tables, and are not put into the log."""
+    apart = {*SENTENCE_MODULES, "ui/translations/tables.py", "ui/translations/sentences.py"}
+    known = {text for _, text in tables.read_po(tables.LANGUAGES / "de.po")}
+    for path in sorted((ADDON / "ui").rglob("*.py")):
+        module = str(path.relative_to(ADDON))
+        for node, text in () if module in apart else _strings(path):
+            words = text.replace("{}", "")
+            formatted = isinstance(node, ast.JoinedStr)
+            if re.search("[A-Za-z]", words) and (formatted or " " in words) and text not in known | NO_TEXTS:
+                yield f"{module}:{node.lineno}: {ast.unparse(node)}"
+
+
+def _strings(path: Path) -> Iterator[tuple[ast.expr, str]]:
+    """The strings of a module but docstrings and what the log gets, {} for each value in them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = {id(part) for node in ast.walk(tree) if _says_nothing(node) for part in ast.walk(node)}
+    silent |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in silent:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            yield node, "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node, node.value
 
 
 @functools.cache
@@ -218,16 +240,8 @@ def sentence_skeletons() -> dict[str, str]:
     for predicate in PREDICATE_WORDS:
         found |= {relation_phrase("{}", predicate, "{}", negated): "relation_words.py" for negated in (False, True)}
     for module in SENTENCE_MODULES:
-        tree = ast.parse((ADDON / module).read_text(encoding="utf-8"))
-        silent = {id(part) for node in ast.walk(tree) if _says_nothing(node) for part in ast.walk(node)}
-        silent |= {id(p) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for p in n.values}
-        for node in ast.walk(tree):
-            if id(node) in silent or not isinstance(node, (ast.JoinedStr, ast.Constant)):
-                continue
-            if isinstance(node, ast.JoinedStr):
-                text = "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)
-            else:
-                text = skeleton(str(node.value))
+        for node, written in _strings(ADDON / module):
+            text = skeleton(written)
             if text in NOT_SHOWN or re.search(r"%s|[|\\\n]|==", text):  # the log's, patterns, packages
                 continue
             if re.search("[a-z]", text.replace("{}", "")) and " " in text.strip():

@@ -27,13 +27,10 @@ def scale_items(scene: Scene, factors: Mapping[Object, float], objects: bool) ->
         if not objects:
             root.metaspatial.scale *= factor
             root.update_tag()
-        elif root.library is not None or any(root.lock_scale):
-            is_linked = root.library is not None
-            kept.append(
-                f"{root.name} keeps its size: it is linked"
-                if is_linked
-                else f"{root.name} keeps its size: it is locked"
-            )
+        elif root.library is not None:
+            kept.append(f"{root.name} keeps its size: it is linked")
+        elif any(root.lock_scale):
+            kept.append(f"{root.name} keeps its size: it is locked")
         else:
             corners = world_corners(obj for obj in index.tree(root) if has_shape(obj))
             x, y = corners.min(axis=0)[:2] / 2 + corners.max(axis=0)[:2] / 2
