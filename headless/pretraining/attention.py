@@ -44,9 +44,10 @@ class _CausalAttention(torch.autograd.Function):
         )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2)
 def _mask(groups: int, length: int, dtype: torch.dtype) -> torch.Tensor:
-    """(1, groups * length, length): 0 where a query may look, minus infinity at what comes after it."""
+    """(1, groups * length, length): 0 where a query may look, minus infinity at what comes after it. That of a batch
+    serves all layers; those of every length that a run meets would take gigabytes."""
     mask = torch.full((length, length), float("-inf"), dtype=dtype).triu(1)
     return mask.repeat(groups, 1)[None]
 

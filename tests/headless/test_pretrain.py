@@ -23,6 +23,7 @@ from metaspatial_addon.policy.builtin.policy import BuiltinPolicy, TokenizedProm
 from metaspatial_addon.policy.builtin.vision import IMAGE_PAD_ID, extract_patches
 from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactFormat
+from metaspatial_addon.worker.memory import resident_mb
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -289,6 +290,21 @@ def test_attention_by_products_is_that_of_the_class():
         found.append((hidden.detach(), *grads))
     for one, other in zip(*found, strict=True):
         assert torch.allclose(one, other, atol=1e-5 * one.abs().max().item())
+
+
+def test_batches_of_many_lengths_leave_nothing_in_memory():
+    """A mask for each length that a run had met once took gigabytes."""
+    from headless.pretraining.attention import causal_attention
+
+    def attend(length):
+        query, key = (torch.ones(1, heads, length, 4, requires_grad=True) for heads in (6, 2))
+        causal_attention(torch.nn.Identity(), query, key, key, None)[0].sum().backward()
+
+    attend(600)
+    before = resident_mb()
+    for length in range(200, 600, 2):
+        attend(length)
+    assert resident_mb() - before < 100
 
 
 @pytest.mark.parametrize(
