@@ -40,13 +40,16 @@ def run_episodes(
 ) -> None:
     """Run new episodes to their ends; results are written into them.
 
-    Where environments work apart from this process, each group is a batch of its own: while the environments of one
-    work, another's tokens are sampled. Otherwise all are one batch.
+    Where environments work apart from this process, the groups are dealt out to two batches: while the environments of
+    one work, the other's tokens are sampled. More would be smaller, and a token takes almost as long for few episodes
+    as for many. Otherwise all are one batch.
     """
     batches: dict[int, list[int]] = {}
+    places = {group: place for place, group in enumerate(dict.fromkeys(episode.group for episode in episodes))}
     for number, episode in enumerate(episodes):
         environments.begin(number, episode.task, settings)
-        batches.setdefault(episode.group if environments.asynchronous else 0, []).append(number)
+        batch = places[episode.group] % 2 if environments.asynchronous else 0
+        batches.setdefault(batch, []).append(number)
     running = [_run_batch(policy, environments, episodes, batch, sampling, timer) for batch in batches.values()]
     awaited = {batch: next(batch) for batch in running}
     results: dict[int, StepResult] = {}

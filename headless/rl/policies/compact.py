@@ -24,7 +24,9 @@ from metaspatial_addon.prompts.compact import CompactEncoding
 
 from ..data import Grid, PromptTokens
 from ..kv_cache import SlotCache
+from . import shared_prompts
 from .float32_attention import use_float32_attention
+from .shared_prompts import PromptCache
 
 _NAMES = {v.category_token(category) for category in v.CATEGORIES}
 
@@ -74,6 +76,18 @@ class CompactPolicy:
         cache: SlotCache | None = None,
         attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
+        if cache is None and len(ids) > 1:
+            return shared_prompts.outputs(self._run_layers, ids, images, positions)
+        return self._run_layers(ids, images, positions, cache, attention_mask)
+
+    def _run_layers(
+        self,
+        ids: torch.Tensor,
+        images: Sequence[bytes],
+        positions: torch.Tensor,
+        cache: SlotCache | PromptCache | None,
+        attention_mask: torch.Tensor | None,
+    ) -> torch.Tensor:
         patches = torch.from_numpy(extract_patches(images))
         return self.base.model.language_model(
             inputs_embeds=embedded(self.base, Batch(ids, torch.empty(0), patches)),
@@ -84,7 +98,8 @@ class CompactPolicy:
         ).last_hidden_state
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.base.lm_head(hidden).float()
+        with torch.autocast("cpu", enabled=False):  # in bfloat16 logits of some 10 would be rounded to sixteenths
+            return self.base.lm_head(hidden.float())
 
     def pose_items(self, ids: Sequence[int], task: Task) -> list[str | None]:
         item_ids = {name: item_id for item_id, name in CompactEncoding(task).names.items()}

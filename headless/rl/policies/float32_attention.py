@@ -25,8 +25,22 @@ def _attention(
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """PyTorch's attention of (b, heads, C, D) in float32, whatever autocast says: (b, C, heads, D)."""
+    query, key, value = query.float(), key.float(), value.float()
     with torch.autocast(query.device.type, enabled=False):
-        return sdpa_attention_forward(module, query.float(), key.float(), value.float(), attention_mask, **options)
+        if attention_mask is None:
+            return sdpa_attention_forward(module, query, key, value, None, **options)
+        # Over a cache: the heads that share keys become one with as many queries. Transformers copies the cached keys
+        # for each of them, which takes longer than the attention of a few tokens itself.
+        batch, heads, count, size = query.shape
+        sharing = heads // key.shape[1]
+        output = torch.nn.functional.scaled_dot_product_attention(
+            query.reshape(batch, key.shape[1], sharing * count, size),
+            key,
+            value,
+            attention_mask.repeat(1, 1, sharing, 1),
+            scale=options["scaling"],
+        )
+    return output.reshape(batch, heads, count, size).transpose(1, 2), None
 
 
 def use_float32_attention(model: Any) -> None:

@@ -18,8 +18,9 @@ from headless.rl.policies.compact import CompactPolicy
 from headless.rl.rollout import SamplingParams, run_episodes
 from headless.rl.sampler import Sampler
 from headless.taskgen.make import make_task
+from headless.taskgen.wide import make_wide_task
 from metaspatial_addon.policy.builtin.grammar import grammar_for
-from metaspatial_addon.policy.builtin.policy import TokenizedPrompt
+from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, TokenizedPrompt
 from metaspatial_addon.policy.builtin.vision import IMAGE_PAD_ID, TOKENS_PER_IMAGE
 from metaspatial_addon.prompts import vocabulary as v
 
@@ -177,6 +178,43 @@ def test_episodes_end_each_at_its_own_turn(policy):
     for short, long in zip(ended, whole, strict=True):
         length = len(short.trajectory)
         assert short.trajectory.ids == long.trajectory.ids[:length]
+
+
+def test_a_prompt_that_episodes_share_is_learnt_from_as_if_each_had_read_it(policy):
+    """Episodes of two groups, of which some end early, in one batch and one by one."""
+    episodes = played(policy, flight(), over={0: 1, 4: 2})
+    rows = [Row(episode.trajectory, torch.zeros(3), np.zeros(len(episode.trajectory))) for episode in episodes]
+    weights = torch.linspace(-1, 1, max(map(len, rows)))
+    gradients, sums = [], []
+    for batches in ([rows], [[row] for row in rows]):
+        policy.model.zero_grad()
+        logprobs = []
+        for batch in batches:
+            found, _ = token_logprobs(policy, Microbatch.of(batch, policy.pad), TEMPERATURE)
+            (found * weights[: found.shape[1]]).sum().backward()
+            logprobs += list(found.detach())
+        sums.append(torch.stack([row.sum() for row in logprobs]))
+        gradients.append([p.grad.clone() for p in policy.model.parameters() if p.grad is not None])
+    policy.model.zero_grad()
+    assert torch.allclose(*sums, atol=1e-4) and len(gradients[0]) == len(gradients[1])
+    for shared, alone in zip(*gradients, strict=True):
+        assert torch.allclose(shared, alone, atol=1e-4 * alone.abs().max().item() + 1e-7)
+
+
+def test_in_bfloat16_sampler_and_learner_of_the_embedded_model_agree():
+    policy = CompactPolicy(DEFAULT_MODEL)
+    episodes = [Episode(make_wide_task("train", 1, g)[0], g, (1, 0, g, member)) for g in range(3) for member in (0, 1)]
+    environments = PaperEnvironments(lambda task, answer, turn: 0.5 + 0.1 * turn)
+    sampling = SamplingParams(1.0, 400, 3072, bf16=True)
+    run_episodes(policy, environments, episodes, EpisodeSettings(2), sampling, PhaseTimer())
+    gaps = []
+    for episode in episodes:
+        row = Row(episode.trajectory, torch.zeros(2), np.zeros(len(episode.trajectory), np.float32))
+        batch = Microbatch.of([row], policy.pad)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            learner_logprobs, _ = token_logprobs(policy, batch, 1.0)
+        gaps.append((learner_logprobs - batch.sampler_logprobs)[batch.mask].abs())
+    assert torch.cat(gaps).mean() < 5e-4
 
 
 def test_probabilities_are_shared_out_among_what_is_allowed():
