@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
         raise cli.CommandError(
             f"{error.name} is not installed for {sys.executable}: run {pip_install('train')}"
         ) from error
-    run(read_config(options.config, options.set), Path(options.run), options.resume)
+    run(read_config(options.config, options.set), Path(options.run), options.resume, options.set)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     elif options.merge:
         merge_last(config, Path(options.run))
     else:
-        train(config, Path(options.run), options.resume, workers, options.ray or "")
+        train(config, Path(options.run), options.resume, workers, options.ray or "", options.set)
 
 
 def own_cores() -> int:

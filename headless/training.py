@@ -16,6 +16,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from headless.cli import CommandError, progress
+from headless.config import write_config
 from headless.interruption import Interrupted, deferred
 from metaspatial_addon.core import files
 from metaspatial_addon.core.errors import InputError
@@ -28,12 +29,17 @@ BOARD = "events.out.tfevents"
 """Beginning of the names that TensorBoard gives its files."""
 
 CONFIG = "config.toml"
+CHANGES = "changes.jsonl"
+"""The settings with which a run went on otherwise than it was begun: a line each."""
 
 MAY_CHANGE = (
     *("steps", "threads", "learner.threads", "workers", "save_every", "keep", "log_every", "gallery_every"),
-    "validation.every",
+    *("validation.every", "rollout.turn_timeout"),
 )
-"""Settings that a run may go on with in other values: how long it is, what it costs, and what it shows."""
+"""Settings that a run may go on with in other values: how long it is, what it costs, and what it shows. Others may
+change where `--set` names them."""
+BEGUN_WITH = ("model", "start", "rendering", "seed", "tasks", "layouts", "lora", "shape")
+"""Settings and tables that stay as the run was begun: its weights, and its place in the tasks or lessons."""
 
 FILES = "files.json"
 """Name of the file in a checkpoint that has the size in bytes of each of its other files, by name."""
@@ -140,23 +146,45 @@ def last_checkpoint(folder: Path, state: str, resume: bool) -> Path | None:
     return whole[-1]
 
 
-def check_settings(config: Any, folder: Path, done: int) -> None:
-    """Refuse to go on with other settings than those that a run of `done` steps was begun with, which its `config.toml`
-    holds. Raises CommandError that names the key."""
+def changed_settings(config: Any, folder: Path, done: int, sets: Sequence[str]) -> list[dict[str, Any]]:
+    """The settings that a run of `done` steps goes on with and its `config.toml` has otherwise: lines of CHANGES.
+
+    They may be those of MAY_CHANGE, and others that `sets`, the `key=value` of the command, name. Raises CommandError
+    for any other, which it names.
+    """
+    named = [text.partition("=")[0].strip() for text in sets]
     try:
         before = _flat(tomllib.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (OSError, ValueError):  # of a run that was begun otherwise
         before = {}
+    changes = []
     for key, value in _flat(json.loads(json.dumps(asdict(config)))).items():
-        if before.get(key, value) != value and key not in MAY_CHANGE:
+        if before.get(key, value) == value:
+            continue
+        fixed = _is_of(key, BEGUN_WITH)
+        if fixed or not _is_of(key, (*MAY_CHANGE, *named)):
+            way = "choose another folder for a run with another" if fixed else "name it by --set to change it"
             raise CommandError(
-                f"--run {folder}: {key}: expected {before[key]!r}, as the run was begun, got {value!r}: only "
-                f"{', '.join(MAY_CHANGE)} may change; choose another folder for a run with other settings"
+                f"--run {folder}: {key}: expected {before[key]!r}, as the run was begun, got {value!r}: {way}"
             )
+        changes.append({"step": done, "key": key, "before": before[key], "after": value})
     if done > config.steps:
         raise CommandError(f"--run {folder}: steps: expected at least the {done} that are done, got {config.steps}")
     if done == config.steps:
         progress(f"{folder}: all {done} steps are done: raise steps to go on")
+    return changes
+
+
+def write_settings(config: Any, folder: Path, changes: Sequence[Mapping[str, Any]]) -> None:
+    """Write the settings that a run begins or goes on with, and a line for each change."""
+    for change in changes:
+        append_line(folder / CHANGES, change)
+    write_config(config, folder / CONFIG)
+
+
+def _is_of(key: str, names: Sequence[str]) -> bool:
+    """Whether a dotted key is one of the names, or in a table of that name."""
+    return any(key == name or key.startswith(f"{name}.") for name in names)
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

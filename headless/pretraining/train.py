@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from headless import cli, interruption, training
-from headless.config import write_config
 from metaspatial_addon.policy.builtin.vision import (
     IMAGE_PAD_ID,
     MERGE_SIZE,
@@ -168,11 +167,12 @@ def optimisers(model: Any, numbers: NumberRows, config: PretrainConfig) -> list[
     ]
 
 
-def run(config: PretrainConfig, folder: Path, resume: bool) -> None:
-    """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError."""
+def run(config: PretrainConfig, folder: Path, resume: bool, sets: Sequence[str] = ()) -> None:
+    """Train from the last checkpoint in `folder`, or from the start, to the last step. `sets` are the `key=value` that
+    the command gave. Raises CommandError."""
     cli.output_folder(str(folder), "--run", made=not resume)
     with cli.sole_use(folder, "--run"):
-        _Run(config, folder).train(training.last_checkpoint(folder, STATE, resume))
+        _Run(config, folder).train(training.last_checkpoint(folder, STATE, resume), sets)
 
 
 class _Run:
@@ -195,13 +195,13 @@ class _Run:
         self.optimisers = optimisers(self.model, self.numbers, config)
         self.step = self.pool = self.batch = self.saved = 0
 
-    def train(self, last: Path | None) -> None:
+    def train(self, last: Path | None, sets: Sequence[str]) -> None:
         """Train to the last step, from the checkpoint `last` if there is one."""
-        config = self.config
+        config, changes = self.config, []
         if last is not None:
             self._load(last)
-            training.check_settings(config, self.folder, self.step)
-        write_config(config, self.folder / training.CONFIG)
+            changes = training.changed_settings(config, self.folder, self.step, sets)
+        training.write_settings(config, self.folder, changes)
         stream = batches(config, self.pool, self.batch)
         with training.MetricsLog(self.folder, self.step) as log:
             clock = _Clock()

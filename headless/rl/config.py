@@ -40,7 +40,8 @@ class RolloutConfig:
     `pictures` shows the model images, renders of `pixels` where its rendering draws none; with `free_places` the
     embedded model chooses among free places alone, and learns log-probabilities over them. An answer has at most
     `max_completion_tokens`, an episode `max_sequence_tokens`. Groups from which nothing can be learnt are played again
-    with other tasks up to `max_resamples` times (DAPO's dynamic sampling).
+    with other tasks up to `max_resamples` times (DAPO's dynamic sampling). A worker that takes longer than
+    `turn_timeout` seconds for a turn is replaced.
     """
 
     tasks_per_step: int = bounded(4, at_least=1)
@@ -53,6 +54,7 @@ class RolloutConfig:
     max_completion_tokens: int = bounded(256, at_least=2)
     max_sequence_tokens: int = 2048
     max_resamples: int = 0
+    turn_timeout: float = bounded(60.0, above=0)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +15,8 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGr
 from accelerate.utils import KwargsHandler, gather_object
 
 from headless import cli
-from headless.config import write_config
 from headless.judge import JudgeSettings, open_judge
-from headless.training import CONFIG, MetricsLog, check_settings, last_checkpoint, stopped_after_a_step
+from headless.training import MetricsLog, changed_settings, last_checkpoint, stopped_after_a_step, write_settings
 from headless.user_terms import import_term
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.core.shipped import shipped
@@ -41,25 +41,34 @@ PROCESS_TIMEOUT = timedelta(hours=2)
 MOST_IDLE_STEPS = 10
 """Steps in a row from which nothing could be learnt, after which a run ends."""
 JUDGED_TURN_TIMEOUT = 900.0
-"""Seconds that a worker may take for a turn with a judge, whose server may be asked several times."""
+"""Seconds that a worker may take at least for a turn with a judge, whose server may be asked several times."""
 LARGE_GAP = 5e-3
 """Mean difference of a token's log-probability, sampler to learner, at which importance weights act everywhere."""
 
 
-def train(config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "") -> None:
+def train(
+    config: TrainConfig, folder: Path, resume: bool, workers: int = 0, ray: str = "", sets: Sequence[str] = ()
+) -> None:
     """Train from the last checkpoint in `folder`, or from the start, to the last step. Raises CommandError.
 
+    `sets` are the `key=value` that the command gave, which a run may go on with in other values than it was begun.
     Environments work in this process, in `workers` processes of their own, or in that many actors of the Ray cluster
     at `ray`. Of several processes that torchrun started each has its environments, and the first alone writes.
     """
     accelerator = open_accelerator(config)
     cli.output_folder(str(folder), "--run", made=not resume)
     with cli.sole_use(folder, "--run") if accelerator.is_main_process else nullcontext():
-        _train(config, folder, accelerator, last_checkpoint(folder, checkpoint.STATE, resume), workers, ray)
+        _train(config, folder, accelerator, last_checkpoint(folder, checkpoint.STATE, resume), workers, ray, sets)
 
 
 def _train(
-    config: TrainConfig, folder: Path, accelerator: Accelerator, last: Path | None, workers: int, ray: str
+    config: TrainConfig,
+    folder: Path,
+    accelerator: Accelerator,
+    last: Path | None,
+    workers: int,
+    ray: str,
+    sets: Sequence[str],
 ) -> None:
     """Train from the checkpoint `last`, or from the start, in a folder that no other command writes to."""
     torch.set_num_threads(config.threads)
@@ -68,15 +77,14 @@ def _train(
     if last:
         policy.load(last)
     progress = checkpoint.read_progress(last) if last else checkpoint.TrainingProgress()
-    if last:
-        check_settings(config, folder, progress.step)
+    changes = changed_settings(config, folder, progress.step, sets) if last else []
     first = accelerator.process_index * workers
     with open_environments(config, workers, ray, folder, first) as environments:
         trainer = Trainer(config, policy, environments, accelerator, progress.drawn)
         if last:
             checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
-            write_config(config, folder / CONFIG)
+            write_settings(config, folder, changes)
             trainer.records = TurnWriter(folder, progress.step, config.prompt_format, record_settings(config))
             with MetricsLog(folder, progress.step) as log, RolloutGallery(folder, log) as gallery:
                 _run_steps(trainer, progress.step, folder, log, gallery)
@@ -190,7 +198,8 @@ def open_environments(
     if not workers:
         return SyncEnvironments(config.prompt_format, pixels, config.threads, judge, config.reward.terms)
     worker_config = WorkerConfig(config.rendering, pixels, judge=judge, user_terms=config.reward.terms)
-    timeouts = Timeouts(turn=JUDGED_TURN_TIMEOUT) if judge else Timeouts()
+    seconds = config.rollout.turn_timeout
+    timeouts = Timeouts(turn=max(seconds, JUDGED_TURN_TIMEOUT) if judge else seconds)
     if ray:
         from .envs import ray_worker  # needs ray
 

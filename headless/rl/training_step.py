@@ -185,13 +185,14 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
     """The step's episodes, of all processes; how many more a fault of the machine cost; and the share of groups
     without variance, from which nothing can be learnt: neither their returns differ nor the faults of an item.
 
-    An episode that failed is left out of its group; groups of the last try stay as they are. Raises RuntimeError where
-    fewer are left than there are processes.
+    An episode that failed is left out of its group; groups of the last try stay as they are. Where fewer are left than
+    there are processes, raises RuntimeError if some failed, and CommandError if prompts had no room.
     """
     config, rollout = trainer.config, trainer.config.rollout
     settings, sampling = rollout_settings(config, number, trainer.policy)
     kept: list[Episode] = []
-    faults = played_groups = groups_without_variance = 0
+    failed: list[Episode] = []
+    played_groups = groups_without_variance = 0
     for attempt in range(rollout.max_resamples + 1):
         missing = rollout.tasks_per_step - len({episode.group for episode in kept})
         if not missing:
@@ -210,7 +211,7 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
         if trainer.records is not None:
             with timer("record"):
                 trainer.records.write(number + 1, episodes, settings)
-        faults += sum(bool(episode.fault) for episode in episodes)
+        failed += [episode for episode in episodes if episode.fault]
         scored = [episode for episode in episodes if not episode.fault and episode.scores]
         if not scored:
             continue
@@ -227,13 +228,17 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
         groups_without_variance += len(without_variance)
         last = attempt == rollout.max_resamples
         kept += [episode for episode in scored if last or episode.group not in without_variance]
-    if len(kept) < trainer.ranks:
+    if len(kept) < trainer.ranks and failed:
         raise RuntimeError(
             f"step {number + 1}: {len(kept)} episodes have a result, and each of {trainer.ranks} processes needs one: "
-            f"{faults} failed, and any others began with more tokens than rollout.max_sequence_tokens "
-            f"({rollout.max_sequence_tokens}) has room for beside rollout.max_completion_tokens"
+            f"{len(failed)} failed, the last because {failed[-1].fault}"
         )
-    return kept, faults, groups_without_variance / played_groups
+    if len(kept) < trainer.ranks:
+        raise cli.CommandError(
+            f"rollout.max_sequence_tokens: expected room for a prompt and rollout.max_completion_tokens "
+            f"({rollout.max_completion_tokens}) after it, got {rollout.max_sequence_tokens}: no episode could begin"
+        )
+    return kept, len(failed), groups_without_variance / played_groups
 
 
 def leave_out_unmeasured(episodes: list[Episode]) -> None:

@@ -172,8 +172,15 @@ def test_episodes_that_failed_are_left_out_and_counted(small_model):
     assert faults == 2 and [e.group for e in episodes] == [0, 0, 0, 1, 1, 1]
     assert train_step(made, 0)["episodes/infra_faults"] == 2
     lost = trainer(small_model, PaperEnvironments(worth, broken=dict.fromkeys(range(8), 1)))
-    with pytest.raises(RuntimeError, match="step 1: 0 episodes have a result.* 8 failed"):
+    with pytest.raises(RuntimeError, match="step 1: 0 episodes have a result.* 8 failed, .* the lights went out"):
         train_step(lost, 0)
+
+
+def test_a_context_that_is_too_short_for_any_prompt_is_named(small_model):
+    short = replace(FREE, max_completion_tokens=60, max_sequence_tokens=61)
+    words = r"max_sequence_tokens: expected room for a prompt and .* \(60\) after it, got 61: no episode could begin"
+    with pytest.raises(CommandError, match=words):
+        train_step(trainer(small_model, rollout=short), 0)
 
 
 def test_groups_without_variance_are_played_again_with_other_tasks(small_model):
