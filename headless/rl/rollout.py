@@ -48,8 +48,8 @@ def run_episodes(
     places = {group: place for place, group in enumerate(dict.fromkeys(episode.group for episode in episodes))}
     for number, episode in enumerate(episodes):
         environments.begin(number, episode.task, settings)
-        batch = places[episode.group] % 2 if environments.asynchronous else 0
-        batches.setdefault(batch, []).append(number)
+        half = places[episode.group] % 2 if environments.asynchronous else 0
+        batches.setdefault(half, []).append(number)
     running = [_run_batch(policy, environments, episodes, batch, sampling, timer) for batch in batches.values()]
     awaited = {batch: next(batch) for batch in running}
     results: dict[int, StepResult] = {}
