@@ -227,6 +227,7 @@ class METASPATIAL_PG_scene(PropertyGroup):
         items=ITEM_SOURCES,
         default="SELECTED",
         options=NOT_ANIMATABLE,
+        translation_context=CONTEXT,
     )
     items: PointerProperty(
         name="Items", description="The collection whose objects are laid out", type=Collection, poll=_is_artists
