@@ -12,7 +12,7 @@ pip_locked = $(pip_install) --require-hashes --no-deps --requirement
 this_checkout = --no-deps --no-build-isolation --editable .
 
 .PHONY: help demo test test-exports test-all test-bpy-4.2 test-bpy-5.0 test-bpy-5.2 test-slow test-blender-4.3 test-blender-5.2 \
-	test-trl fuzz test-gui test-gui-4.3 test-gui-5.2 lint bench extension FORCE
+	test-trl fuzz test-gui test-gui-4.3 test-gui-5.2 guide lint bench extension FORCE
 
 help:
 	@echo "make demo       lay out the demo room: out/demo/"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-all   the slow tests, other versions of bpy, and two real Blenders (as root, on Linux)"
 	@echo "make fuzz       100,000 broken inputs for every reader, others each time; SEED=N for the same again"
 	@echo "make test-gui   the add-on in the windows of two real Blenders, clicked as a person does (as root, on Linux)"
+	@echo "make guide      the pictures of docs/guide.md from a window of Blender 5.2 (as root, on Linux), and docs/listing"
 	@echo "make lint       ruff, mypy, the diagram of the architecture and the version up to date"
 	@echo "make bench      the figures of benchmarks/README.md, measured here"
 	@echo "make extension  the zip that Blender installs: dist/"
@@ -99,6 +100,10 @@ test-gui-4.3: .venv/.test
 	@tools/test_gui.sh trixie
 test-gui-5.2: .venv/.test
 	@tools/test_gui.sh sid
+
+guide: .venv/.test
+	tools/make_guide.sh
+	$(python) tools/make_listing.py
 
 lint: .venv/.lint
 	$(python) -m ruff check .

@@ -294,17 +294,6 @@ def windows() -> list[list[int]]:
 
 
 @question
-def show_preferences(section: str) -> None:
-    """Open the preferences in a window of their own, at a section or at those of the extension."""
-    bpy.context.preferences.active_section = section
-    with in_viewport():
-        if section == "ADDONS":
-            bpy.ops.preferences.addon_show(module=ROOT)
-        else:
-            bpy.ops.screen.userpref_show("INVOKE_DEFAULT")
-
-
-@question
 def start_timing() -> None:
     """Time rounds of the main loop, redraws, and the ticks of the extension's job, from now on."""
     for marks in (beats, redraws, ticks):

@@ -9,8 +9,8 @@ from tests.gui.session import Session
 TAB = "MetaSpatial"
 COLUMNS = (0.5, 0.2, 0.8, 0.35, 0.65, 0.93)
 """Where buttons of a row are looked for, as shares of the sidebar's width."""
-STEP = 9
-"""Pixels between two looks: half the height of a button."""
+STEP = 15
+"""Pixels between two looks: three quarters of the height of a button."""
 HEADER = 31
 """Pixels from the last field of a panel down to the header of the next."""
 
