@@ -130,7 +130,8 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The machine, in a line."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown model")
     load = os.getloadavg()[0]
@@ -141,9 +142,9 @@ def main() -> None:
     """Print the tables and write README.md. What Blender prints to the standard output is discarded."""
     output = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    machine = _machine()
+    on_machine = machine()
     table = _table(("what", "bar", "measured"), itertools.chain(scoring_rows(), speed_rows(), training_rows()))
-    print(machine, table, sep="\n\n", file=output, flush=True)
+    print(on_machine, table, sep="\n\n", file=output, flush=True)
     layouts = "Not measured: the data was not there."
     if layoutgpt.available():
         head = ("layouts", "items", "items colliding", "items outside", "scenes free of both")
@@ -154,7 +155,7 @@ def main() -> None:
         episodes=f"{EPISODES:,}",
         batch=cache.TASKS * cache.GROUP,
         turns=cache.TURNS,
-        machine=machine,
+        machine=on_machine,
         table=table,
         layouts=layouts,
     )
