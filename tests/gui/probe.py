@@ -383,8 +383,9 @@ def traces() -> dict[str, Any]:
 
 def serve(path: str) -> None:
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
+    listener.bind(f"{path}.new")
     listener.listen(1)
+    os.replace(f"{path}.new", path)  # whoever waits for the path may connect as soon as it is there
     listener.setblocking(False)
     asked: list[tuple[socket.socket, bytes, int]] = []
 
