@@ -18,3 +18,8 @@ def pip_install(extras: str) -> str:
     package = "." if PYPROJECT.is_file() else "metaspatial"
     first = [TORCH] if "train" in extras.split(",") else []
     return " && ".join(f'"{sys.executable}" -m pip install "{name}"' for name in (*first, f"{package}[{extras}]"))
+
+
+def not_installed(error: ModuleNotFoundError, extras: str) -> str:
+    """What a command says where a package of these groups is missing."""
+    return f"{error.name} is not installed for {sys.executable}: run {pip_install(extras)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, option_types
-from headless.packages import pip_install
+from headless.packages import not_installed
 from metaspatial_addon.core.shipped import shipped
 
 
@@ -36,9 +36,7 @@ def main(arguments: list[str]) -> None:
         from headless.pretraining.config import read_config
         from headless.pretraining.train import run
     except ModuleNotFoundError as error:
-        raise cli.CommandError(
-            f"{error.name} is not installed for {sys.executable}: run {pip_install('train')}"
-        ) from error
+        raise cli.CommandError(not_installed(error, "train")) from error
     run(read_config(options.config, options.set), Path(options.run), options.resume, options.set)
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, option_types
 from headless.engines.workers import worker_sessions
-from headless.packages import pip_install
+from headless.packages import not_installed
 from headless.rl.envs.base import EpisodeSettings
 
 
@@ -41,9 +41,7 @@ def main(arguments: list[str]) -> None:
         from headless.engines import openenv_server
         from headless.engines.splits import TaskSplits
     except ModuleNotFoundError as error:
-        raise cli.CommandError(
-            f"{error.name} is not installed for {sys.executable}: run {pip_install('openenv')}"
-        ) from error
+        raise cli.CommandError(not_installed(error, "openenv")) from error
 
     class Server(uvicorn.Server):
         """Leaves signals to this command."""

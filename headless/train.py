@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, option_types
-from headless.packages import pip_install
+from headless.packages import not_installed
 from metaspatial_addon.core.shipped import shipped
 
 
@@ -57,9 +57,7 @@ def main(arguments: list[str]) -> None:
         from headless.rl.run import merge_last, train
     except ModuleNotFoundError as error:
         extras = {"bpy": "bpy,train", "ray": "train,ray"}.get(error.name or "", "train")
-        raise cli.CommandError(
-            f"{error.name} is not installed for {sys.executable}: run {pip_install(extras)}"
-        ) from error
+        raise cli.CommandError(not_installed(error, extras)) from error
     if options.check:
         check(config, workers, options.ray or "")
     elif options.merge:

@@ -74,12 +74,14 @@ class FeedbackLessons:
         self._config, self._policy, self._format = config, policy, config.prompt_format
         read = read_feedback(config.feedback.file)
         self._kept = [feedback for feedback in read if self._lesson(feedback, 0, Random(0)) is not None]
-        self.left_out = len(read) - len(self._kept)
+        self._left_out = len(read) - len(self._kept)
         if not self._kept:
             raise InputError(config.feedback.file, "layout", "one at least that an answer of the model can give")
 
-    def __len__(self) -> int:
-        return len(self._kept)
+    def summary(self) -> str:
+        """How many layouts of the file are learnt from, in words."""
+        left_out = f"; {self._left_out} without one that an answer can give" if self._left_out else ""
+        return f"{self._config.feedback.file}: {len(self._kept)} kept layouts to learn from{left_out}"
 
     def draw(self, number: int) -> list[Lesson]:
         """The lessons of step `number`, counted from 0."""

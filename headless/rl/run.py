@@ -85,6 +85,8 @@ def _train(
             checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
             write_settings(config, folder, changes)
+            if trainer.feedback:
+                cli.progress(trainer.feedback.summary())
             trainer.records = TurnWriter(folder, progress.step, config.prompt_format, record_settings(config))
             with MetricsLog(folder, progress.step) as log, RolloutGallery(folder, log) as gallery:
                 _run_steps(trainer, progress.step, folder, log, gallery)

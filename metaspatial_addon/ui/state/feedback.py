@@ -9,7 +9,7 @@ import bpy
 
 from ...blender.turns import compare, turn_collections, turns
 from ...blender.turns.turn_record import turn_record, turn_task
-from ...core.feedback import Feedback, feedback_to_json
+from ...core.feedback import MOST_REJECTED, Feedback, feedback_to_json
 from ...episode.records import append_line
 from .folders import user_folder
 
@@ -31,7 +31,8 @@ def keep(scene: bpy.types.Scene, turn: bpy.types.Collection, accepted: bool) -> 
     """Write down that a turn was accepted, as the artist left it, or deleted. Nothing is written of a turn without a
     layout, nor of one that is deleted after it was accepted. Raises OSError, and InputError for a broken record.
 
-    Rejected with an accepted turn are the other layouts of its run, and its own where the artist has moved something.
+    Rejected with an accepted turn are the other layouts of its run, and its own where the artist has moved something:
+    the last `MOST_REJECTED` of them.
     """
     global _lines
     run, answered = turn_collections.run_of(scene, turn), turn_record(turn).layout
@@ -40,7 +41,7 @@ def keep(scene: bpy.types.Scene, turn: bpy.types.Collection, accepted: bool) -> 
     kept = compare.turn_layout(turn) if accepted else None
     others = [turn_record(other).layout for other in turns.turns(run)] if accepted else [answered]
     rejected = [layout for k, layout in enumerate(others) if layout is not None and layout not in (kept, *others[:k])]
-    append_line(path(), feedback_to_json(Feedback(turn_task(turn), kept, tuple(rejected))))
+    append_line(path(), feedback_to_json(Feedback(turn_task(turn), kept, tuple(rejected[-MOST_REJECTED:]))))
     _lines += 1
 
 

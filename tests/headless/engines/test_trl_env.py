@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from headless.rl.envs.base import EpisodeSettings
 from headless.rl.envs.sessions import Sessions
 from metaspatial_addon.prompts.full import FullFormat
 from tests.headless.rl.paper import PaperEnvironments
+from tests.test_examples import run as run_example
 
 SPLITS = TaskSplits("typical", 4)
 TASK = SPLITS.task("train", 3)
@@ -199,20 +197,12 @@ def test_trls_own_trainer_makes_two_steps_on_it(tokenizer, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_example_trains_a_model_in_a_folder(tokenizer, checkout, tmp_path):
+def test_the_example_trains_a_model_in_a_folder(tokenizer, tmp_path):
     from transformers import Qwen3ForCausalLM
 
     model = small_model(tokenizer, Qwen3ForCausalLM)
     model.generation_config.eos_token_id = list(range(len(tokenizer)))  # an answer is one token long
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
-    done = subprocess.run(
-        [sys.executable, "examples/trl_grpo.py", tmp_path / "model", tmp_path / "out", "1"],
-        cwd=checkout,
-        env=os.environ | {"PYTHONPATH": str(checkout)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "'train_loss'" in done.stdout and (tmp_path / "out" / "checkpoint-1").is_dir()
+    said = run_example("trl_grpo.py", tmp_path / "model", tmp_path / "out", 1)
+    assert "'train_loss'" in said and (tmp_path / "out" / "checkpoint-1").is_dir()

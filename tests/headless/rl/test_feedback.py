@@ -96,7 +96,7 @@ def test_what_no_answer_can_say_is_left_out(config, tmp_path):
     deleted = Feedback(replace(TASK, id="deleted"), None, (replace(REJECTED, task="deleted"),))
     path = write(tmp_path / "some.jsonl", Feedback(TASK, KEPT), deleted)
     lessons = FeedbackLessons(replace(config, feedback=FeedbackConfig(path, batch=2)), policy)
-    assert (len(lessons), lessons.left_out) == (1, 1)
+    assert lessons.summary().endswith("some.jsonl: 1 kept layouts to learn from; 1 without one that an answer can give")
     with pytest.raises(InputError, match="layout: expected one at least"):
         path = write(tmp_path / "none.jsonl", deleted)
         FeedbackLessons(replace(config, feedback=FeedbackConfig(path)), policy)

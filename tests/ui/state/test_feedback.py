@@ -6,8 +6,10 @@ import json
 
 import bpy
 import pytest
+from mathutils import Matrix
 
 from headless.evaluation.task_files import read_feedback
+from metaspatial_addon.core.feedback import MOST_REJECTED
 from metaspatial_addon.core.task import Item, Room, Task, task_to_json
 from metaspatial_addon.ui.state import feedback, preferences
 from tests.blender.turns.arrivals import task_message, turn_message
@@ -21,17 +23,22 @@ TASK = Task(
 )
 
 
-@pytest.fixture
-def shown_turns(scene, recorded):
-    """Two turns of a run: the first moves both objects, the second leaves them."""
+def let_play(moves) -> None:
+    """A run with a turn for each of the moves of both objects."""
     worker = generate()
     roots = [bpy.data.objects[name] for name in ("Bed", "Lamp")]
     worker.outbox.append({**task_message(roots), "task": task_to_json(TASK)})
-    for number, move in ((1, MOVE), (2, MOVE.inverted())):
+    for number, move in enumerate(moves, 1):
         worker.outbox.append(turn_message(dict.fromkeys(roots, move), number))
     worker.says_done(best=1)
     until_idle()
     preferences.of(bpy.context).keep_feedback = True
+
+
+@pytest.fixture
+def shown_turns(scene, recorded):
+    """Two turns of a run that move both objects, there and the other way."""
+    let_play((MOVE, MOVE.inverted()))
 
 
 def kept() -> list:
@@ -70,6 +77,14 @@ def test_a_deleted_turn_is_rejected_unless_it_was_accepted(shown_turns):
     bpy.ops.metaspatial.delete_turn(number=2)
     bpy.ops.metaspatial.delete_turn(number=1)
     assert [line.layout is None for line in kept()] == [False, True]
+
+
+def test_of_very_many_turns_the_last_are_kept(scene, recorded):
+    let_play([Matrix.Translation((k / 100, 0, 0)) for k in range(70)])
+    assert bpy.ops.metaspatial.accept_turn(number=1) == {"FINISHED"}
+    (line,) = kept()
+    assert len(line.rejected) == MOST_REJECTED
+    assert line.rejected[-1].poses["Bed"].x == pytest.approx(0.69 - 1)
 
 
 def test_a_file_that_cannot_be_written_costs_nothing_else(shown_turns):
