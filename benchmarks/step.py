@@ -1,10 +1,11 @@
-"""The time of a training step of `tiny.toml` as it is beside that with nothing at once and a rendered view.
+"""The time of a training step of `tiny.toml`, its view by rays, beside that with nothing at once and a rendered view.
 
     python -m benchmarks.step [STEPS]
 
 *Before*: episodes are played one after the other in the trainer's process, the view is measured by renders, and one
-thread learns. *Now*: the defaults and the file. Both learn from the same tasks, and their steps alternate, so that a
-busy machine slows both alike; but what runs on two cores at once gains only where two cores are idle.
+thread learns. *Now*: the defaults and the file, with the view by rays. Both learn from the same tasks, and their steps
+alternate, so that a busy machine slows both alike; but what runs on two cores at once gains only where two cores are
+idle.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from headless.rl.training_step import Trainer, train_step
 from headless.train import own_cores
 
 CONFIG = "headless/configs/tiny.toml"
-BEFORE = ("learner.threads=1", "reward.view_method=renders")
+BEFORE, NOW = ("learner.threads=1", "reward.view_method=renders"), ("reward.view_method=rays",)
 PHASES = ("prefill", "decode", "physics", "render", "update", "waiting")
 
 
@@ -41,7 +42,7 @@ def time_steps(steps: int) -> list[dict[str, float]]:
     torch.set_num_threads(1)
     with ExitStack() as stack:
         before = open_trainer(stack, read_config(CONFIG, BEFORE), 0)
-        now = open_trainer(stack, read_config(CONFIG), own_cores())
+        now = open_trainer(stack, read_config(CONFIG, NOW), own_cores())
         measured: list[list[dict[str, float]]] = [[], []]
         for number in range(steps + 1):
             for trainer, rows in zip((before, now), measured, strict=True):
