@@ -21,6 +21,9 @@ LOCK = "owner.lock"
 """Name of the file in each folder that its owner holds locked. The operating system gives the lock up when the process
 ends, however it ends: unlike a process id, which another process or container may have, it is never wrong."""
 
+REMOVED = ".removed"
+"""End of the name of a folder that is being removed, by whoever: with it, one removed in part is no longer held."""
+
 _UNLOCKED_S = 60.0
 """Age in seconds from which a folder without its lock file is taken as left behind, and not as being made."""
 
@@ -56,7 +59,7 @@ class TemporaryFolder:
         if self.path in _own:
             _own.discard(self.path)
             os.close(self._lock)  # Windows removes no open file
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
 
 
 def remove_abandoned() -> None:
@@ -68,7 +71,17 @@ def remove_abandoned() -> None:
     for entry in entries:
         path = Path(entry.path)
         if path not in _own and _is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder under a name that says so, for the next process to go on where this one is killed."""
+    gone = path if path.suffix == REMOVED else path.with_name(path.name + REMOVED)
+    try:
+        path.rename(gone)
+    except OSError:  # somebody else has removed it, or a file in it is open on Windows
+        gone = path
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _is_abandoned(path: Path) -> bool:
@@ -76,6 +89,8 @@ def _is_abandoned(path: Path) -> bool:
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or hasattr(os, "getuid") and status.st_uid != os.getuid():
             return False
+        if path.suffix == REMOVED:
+            return True
         descriptor = os.open(path / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
         return path.is_dir() and time.time() - status.st_mtime > _UNLOCKED_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,21 @@ def test_a_folder_that_is_being_made_is_left_alone_and_an_old_one_without_a_lock
     os.utime(old, (0, 0))
     temporary.remove_abandoned()
     assert new.is_dir() and not old.exists()
+
+
+def test_a_folder_whose_removal_was_cut_short_goes_at_once(place, monkeypatch):
+    def killed(path, **_):
+        (path / temporary.LOCK).unlink()
+        raise KeyboardInterrupt
+
+    folder = TemporaryFolder()
+    (folder.path / "file").touch()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(shutil, "rmtree", killed)
+        folder.remove()
+    assert len(list(place.iterdir())) == 1
+    temporary.remove_abandoned()
+    assert not list(place.iterdir())
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="root alone gives files away")

@@ -1,6 +1,7 @@
 """The add-on at work in a Blender without windows, whose timer is called by hand: python addon_job.py.
 
-It lays out the same room again and again, says "turn" for each that has arrived, and never ends by itself.
+It lays out the same room again and again, and never ends by itself. For each turn that has arrived it says "turn" and
+which process made it, or why none came.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> None:
         while status.busy:
             job.tick()
             time.sleep(0.005)
-        print("turn" if status.notice is None else status.notice, flush=True)
+        print(f"turn {job.current.worker.pid}" if status.notice is None else status.notice, flush=True)
 
 
 if __name__ == "__main__":
