@@ -27,11 +27,15 @@ PREVIEWS, PREVIEW_HEIGHT, PREVIEW_QUALITY = ("example", "turns", "mended"), 675,
 RING_RADIUS, RING_COLOUR = 16, "#ff8c1a"
 PATIENCE_S = 900.0
 """A window without a graphics card on a busy machine takes its time."""
-PROMPT_TOP, WISHES_TOP = 62, 125
-"""Pixels above the top of the prompt, and of the fields below the list of wishes."""
+PANEL_TOP, PROMPT_TOP, WISHES_TOP = 40, 62, 125
+"""Pixels above the top of a panel's first field, of the prompt, and of the fields below the list of wishes."""
 PANEL_BOTTOM, TABS_WIDTH = 20, 28
 """Pixels below the middle of a panel's last field; width of the sidebar's tabs."""
+PREFERENCES_TOP, PREFERENCES_LEFT = 247, 165
+"""Pixels of the preferences' window over and left of the extension's own: Blender's words on it, and their path."""
 WISH = "A calm bedroom; the desk by the window. The bed against the north wall."
+LIBRARY_WISH = "A living room with a sofa, two armchairs, a coffee table and a tv"
+SERVER = {"model": "SERVER", "server_url": "http://localhost:11434/v1", "server_model": "qwen2.5vl"}
 SEED = 7
 Rectangle = tuple[int, int, int, int]
 Point = tuple[int, int]
@@ -40,8 +44,8 @@ Point = tuple[int, int]
 class Artist:
     """A person in front of a fresh Blender who takes pictures on the way."""
 
-    def __init__(self, bench: Bench, pictures: Path) -> None:
-        self.session: Session = bench.start()
+    def __init__(self, bench: Bench, name: str, pictures: Path) -> None:
+        self.session: Session = bench.start(name)
         self.desktop = bench.desktop
         self.pictures = pictures
         self.session.ask("operator", name="screen.screen_full_area")
@@ -99,11 +103,14 @@ class Artist:
         x, y, width, _ = self.session.ask("places")["WINDOW"]
         return x + width - ROOM_WIDTH, y, ROOM_WIDTH, ROOM_HEIGHT
 
-    def panel(self, first: str, last: str, above: int) -> Rectangle:
+    def panel(self, first: str, last: str, above: int = PANEL_TOP) -> Rectangle:
         """The sidebar from the panel of one field to another field below it, without the tabs."""
         x, _, width, _ = self.sidebar.region()
-        top = self.sidebar.find(f"metaspatial.{first}")[1] - above
-        return x, top, width - TABS_WIDTH, self.find(last)[1] + PANEL_BOTTOM - top
+        bottom = self.find(last)[1] + PANEL_BOTTOM
+        place = self.sidebar.on_this_page(f"metaspatial.{first}")
+        assert place, f"{first} and {last} are not in sight together"
+        top = place[1] - above
+        return x, top, width - TABS_WIDTH, bottom - top
 
     def window(self) -> Rectangle:
         """The newest window, once there is one beside Blender's first."""
@@ -116,7 +123,7 @@ def convert(picture: Path, *words: str) -> None:
     subprocess.run(["convert", str(picture), "-strip", *words], check=True, timeout=PATIENCE_S)
 
 
-def go_through(artist: Artist) -> None:
+def layouts(artist: Artist) -> None:
     """Example Scene, a prompt, Generate Layout, Fix Only What Is Broken, Accept, Ctrl-Z, Another, Export."""
     session, sidebar = artist.session, artist.sidebar
     artist.take("tab", artist.room(), artist.find("example_scene"))
@@ -157,6 +164,35 @@ def go_through(artist: Artist) -> None:
     artist.take("export", artist.window())
 
 
+def settings(artist: Artist) -> None:
+    """Room and items of the example, furniture from the library, the preferences, and where the zip is installed."""
+    session = artist.session
+    artist.press("example_scene")
+    artist.look()
+    artist.take("room", artist.panel("room_source", "add_door"))
+    artist.take("items", artist.panel("items_source", "others_are_obstacles"))
+    session.ask("operator", name="scene.new", type="NEW")
+    for name, value in (("room_source", "SIZE"), ("items_source", "LIBRARY"), ("prompt", LIBRARY_WISH)):
+        session.ask("assign", path=f"scene.{name}", value=value)
+    artist.look()
+    artist.press("pick_assets")
+    until(lambda: session.ask("job")["state"] == "IDLE", PATIENCE_S, "the libraries are looked through")
+    artist.take("library", artist.panel("items_source", "add_assets"), artist.find("add_assets"))
+
+    for name, value in SERVER.items():
+        session.ask("assign", path=f"preferences.{name}", value=value)
+    session.ask("show_preferences", section="ADDONS")
+    x, y, width, height = artist.window()
+    artist.take(
+        "preferences", (x + PREFERENCES_LEFT, y + PREFERENCES_TOP, width - PREFERENCES_LEFT, height - PREFERENCES_TOP)
+    )
+    session.ask("show_preferences", section="EXTENSIONS")
+    menu = x + width - 17, y + 21
+    artist.desktop.click(*menu)
+    time.sleep(2.0)
+    artist.take("install", (x, y, width, height // 2), menu, at_rest=False)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for guide/ and listing/")
@@ -168,8 +204,8 @@ def main() -> int:
     desktop = Desktop(args.log / "xvfb.log", *SCREEN)
     bench = Bench(desktop, profile, args.log / "guide", None)
     try:
-        artist = Artist(bench, args.out)
-        go_through(artist)
+        layouts(Artist(bench, "layouts", args.out))
+        settings(Artist(bench, "settings", args.out))
         bench.close()
     except BaseException:
         desktop.picture(args.log / "failed.png")

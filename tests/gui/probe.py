@@ -294,6 +294,16 @@ def windows() -> list[list[int]]:
 
 
 @question
+def show_preferences(section: str) -> None:
+    """Open the preferences at a section; ADDONS with the extension's own unfolded."""
+    bpy.context.preferences.active_section = section
+    with in_viewport():
+        bpy.ops.screen.userpref_show(section=section)
+        if section == "ADDONS":
+            bpy.ops.preferences.addon_show(module=ROOT)
+
+
+@question
 def start_timing() -> None:
     """Time rounds of the main loop, redraws, and the ticks of the extension's job, from now on."""
     for marks in (beats, redraws, ticks):

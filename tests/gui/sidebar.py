@@ -72,7 +72,7 @@ class Sidebar:
         middle = x + width // 2, y + height // 2
         self.session.desktop.scroll(*middle, -40)
         for page in range(6):
-            place = self._on_this_page(name)
+            place = self.on_this_page(name)
             if place:
                 self._known[name] = place
                 return place
@@ -90,7 +90,8 @@ class Sidebar:
             places += [(x, y + rows * STEP) for rows in (2, 1, 3, 0, -1, 4)]
         return places
 
-    def _on_this_page(self, name: str) -> tuple[int, int] | None:
+    def on_this_page(self, name: str) -> tuple[int, int] | None:
+        """Where a button or field is without any scrolling; None: not in sight."""
         x, y, width, height = self.region()
         for share in COLUMNS:
             for down in range(STEP // 2, height, STEP):
