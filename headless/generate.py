@@ -35,6 +35,7 @@ from metaspatial_addon.episode.play import RENDER_PIXELS, PhaseStarted, play, pr
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
 from metaspatial_addon.episode.turn import Outcome, Turn
 from metaspatial_addon.policy.base import Policy
+from metaspatial_addon.policy.groups import GroupingPolicy
 from metaspatial_addon.scoring.weights import DEFAULT
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def main(argv: list[str]) -> None:
         policy, source = _as_recorded(args, recorded)
     else:
         policy = policies.open_policy(args)
+        if args.policy == "endpoint":
+            policy = GroupingPolicy(policy)
         source = _from_blend(args) if args.task is None else Source(read_task(args.task))
         if args.wishes == "on":
             carried = {} if source.scene is None else source.scene.carried

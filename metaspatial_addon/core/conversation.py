@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from .task import Layout, Task
 
@@ -11,8 +12,8 @@ from .task import Layout, Task
 class Message:
     """One message of a conversation; `images` are PNG files in memory.
 
-    `task` and `layout` are what a question is about: the task, and the layout that stands (None before the first
-    answer). They are for policies that reason with geometry; no model reads them.
+    `task`, `layout` and `score` are what a question is about: the task, the layout that stands (None before the first
+    answer) and the JSON of its score. They are for policies that reason with geometry; no model reads them.
     """
 
     role: str
@@ -20,6 +21,7 @@ class Message:
     images: tuple[bytes, ...] = ()
     task: Task | None = field(default=None, compare=False, repr=False)
     layout: Layout | None = field(default=None, compare=False, repr=False)
+    score: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 Conversation = tuple[Message, ...]

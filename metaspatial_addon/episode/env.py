@@ -206,7 +206,8 @@ class LayoutEnv:
         rejected = False
         if answer.layout is None:
             correction = self.prompt_format.correction(self.prompted_task, answer.problems)
-            message = replace(correction, task=self.prompted_task, layout=self.layout)
+            stands = None if self._standing is None else self._standing.score.to_json()
+            message = replace(correction, task=self.prompted_task, layout=self.layout, score=stands)
         else:
             feedback = self._feedback(f"turn_{number:02d}", answer.layout, answer.grade, score)
             score, images, message = feedback.score, feedback.images, feedback.message
@@ -271,7 +272,7 @@ class LayoutEnv:
         """The message about the layout that stands; `tried` is the score of an answer that was rejected for it."""
         rejected = None if tried is None else tried.to_json()
         message = self.prompt_format.feedback(self.prompted_task, layout, score.to_json(), images, rejected)
-        return replace(message, task=self.prompted_task, layout=layout)
+        return replace(message, task=self.prompted_task, layout=layout, score=score.to_json())
 
     def _as_kept(self, candidate: Candidate) -> str:
         """The text of an answer; where it was tidied, as the prompt format states its layout."""

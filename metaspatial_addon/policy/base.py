@@ -29,19 +29,24 @@ class PolicyError(RuntimeError):
     """
 
 
+class ContextTooShort(PolicyError):
+    """A conversation and its answer do not fit the context of the model."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """One completion.
 
     `token_ids` and `logprobs` (natural logarithm, at the temperature sampled with) belong to the sampled tokens, the
     closing end-of-turn token included; None where the policy does not know them. `notes` are sentences for the user:
-    that a limit ended the text, or what a server would not take.
+    that a limit ended the text, or what a server would not take. `cut_off`: a limit ended an answer that had begun.
     """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
+    cut_off: bool = False
 
 
 def request_threads() -> list[threading.Thread]:
@@ -50,11 +55,15 @@ def request_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == REQUEST_THREAD]
 
 
+def still_thinking(text: str) -> bool:
+    """Whether the answer of a text that a limit ended had not begun."""
+    return "</think>" not in text if "<think>" in text else not text.strip()
+
+
 def cut_off_note(model: str, limit: str, text: str, remedy: str = "") -> str:
     """A sentence on an answer that a limit ended: it may never have begun, for thinking. `limit`: what was used up."""
-    thinking = "</think>" not in text if "<think>" in text else not text.strip()
     remedy = remedy or "Allow more in the preferences (Most Tokens) or with --max-tokens"
-    if thinking:
+    if still_thinking(text):
         return f"{model} used up {limit} by thinking, before it answered. {remedy}."
     return f"{model} used up {limit} before its answer was complete. {remedy}."
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..core.conversation import Message
 from ..core.task import Item, Layout, Room, Task
 from ..episode.play import prompt_format_of
 from ..policy.base import Policy, PolicyError
+from ..policy.groups import GroupingPolicy
 from ..prompts.png import write_png
 
 TASK = Task(
@@ -52,11 +53,7 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
 
         return PlannerPolicy()
     if request["kind"] == "server":
-        from ..policy.endpoint.policy import EndpointPolicy
-
-        return EndpointPolicy(
-            request["url"], request["model"], sees_images=request["sees_images"], max_new_tokens=request["max_tokens"]
-        )
+        return GroupingPolicy(_open_endpoint(request))
     from ..policy.local import PACKAGES, LocalPolicy
 
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a folder is all that it needs
@@ -76,6 +73,14 @@ def open_policy(request: Mapping[str, Any]) -> Policy:
             f'Install them with: "{sys.executable}" -m pip install --target "{folder}" --python-version {version} '
             f"--only-binary=:all: {PACKAGES} and choose that folder as Packages in the preferences."
         ) from error
+
+
+def _open_endpoint(request: Mapping[str, Any]) -> EndpointPolicy:
+    from ..policy.endpoint.policy import EndpointPolicy
+
+    return EndpointPolicy(
+        request["url"], request["model"], sees_images=request["sees_images"], max_new_tokens=request["max_tokens"]
+    )
 
 
 def check(policy: Policy) -> str:
@@ -106,7 +111,7 @@ def check(policy: Policy) -> str:
 def check_server(request: Mapping[str, Any]) -> str:
     """Try the whole way to a model behind a server: a word, a picture, and a small room with sampling settings.
     Returns sentences on what works; raises PolicyError."""
-    policy = cast("EndpointPolicy", open_policy(request))
+    policy = _open_endpoint(request)
     policy.tries, policy.timeout, policy.max_new_tokens = 1, CHECK_SECONDS, CHECK_TOKENS
     question = "What do you see? Answer in one word."
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..base import PolicyError, Reply, cut_off_note
+from ..base import PolicyError, Reply, cut_off_note, still_thinking
 from .failures import Failures
 from .replies import summary
 
@@ -35,7 +35,8 @@ def read_completion(answer: Any, failures: Failures, max_tokens: int | None) -> 
     reasoning = next((text for key in ("reasoning_content", "reasoning") if (text := _text(message, key))), "")
     refusal = _text(message, "refusal")
     if choice.get("finish_reason") in CUT_OFF:
-        return Reply(content, notes=(_cut_off(answer, content, failures, max_tokens),))
+        note = _cut_off(answer, content, failures, max_tokens)
+        return Reply(content, notes=(note,), cut_off=not still_thinking(content))
     if not content.strip() and refusal:
         return Reply(content, notes=(f'{failures.model_name} refused to answer: "{failures.quote(refusal)}".',))
     if not content.strip() and reasoning:

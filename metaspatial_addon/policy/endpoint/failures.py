@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import urllib.error
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..base import PolicyError
+from ..base import ContextTooShort, PolicyError
 from .connections import retry_after_seconds
 from .replies import LARGEST_ERROR, UnknownEncoding, one_line, parse, read_body, shortened
 
@@ -21,6 +22,13 @@ LONGEST_QUOTE = 50
 
 _TELLING = ("error", "detail", "message", "msg", "param", "loc", "type", "code")
 """Fields of an error that say what is wrong. Others may repeat the request."""
+
+_CONTEXT = re.compile(
+    r"context[ _](?:length|window|size)|exceed_context|(?:prompt|input|request) is too long|"
+    r"reduce the length",
+    re.IGNORECASE,
+)
+"""What servers say of a conversation that their model's context does not hold."""
 
 
 class TryAgain(Exception):
@@ -56,6 +64,11 @@ class Failures:
     def refusal(self, status: int, words: str, retry_after: str | None) -> Exception:
         """The error for an HTTP status other than 200; `words` are the server's own."""
         quote = f' It says: "{self.quote(words)}".' if words else ""
+        if status in (400, 413, 422, 500) and _CONTEXT.search(words):
+            return ContextTooShort(
+                f"The context of {self.model_name} on {self.host} is too short for this room.{quote} Give it a longer "
+                "one there, or lay out fewer items."
+            )
         if status == 403 and self.key:
             return PolicyError(
                 f"{self.host} did not accept the API key (HTTP 403).{quote} Check that it may use {self.model}."

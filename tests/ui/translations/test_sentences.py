@@ -13,6 +13,7 @@ from metaspatial_addon.core.relation_words import PREDICATE_WORDS, relation_phra
 from metaspatial_addon.core.scale import ScaleDoubt, Sized, describe
 from metaspatial_addon.policy.base import cut_off_note
 from metaspatial_addon.policy.endpoint.failures import Failures
+from metaspatial_addon.policy.groups import grouping_note
 from metaspatial_addon.prompts.wishes.reading import read_wishes
 from metaspatial_addon.ui.translations import sentences
 from metaspatial_addon.ui.translations.sentences import translated, translated_wish
@@ -57,6 +58,8 @@ def made_elsewhere() -> list[str]:
         *(fault.sentence() for fault in faults_from_json(EVIDENCE)),
         *(str(failures.refusal(status, "No way.", None)) for status in (400, 401, 403, 404, 408, 413, 500)),
         *(str(failures.refusal(status, "", None)) for status in (400, 404, 500)),
+        str(failures.refusal(400, "The context length is 4096.", None)),
+        grouping_note(15),
         *(str(failures.unreachable(error, 60)) for error in (TimeoutError(), ConnectionRefusedError(), OSError("x"))),
         *(describe(doubts[:count]) for count in range(1, 6)),
         describe([ScaleDoubt(Sized("Hall", "bed", (9, 9, 9)), None, False)]),

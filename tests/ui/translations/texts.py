@@ -48,6 +48,7 @@ SENTENCE_MODULES = (
     "policy/endpoint/dialect.py",
     "policy/endpoint/failures.py",
     "policy/endpoint/policy.py",
+    "policy/groups.py",
     "policy/local.py",
     "policy/model_loading.py",
     "prompts/answer.py",
@@ -64,6 +65,7 @@ NOT_SHOWN = {
     # names, units and what is said to a model
     *("{} object", "{} m", "{} m wide", "{} ({} m)", "Turn {} {}", "Bearer {}", "A small study.", "one of {}"),
     *("What do you see? Answer in one word.", "(no answer)", "(No picture could be sent.)"),
+    *("Floor that other items take (x, y):", "({} to {}, {} to {})"),
     "(These pictures are on one sheet, from left to right.)",
     *("{} failed {} times: {}: {}", "building the room", "building a room"),
     # parts of a sentence that stands in the tables as a whole
