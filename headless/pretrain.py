@@ -35,9 +35,13 @@ def main(arguments: list[str]) -> None:
     try:
         from headless.pretraining.config import read_config
         from headless.pretraining.train import run
+
+        config = read_config(options.config, options.set)
+        if config.wandb:
+            import wandb  # noqa: F401 (asked for before anything is loaded)
     except ModuleNotFoundError as error:
-        raise cli.CommandError(not_installed(error, "train")) from error
-    run(read_config(options.config, options.set), Path(options.run), options.resume, options.set)
+        raise cli.CommandError(not_installed(error, "train,wandb" if error.name == "wandb" else "train")) from error
+    run(config, Path(options.run), options.resume, options.set)
 
 
 if __name__ == "__main__":

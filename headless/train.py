@@ -53,11 +53,17 @@ def main(arguments: list[str]) -> None:
             import PIL  # noqa: F401
         if options.ray:
             import ray  # noqa: F401
+        if config.wandb:
+            import wandb  # noqa: F401
         from headless.rl.check import check
         from headless.rl.run import merge_last, train
     except ModuleNotFoundError as error:
-        extras = {"bpy": "bpy,train", "ray": "train,ray"}.get(error.name or "", "train")
+        extras = {"bpy": "bpy,train", "ray": "train,ray", "wandb": "train,wandb"}.get(error.name or "", "train")
         raise cli.CommandError(not_installed(error, extras)) from error
+    if config.wandb and not workers:
+        raise cli.CommandError(
+            "wandb: expected --workers above 0: Blender's physics cannot work beside the threads of wandb"
+        )
     if options.check:
         check(config, workers, options.ray or "")
     elif options.merge:

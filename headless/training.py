@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -24,6 +24,9 @@ from metaspatial_addon.core.reading import parse_json
 from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.prompts.png import read_png
 
+if TYPE_CHECKING:
+    from headless.weights_and_biases import WandbLog
+
 METRICS = "metrics.jsonl"
 BOARD = "events.out.tfevents"
 """Beginning of the names that TensorBoard gives its files."""
@@ -34,7 +37,7 @@ CHANGES = "changes.jsonl"
 
 MAY_CHANGE = (
     *("steps", "threads", "learner.threads", "workers", "save_every", "keep", "log_every", "gallery_every"),
-    *("validation.every", "rollout.turn_timeout"),
+    *("wandb", "validation.every", "rollout.turn_timeout"),
 )
 """Settings that a run may go on with in other values: how long it is, what it costs, and what it shows. Others may
 change where `--set` names them."""
@@ -57,13 +60,15 @@ def learning_rate_factor(step: int, steps: int, warmup_steps: int, decay_steps: 
 
 @dataclass
 class MetricsLog:
-    """Writes a run's metrics to `metrics.jsonl` and TensorBoard. Use it as a context manager.
+    """Writes a run's metrics to `metrics.jsonl`, TensorBoard and, if given, Weights & Biases. Use it as a context
+    manager.
 
     Lines of steps after `done`, which a stopped run left behind, are removed.
     """
 
     folder: Path
     done: int
+    wandb: WandbLog | None = None
 
     def __enter__(self) -> MetricsLog:
         path = self.folder / METRICS
@@ -76,9 +81,13 @@ class MetricsLog:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with suppress(OSError):  # of a full disk, which has been said
             self._board.close()
+        if self.wandb is not None:
+            self.wandb.close(failed=kind is not None)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """The metrics of a step, counted from 1, rounded to six digits in the file."""
+        if self.wandb is not None:
+            self.wandb.write(step, metrics)
         rounded = {name: float(f"{value:.6g}") for name, value in metrics.items()}
         append_line(self.folder / METRICS, {"step": step, **rounded})
         try:
@@ -89,9 +98,20 @@ class MetricsLog:
             raise files.named(error, self.folder / BOARD) from error
 
     def image(self, step: int, name: str, png: Path) -> None:
-        """Show an image in TensorBoard."""
+        """Show an image."""
+        if self.wandb is not None:
+            self.wandb.image(step, name, png)
         self._board.add_image(name, read_png(png.read_bytes(), png), step, dataformats="HWC")
         self._board.flush()
+
+
+def open_wandb(folder: Path, config: Any) -> WandbLog | None:
+    """The log of a run in Weights & Biases, None where its configuration names no project. Raises CommandError."""
+    if not config.wandb:
+        return None
+    from headless.weights_and_biases import WandbLog  # needs wandb
+
+    return WandbLog(folder, config.wandb, config)
 
 
 def _step(line: str) -> float:

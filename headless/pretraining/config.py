@@ -26,7 +26,8 @@ class PretrainConfig:
     examples of them; `batch_tokens`: the most tokens of a batch, padding included;
     `start`: a model folder to go on from, "" for fresh weights; `pictures`: train with the small top views;
     `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
-    examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out.
+    examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out;
+    `wandb`: a project of Weights & Biases that metrics are logged to as well.
     """
 
     seed: int = bounded(1, at_most=LARGEST_SEED)
@@ -46,6 +47,7 @@ class PretrainConfig:
     workers: int = bounded(1, at_least=1)
     log_every: int = bounded(50, at_least=1)
     save_every: int = bounded(500, at_least=1)
+    wandb: str = ""
     shape: ModelShape = field(default_factory=ModelShape)
 
 

@@ -203,7 +203,7 @@ class _Run:
             changes = training.changed_settings(config, self.folder, self.step, sets)
         training.write_settings(config, self.folder, changes)
         stream = batches(config, self.pool, self.batch)
-        with training.MetricsLog(self.folder, self.step) as log:
+        with training.MetricsLog(self.folder, self.step, training.open_wandb(self.folder, config)) as log:
             clock = _Clock()
             while self.step < config.steps:
                 try:

@@ -6,11 +6,13 @@ all episodes of one group, whose size may differ where episodes were left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 
 AdvantageLevel = Literal["turn", "episode", "best"]
+Normalize = Literal["reward", "terms"]
 
 DEVIATION_EPSILON = 1e-4
 """Added to a deviation that is divided by, as in TRL and DeepSeekMath."""
@@ -60,6 +62,25 @@ def turn_advantages(
     return (centered / (deviations + DEVIATION_EPSILON) if divide_by_deviation else centered) * played
 
 
+def term_advantages(
+    returns: Mapping[str, torch.Tensor],
+    weights: Mapping[str, float],
+    played: torch.Tensor,
+    groups: torch.Tensor,
+    level: AdvantageLevel = "turn",
+) -> torch.Tensor:
+    """The weighted sum of the advantages that each term of the reward has by itself, divided by its standard deviation
+    over the batch; (B, T): GDPO (arXiv 2601.05242).
+
+    `returns` (B, T) are those of each term. Where one reward of all terms is divided by its deviation, terms that vary
+    much hide those that vary little, and a good answer in one term looks like a good one in another.
+    """
+    parts = [weights[name] * turn_advantages(of_term, played, groups, level) for name, of_term in returns.items()]
+    summed = torch.stack(parts).sum(dim=0)
+    deviation = summed[played].square().mean().sqrt()  # its mean is 0 in every group
+    return summed / (deviation + DEVIATION_EPSILON)
+
+
 def turn_deviations(
     returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor, level: AdvantageLevel = "turn"
 ) -> torch.Tensor:
@@ -84,12 +105,16 @@ def center_by_group(
     return centered, variance.sqrt()
 
 
-def zero_variance_groups(returns: torch.Tensor, played: torch.Tensor, groups: torch.Tensor) -> list[int]:
-    """The groups from which nothing can be learnt: at every turn all their returns are equal."""
+def zero_variance_groups(
+    every_returns: Sequence[torch.Tensor], played: torch.Tensor, groups: torch.Tensor
+) -> list[int]:
+    """The groups from which nothing can be learnt: at every turn all their returns are equal, those of the reward or
+    those of each term, (B, T) each."""
+    returns, played = torch.cat([*every_returns], dim=1), played.repeat(1, len(every_returns))
     without_variance = []
     for group in groups.unique().tolist():
         rows = groups == group
-        most = returns[rows].where(played[rows], -torch.inf).amax(dim=0)  # (T,)
+        most = returns[rows].where(played[rows], -torch.inf).amax(dim=0)
         least = returns[rows].where(played[rows], torch.inf).amin(dim=0)
         if not bool((most - least > RETURN_TOLERANCE).any()):
             without_variance.append(int(group))

@@ -24,7 +24,7 @@ from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat, PromptFormat
 from metaspatial_addon.scoring.weights import Weights
 
-from .advantages import AdvantageLevel
+from .advantages import AdvantageLevel, Normalize
 from .losses import LossConfig
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "smolvlm", "idefics3", "internvl", "llava")
@@ -40,8 +40,9 @@ class RolloutConfig:
     `pictures` shows the model images, renders of `pixels` where its rendering draws none; with `free_places` the
     embedded model chooses among free places alone, and learns log-probabilities over them. An answer has at most
     `max_completion_tokens`, an episode `max_sequence_tokens`. Groups from which nothing can be learnt are played again
-    with other tasks up to `max_resamples` times (DAPO's dynamic sampling). A worker that takes longer than
-    `turn_timeout` seconds for a turn is replaced.
+    with other tasks up to `max_resamples` times (DAPO's dynamic sampling). With `draw_by_success` kinds of tasks that
+    are neither always solved nor never are drawn more often. A worker that takes longer than `turn_timeout` seconds for
+    a turn is replaced.
     """
 
     tasks_per_step: int = bounded(4, at_least=1)
@@ -54,6 +55,7 @@ class RolloutConfig:
     max_completion_tokens: int = bounded(256, at_least=2)
     max_sequence_tokens: int = 2048
     max_resamples: int = 0
+    draw_by_success: bool = False
     turn_timeout: float = bounded(60.0, above=0)
 
 
@@ -100,16 +102,24 @@ class RewardConfig:
         rows = [asdict(stage.weights) for stage in self.stages]
         return Weights(**{term: float(np.interp(step, steps, [row[term] for row in rows])) for term in rows[0]})
 
+    def term_weights_at(self, step: int) -> dict[str, float]:
+        """The weights at a step by term, those of the user's own among them. Not for "paper", which has none."""
+        weights = self.weights_at(step)
+        assert isinstance(weights, Weights)
+        return {**asdict(weights), **{term.name: term.weight for term in self.terms}}
+
 
 @dataclass(frozen=True)
 class CreditConfig:
     """Each turn is worth its discounted return (`advantage_level` "turn") or the episode's ("episode"), or of a group
-    only the best episode is learnt from ("best").
+    only the best episode is learnt from ("best"). With `normalize` "terms" the advantages of the reward's terms are
+    normalised one by one and then summed, see `advantages.term_advantages`.
 
     Tokens that state an item's pose lose `item_penalty` of reward for a fault of that item, see `token_credit.py`.
     """
 
     advantage_level: AdvantageLevel = "turn"
+    normalize: Normalize = "reward"
     discount: float = bounded(0.5, at_most=1)
     item_penalty: float = 0.0
 
@@ -186,7 +196,7 @@ class TrainConfig:
 
     The newest `keep` checkpoints and the best are kept, the best by the rewards of training where there is no
     validation. After the first step and every `gallery_every` steps a group is rendered and written as a .blend; 0 for
-    never.
+    never. `wandb` is a project of Weights & Biases that metrics are logged to as well, "" for none.
     """
 
     model: str = "assets/models/tiny"
@@ -198,6 +208,7 @@ class TrainConfig:
     save_every: int = bounded(10, at_least=1)
     keep: int = bounded(2, at_least=1)
     gallery_every: int = 50
+    wandb: str = ""
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     credit: CreditConfig = field(default_factory=CreditConfig)
@@ -262,6 +273,21 @@ CHECKS = (
         lambda c: c.credit.advantage_level != "best" or not c.credit.item_penalty,
         "credit.item_penalty",
         'none beside credit.advantage_level = "best", which learns from whole episodes',
+    ),
+    Check(
+        lambda c: c.credit.normalize == "reward" or c.credit.advantage_level != "best",
+        "credit.normalize",
+        '"reward" beside credit.advantage_level = "best", which ranks episodes by their rewards',
+    ),
+    Check(
+        lambda c: c.credit.normalize == "reward" or c.loss.scales_rewards,
+        "credit.normalize",
+        '"reward" for dr_grpo, which divides by no deviation',
+    ),
+    Check(
+        lambda c: c.credit.normalize == "reward" or c.reward.weights != "paper",
+        "credit.normalize",
+        '"reward" beside reward.weights = "paper", which has no weights of terms',
     ),
     Check(
         lambda c: c.loss.loss_type != "gspo" or not c.credit.item_penalty,

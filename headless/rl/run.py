@@ -16,7 +16,14 @@ from accelerate.utils import KwargsHandler, gather_object
 
 from headless import cli
 from headless.judge import JudgeSettings, open_judge
-from headless.training import MetricsLog, changed_settings, last_checkpoint, stopped_after_a_step, write_settings
+from headless.training import (
+    MetricsLog,
+    changed_settings,
+    last_checkpoint,
+    open_wandb,
+    stopped_after_a_step,
+    write_settings,
+)
 from headless.user_terms import import_term
 from metaspatial_addon.core.faults import hard_counts
 from metaspatial_addon.core.shipped import shipped
@@ -33,6 +40,7 @@ from .logs.records import TurnWriter
 from .logs.timer import PHASES
 from .policies.base import TrainablePolicy
 from .policies.compact import CompactPolicy
+from .success import SuccessRates
 from .training_step import Trainer, train_step
 from .validation import validate
 
@@ -80,7 +88,7 @@ def _train(
     changes = changed_settings(config, folder, progress.step, sets) if last else []
     first = accelerator.process_index * workers
     with open_environments(config, workers, ray, folder, first) as environments:
-        trainer = Trainer(config, policy, environments, accelerator, progress.drawn)
+        trainer = Trainer(config, policy, environments, accelerator, progress.drawn, SuccessRates(progress.success))
         if last:
             checkpoint.load_optimiser(last, trainer)
         if accelerator.is_main_process:
@@ -88,7 +96,8 @@ def _train(
             if trainer.feedback:
                 cli.progress(trainer.feedback.summary())
             trainer.records = TurnWriter(folder, progress.step, config.prompt_format, record_settings(config))
-            with MetricsLog(folder, progress.step) as log, RolloutGallery(folder, log) as gallery:
+            mirror = open_wandb(folder, config)
+            with MetricsLog(folder, progress.step, mirror) as log, RolloutGallery(folder, log) as gallery:
                 _run_steps(trainer, progress.step, folder, log, gallery)
         else:
             _run_steps(trainer, progress.step, folder)
@@ -126,7 +135,8 @@ def _run_steps(
             last = number + 1 == config.steps or interrupt is not None
             if (number + 1) % config.save_every == 0 or validated or last:
                 reward, worth = sum(rewards) / len(rewards), metrics.get(f"validation/{config.validation.measure}")
-                checkpoint.save(folder, trainer, checkpoint.TrainingProgress(number + 1, trainer.drawn, reward, worth))
+                progress = checkpoint.TrainingProgress(number + 1, trainer.drawn, reward, worth, trainer.success.counts)
+                checkpoint.save(folder, trainer, progress)
                 rewards = []
             if interrupt is not None:
                 raise interrupt

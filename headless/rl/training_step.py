@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,9 +18,17 @@ from accelerate.utils import gather_object
 
 from headless import cli
 from headless.training import learning_rate_factor
+from metaspatial_addon.scoring.score import Score
 
-from .advantages import discounted_returns, pad_with_last, turn_advantages, turn_deviations, zero_variance_groups
-from .config import TrainConfig
+from .advantages import (
+    discounted_returns,
+    pad_with_last,
+    term_advantages,
+    turn_advantages,
+    turn_deviations,
+    zero_variance_groups,
+)
+from .config import CreditConfig, TrainConfig
 from .data import Episode, microbatches
 from .envs.base import Environments, EpisodeSettings
 from .feedback import FeedbackLessons, FeedbackStatistics, Lesson, feedback_loss, lessons_batch
@@ -32,13 +40,15 @@ from .losses import BatchSize, Tokens, policy_loss
 from .policies.base import TrainablePolicy
 from .rollout import SamplingParams, run_episodes
 from .sharding import gathered, shard, unsharded
+from .success import SuccessRates
 from .tasks import TaskSource
 from .token_credit import item_advantages
 
 
 @dataclass
 class Trainer:
-    """What a step works with. `drawn` counts the tasks drawn so far; `records` writes every turn down, if given.
+    """What a step works with. `drawn` counts the tasks drawn so far, `success` has the rates by which they are drawn,
+    and `records` writes every turn down, if given.
 
     Where several processes learn together, each plays its share of the tasks; then all know all episodes, and each
     learns from its share of these. Together they do what one would, but for the order of sums.
@@ -49,6 +59,7 @@ class Trainer:
     environments: Environments
     accelerator: Accelerator
     drawn: int = 0
+    success: SuccessRates = field(default_factory=SuccessRates)
     records: TurnWriter | None = None
 
     def __post_init__(self) -> None:
@@ -87,23 +98,38 @@ class Trainer:
 
 @dataclass(frozen=True)
 class EpisodeBatch:
-    """Episodes that have a result, their rewards (B, T), padded with the last one, the turns that were `played` (B, T),
-    and their groups (B,)."""
+    """Episodes that have a result, their rewards and terms (B, T), padded with the last one, the turns that were
+    `played` (B, T), and their groups (B,). A term that an answer lacks, as one without a layout has no view, is 0."""
 
     episodes: list[Episode]
     rewards: torch.Tensor
+    terms: dict[str, torch.Tensor]
     played: torch.Tensor
     groups: torch.Tensor
 
     @classmethod
     def of(cls, episodes: list[Episode], turns: int) -> EpisodeBatch:
-        rewards = torch.zeros(len(episodes), turns)
-        played = torch.zeros(len(episodes), turns, dtype=torch.bool)
-        for k, episode in enumerate(episodes):
-            rewards[k, : len(episode.scores)] = torch.tensor([score.reward for score in episode.scores])
-            played[k, : len(episode.scores)] = True
+        played = torch.tensor([[k < len(episode.scores) for k in range(turns)] for episode in episodes])
+
+        def padded(value: Callable[[Score], float | None]) -> torch.Tensor:
+            values = torch.zeros(len(episodes), turns)
+            for k, episode in enumerate(episodes):
+                values[k, : len(episode.scores)] = torch.tensor([value(score) or 0.0 for score in episode.scores])
+            return pad_with_last(values, played)
+
+        def of_term(name: str) -> torch.Tensor:
+            return padded(lambda score: score.terms.get(name))
+
+        names = dict.fromkeys(name for episode in episodes for score in episode.scores for name in score.terms)
         groups = torch.tensor([episode.group for episode in episodes], dtype=torch.long)
-        return cls(episodes, pad_with_last(rewards, played), played, groups)
+        return cls(
+            episodes, padded(lambda score: score.reward), {name: of_term(name) for name in names}, played, groups
+        )
+
+    def returns(self, credit: CreditConfig) -> dict[str, torch.Tensor]:
+        """The discounted returns that are compared within a group: of the reward, or of each term, (B, T)."""
+        values = self.terms if credit.normalize == "terms" else {"reward": self.rewards}
+        return {name: discounted_returns(of_turns, credit.discount) for name, of_turns in values.items()}
 
 
 def train_step(trainer: Trainer, number: int) -> dict[str, float]:
@@ -116,9 +142,13 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
 
     # The advantage of each turn: its discounted return over the group's mean at the same turn, (B, T).
     batch = EpisodeBatch.of(episodes, config.rollout.turns)
-    returns = discounted_returns(batch.rewards, config.credit.discount)
     level, divide = config.credit.advantage_level, config.loss.scales_rewards
-    advantages = turn_advantages(returns, batch.played, batch.groups, level, divide)
+    returns = discounted_returns(batch.rewards, config.credit.discount)
+    if config.credit.normalize == "terms":
+        weights = config.reward.term_weights_at(number)
+        advantages = term_advantages(batch.returns(config.credit), weights, batch.played, batch.groups, level)
+    else:
+        advantages = turn_advantages(returns, batch.played, batch.groups, level, divide)
 
     # On top of it, the advantage of each item's pose tokens, by the item's own faults, (L,) an episode.
     scale = turn_deviations(returns, batch.played, batch.groups, level) if divide else torch.ones_like(returns)
@@ -137,6 +167,7 @@ def train_step(trainer: Trainer, number: int) -> dict[str, float]:
     return {
         **episode_metrics(episodes, config.rollout.turns),
         "groups/without_variance": without_variance,
+        **trainer.success.metrics(),
         **statistics.metrics(),
         **of_lessons.metrics(),
         "gradient_norm": norm,
@@ -198,8 +229,9 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
         if not missing:
             break
         episodes = []
+        success = trainer.success if rollout.draw_by_success else None
         for drawn in range(trainer.drawn + trainer.rank, trainer.drawn + missing, trainer.ranks):
-            task = trainer.tasks(drawn, config.most_items_at(number))
+            task = trainer.tasks(drawn, config.most_items_at(number), success)
             members = range(rollout.num_generations)
             episodes += [Episode(task, drawn, (config.seed, number, drawn, member)) for member in members]
         trainer.drawn += missing
@@ -213,11 +245,12 @@ def collect_episodes(trainer: Trainer, number: int, timer: PhaseTimer) -> tuple[
                 trainer.records.write(number + 1, episodes, settings)
         failed += [episode for episode in episodes if episode.fault]
         scored = [episode for episode in episodes if not episode.fault and episode.scores]
+        if success is not None:
+            success.add(scored)
         if not scored:
             continue
         batch = EpisodeBatch.of(scored, rollout.turns)
-        returns = discounted_returns(batch.rewards, config.credit.discount)
-        equal = zero_variance_groups(returns, batch.played, batch.groups)
+        equal = zero_variance_groups([*batch.returns(config.credit).values()], batch.played, batch.groups)
         flat = [episode for episode in scored if episode.group in equal]
         of_items = item_advantages(
             trainer.policy, flat, config.credit.item_penalty, np.ones((len(flat), rollout.turns))

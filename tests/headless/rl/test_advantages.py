@@ -13,6 +13,7 @@ from headless.rl.advantages import (
     discounted_returns,
     pad_with_last,
     spread_over_tokens,
+    term_advantages,
     turn_advantages,
     zero_variance_groups,
 )
@@ -105,7 +106,27 @@ def test_whatever_the_rewards(credit, divide):
 def test_groups_without_variance_are_found():
     returns = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 3.0], [5.0, 1.0], [5.0, 9.0]])
     played = torch.tensor([[1, 1], [1, 1], [1, 1], [1, 1], [1, 1], [1, 0]], dtype=torch.bool)
-    assert zero_variance_groups(returns, played, torch.tensor([0, 0, 1, 1, 2, 2])) == [0, 2]
+    groups = torch.tensor([0, 0, 1, 1, 2, 2])
+    assert zero_variance_groups([returns], played, groups) == [0, 2]
+    other = torch.tensor([[1.0, 2.0]] * 4 + [[1.0, 2.0], [2.0, 2.0]])  # terms that add up to equal rewards
+    assert zero_variance_groups([returns, other], played, groups) == [0]
+
+
+def test_normalised_by_term_a_term_counts_by_its_weight_however_little_it_varies():
+    """Four answers: collisions are all or nothing, of the relations hardly more or fewer hold."""
+    terms = {"collision": torch.tensor([[1.0], [1.0], [0.0], [0.0]]), "relations": torch.tensor([[0.8], [0.7]] * 2)}
+    played, group = torch.ones(4, 1, dtype=torch.bool), torch.zeros(4, dtype=torch.long)
+    reward = (terms["collision"] + terms["relations"]) / 2
+    by_reward = turn_advantages(reward, played, group)[:, 0]
+    even = {"collision": 0.5, "relations": 0.5}
+    by_term = term_advantages(terms, even, played, group)[:, 0]
+    # By the reward the relations are a tenth of what tells two answers apart; by term they weigh as much as collisions.
+    collision, relations = by_reward[0] - by_reward[2], by_reward[0] - by_reward[1]
+    assert relations == pytest.approx(float(collision) / 10, rel=1e-4)
+    root = math.sqrt(2)
+    torch.testing.assert_close(by_term, torch.tensor([root, 0.0, 0.0, -root]), rtol=2e-3, atol=2e-3)
+    heavier = term_advantages(terms, {"collision": 0.1, "relations": 0.3}, played, group)[:, 0]
+    assert heavier[2] == pytest.approx(float(heavier[0]) / 2, rel=1e-2), "of weights the ratio counts"
 
 
 def test_each_token_gets_the_advantage_of_its_turn():

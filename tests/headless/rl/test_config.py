@@ -62,6 +62,8 @@ def test_a_resolved_file_reads_back_as_the_same(tmp_path):
         ("loss.epsilon=1", "loss.epsilon: expected a number above 0 and below 1, got 1.0"),
         ("loss.importance_cap=0.5", "loss.importance_cap: expected a number of at least 1, got 0.5"),
         ("credit.advantage_level=token", "credit.advantage_level: expected one of turn, episode"),
+        ("credit={normalize='terms', advantage_level='best'}", 'credit.normalize: expected "reward" beside credit.adv'),
+        ("credit.normalize=terms; loss.loss_type=dr_grpo", 'credit.normalize: expected "reward" for dr_grpo'),
         ("credit.discount=1.5", "credit.discount: expected a number of at least 0 and of at most 1, got 1.5"),
         ("learner.num_iterations=0", "learner.num_iterations: expected a number of at least 1, got 0"),
         (
@@ -88,7 +90,7 @@ def test_a_resolved_file_reads_back_as_the_same(tmp_path):
 )
 def test_what_cannot_work_is_one_clear_error(change, message):
     with pytest.raises(InputError) as caught:
-        read_config(str(TINY), [change])
+        read_config(str(TINY), change.split("; "))
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,15 @@ import pytest
 pytest.importorskip("torch")
 
 from headless.rl.config import CurriculumStage, TrainConfig, ValidationConfig
+from headless.rl.data import Episode
+from headless.rl.success import SuccessRates, kind_of
 from headless.rl.tasks import TaskSource
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.evidence import Evidence
+from metaspatial_addon.core.faults import Unreachable
 from metaspatial_addon.core.task import layout_to_json, task_to_json
+from metaspatial_addon.scoring.score import Score
 
 CONFIG = TrainConfig(validation=ValidationConfig(every=1, tasks=3))
 
@@ -74,3 +80,38 @@ def test_a_curriculum_begins_with_few_items_and_ends_with_any_number(file):
 def test_a_file_without_tasks_for_the_curriculum_is_named(file):
     with pytest.raises(InputError, match="at most 1 items, as curriculum asks"):
         TaskSource(replace(CONFIG, tasks=file))(0, 1)
+
+
+def played(task, successes: int, group: int) -> list[Episode]:
+    """A group of eight episodes, of which so many have a turn without a fault."""
+    clean, faulty = (Score(task.id, "ok", 1.0, {}, Evidence(faults)) for faults in ((), (Unreachable("bed_1"),)))
+    unusable = Score(task.id, "model_fault", 0.0)
+    of_member = [[faulty, clean] if member < successes else [faulty, unusable] for member in range(8)]
+    return [Episode(task, group, (member,), scores=scores) for member, scores in enumerate(of_member)]
+
+
+@pytest.mark.parametrize("tasks", ["typical", "file"])
+def test_kinds_that_are_always_or_never_solved_are_drawn_less(file, tasks):
+    source = TaskSource(TrainConfig(tasks=file if tasks == "file" else tasks))
+    even = [source(k) for k in range(80)]
+    kinds = [kind for kind, _ in Counter(map(kind_of, even)).most_common()]
+    rates = SuccessRates()
+    assert [source(k, success=rates) for k in range(5)] == even[:5], "nothing is known yet"
+    solved = dict(zip(kinds, (8, 0, *[3] * len(kinds)), strict=False))  # the first always, the second never
+    for group, task in enumerate(even):
+        rates.add(played(task, solved[kind_of(task)], group))
+    assert all(rates.rate(kind) == pytest.approx(solved[kind] / 8, abs=0.2) for kind in kinds)
+    drawn = [source(k, success=rates) for k in range(80)]
+    count = [sum(kind_of(task) in kinds[:2] for task in tasks) for tasks in (even, drawn)]
+    assert count[1] < 0.6 * count[0], count
+    assert drawn == [source(k, success=SuccessRates(dict(rates.counts))) for k in range(80)], "from a checkpoint"
+
+
+def test_a_kind_that_the_model_learns_is_drawn_again():
+    task = TaskSource(TrainConfig())(0)
+    rates = SuccessRates()
+    chances = []
+    for group in range(40):
+        rates.add(played(task, 0 if group < 20 else 4, group))
+        chances.append(rates.chance(task))
+    assert chances[19] == 0.1 and chances[30] > 0.8 and chances[-1] > 0.95

@@ -28,6 +28,7 @@ SMALL = (
     "rollout.tasks_per_step=1",
     "rollout.num_generations=2",
     "rollout.turns=2",
+    "rollout.draw_by_success=true",
     "learner.learning_rate=1e-3",
     "learner.warmup_steps=2",
     "learner.lr_decay_fraction=0",
@@ -91,6 +92,9 @@ def test_a_run_leaves_figures_a_configuration_and_a_model_that_answers(run):
     phases = [whole[f"seconds/{p}"] for p in ("prefill", "decode", "physics", "render", "update", "record")]
     assert all(phase > 0 for phase in phases) and sum(phases) <= whole["seconds/step"]
     assert whole["memory_mb"] > 100 and "seconds/waiting" in whole
+    kinds = {name for name in figures[-1] if name.startswith("success/")}
+    progress = json.loads((checkpoints(run)[-1] / "training.json").read_text())
+    assert kinds == {f"success/{kind}" for kind in progress["success"]} and kinds > {*figures[0]} & kinds
     assert whole["trajectories_per_second"] > 0 and whole["tokens_per_second"] > 0
     assert list(run.glob("events.out.tfevents.*")) and "num_generations = 2" in (run / "config.toml").read_text()
     assert [path.name[-2:] for path in checkpoints(run)] == ["01", "02", "03", "04", "05"]
