@@ -24,7 +24,8 @@ class PretrainConfig:
 
     `layouts`: the files of layouts to learn from, a pattern such as out/layouts/*.jsonl; `workers`: processes that make
     examples of them; `batch_tokens`: the most tokens of a batch, padding included;
-    `start`: a model folder to go on from, "" for fresh weights; `pictures`: train with the small top views;
+    `start`: a model folder to go on from, "" for fresh weights; `pictures`: teach the vision tower as well, by the
+    fraction `picture_fraction` of the examples, which have small top views;
     `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
     examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out;
     `wandb`: a project of Weights & Biases that metrics are logged to as well.
@@ -41,6 +42,7 @@ class PretrainConfig:
     dagger_file: str = ""
     dagger_fraction: float = bounded(0.5, at_most=1)
     pictures: bool = False
+    picture_fraction: float = bounded(1.0, above=0, at_most=1)
     start: str = ""
     bf16: bool = True
     threads: int = bounded(1, at_least=1)
@@ -55,11 +57,6 @@ RENAMED = {"mending": "repair_fraction", "own": "dagger_file", "own_share": "dag
 """Keys of former versions, and their names today."""
 
 CHECKS = (
-    Check(
-        lambda c: not (c.dagger_file and c.pictures),
-        "dagger_file",
-        "no file where pictures are trained with: its examples have none",
-    ),
     Check(
         lambda c: not c.shape.hidden % (2 * c.shape.heads),
         "shape.heads",

@@ -125,7 +125,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=option_types.not_negative, default=2, help="of tasks and of sampling")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the examples go")
     options = parser.parse_args(arguments)
-    policy, bank = BuiltinPolicy(options.model), LayoutBank(options.layouts)
+    # Without free places: with them, geometry leaves few mistakes to learn from.
+    policy, bank = BuiltinPolicy(options.model, free_places=False), LayoutBank(options.layouts)
     examples: list[TrainingExample] = []
     for start in range(0, options.count, BATCH):
         examples += dagger_examples(policy, bank, options.seed, start, min(BATCH, options.count - start))

@@ -21,6 +21,8 @@ TWO_STEPS, REJECTED = 0.2, 0.15
 """Shares of repairs that take two turns, and that follow an answer which was rejected because it was worse."""
 MOST_TOKENS = 1600
 """Longer examples are left out: they are rare, and a batch costs what its longest example costs."""
+UNREPORTED = 0.5
+"""Share of the repairs with pictures whose report is left out: the picture alone tells what is wrong."""
 _USER, _ASSISTANT = v.TOKEN_IDS["<|user|>"], v.TOKEN_IDS["<|assistant|>"]
 _CHOICES = (v.EMPTY_ANSWER, v.OPEN_ANSWER, v.NEXT_ITEM, v.CLOSE_ANSWER)
 _YAW = '","yaw":'
@@ -69,34 +71,39 @@ def placement_example(task: Task, layout: Layout, pictures: bool = False) -> Tra
     return encode_turns(turns, images, chosen_names=False)
 
 
-def repair_example(task: Task, layout: Layout, rng: Random, pictures: bool = False) -> TrainingExample | None:
+def repair_example(
+    task: Task, layout: Layout, rng: Random, pictures: bool = False, report: bool = True
+) -> TrainingExample | None:
     """A perturbed layout, the feedback about its faults, and the poses that repair it; None where perturbing made no
-    fault. Some repairs take two turns, some follow an answer that made things worse and was rejected."""
+    fault. Some repairs take two turns, some follow an answer that made things worse and was rejected. Without `report`
+    the feedback is the picture alone."""
     perturbed, moved = perturb(task, layout, rng)
-    faulty = box_evidence(task, perturbed).faulty_items()
+    evidence = box_evidence(task, perturbed)
+    faulty = evidence.faulty_items()
     repair = {item_id: layout.poses[item_id] for item_id in moved if item_id in faulty}
     if not repair:
         return None
     compact = CompactEncoding(task)
     turns = [(compact.prompt_text(), compact.answer_text(dict(perturbed.poses)), False)]
-    shown = [Layout(task.id), perturbed]
-    feedback = compact.feedback_text(box_evidence(task, perturbed).to_json())
+    shown = [(Layout(task.id), set[str]()), (perturbed, faulty)]
+    feedback = compact.feedback_text(evidence.to_json()) if report else ""
     kind, standing = rng.random(), perturbed
     if kind < REJECTED:
         worse, misplaced = perturb(task, perturbed, rng)
         turns.append((feedback, _edit(compact, perturbed, {i: worse.poses[i] for i in misplaced}), False))
         feedback = v.WORSE + feedback
-        shown.append(perturbed)
+        shown.append((perturbed, faulty))
     elif kind < REJECTED + TWO_STEPS and len(repair) > 1:
         first = dict([repair.popitem()])
         turns.append((feedback, _edit(compact, perturbed, first), True))
         standing = Layout(task.id, {**perturbed.poses, **first})
         evidence = box_evidence(task, standing)
-        repair = {item_id: pose for item_id, pose in repair.items() if item_id in evidence.faulty_items()}
-        feedback = compact.feedback_text(evidence.to_json())
-        shown.append(standing)
+        faulty = evidence.faulty_items()
+        repair = {item_id: pose for item_id, pose in repair.items() if item_id in faulty}
+        feedback = compact.feedback_text(evidence.to_json()) if report else ""
+        shown.append((standing, faulty))
     turns.append((feedback, _edit(compact, standing, repair), True))
-    images = [compact_top_view(task, seen) for seen in shown] if pictures else []
+    images = [compact_top_view(task, seen, marked) for seen, marked in shown] if pictures else []
     return encode_turns(turns, images, chosen_names=True)
 
 
@@ -128,12 +135,12 @@ def training_examples(
     seed: int,
     start: int,
     repair_fraction: float,
-    pictures: bool = False,
+    picture_fraction: float = 0.0,
     dagger: Sequence[TrainingExample] = (),
     dagger_fraction: float = 0.0,
 ) -> Iterator[TrainingExample]:
     """An endless stream from example `start` on. The fraction `repair_fraction` repairs a layout, and of those the
-    fraction `dagger_fraction` is drawn from `dagger`."""
+    fraction `dagger_fraction` is drawn from `dagger`; of the others the fraction `picture_fraction` has pictures."""
     index = start
     while True:
         rng = Random(f"example/{seed}/{index}")
@@ -144,8 +151,10 @@ def training_examples(
             example = dagger[rng.randrange(len(dagger))]
         else:
             task, layout = bank.draw(rng)
+            pictures = rng.random() < picture_fraction
+            report = not pictures or rng.random() >= UNREPORTED
             if repairs:
-                example = repair_example(task, layout, rng, pictures)
+                example = repair_example(task, layout, rng, pictures, report)
             example = example or placement_example(task, layout, pictures)
         if len(example.ids) <= MOST_TOKENS:
             yield example

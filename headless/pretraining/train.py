@@ -65,7 +65,7 @@ class Pools(Dataset):
             config.seed,
             pool * POOL,
             config.repair_fraction,
-            config.pictures,
+            config.picture_fraction if config.pictures else 0.0,
             self.dagger,
             config.dagger_fraction,
         )

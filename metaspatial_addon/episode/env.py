@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -152,7 +152,7 @@ class LayoutEnv:
         images: tuple[bytes, ...] = ()
         if self.show_images:
             with self.timed("render"):
-                images = self._prompt_images(opening, None)
+                images = self._prompt_images(opening, None, ())
         for kind, image in zip(("top", "view"), images, strict=False):
             self.image_names[image] = f"room_{kind}.png"
         first = self.prompt_format.first(self.prompted_task, images)
@@ -262,7 +262,8 @@ class LayoutEnv:
                 evidence = replace(score.evidence, view=renders.view)
                 score = self.scorer.score(self.task, layout, grade, evidence, renders.judge_grade)
                 images = {f"{name}_top.png": renders.top, f"{name}_view.png": renders.room}
-            prompt_images = self._prompt_images(layout, renders) if self.show_images else ()
+            faulty = score.evidence.faulty_items()
+            prompt_images = self._prompt_images(layout, renders, faulty) if self.show_images else ()
         for k, image in enumerate(prompt_images, 1):
             if image not in images.values():
                 images[f"{name}_shown_{k}.png"] = image
@@ -330,9 +331,9 @@ class LayoutEnv:
         self.scorer.open(self.task, self._meshes)
         return self.scorer.render(self.task, layout, self.seed)
 
-    def _prompt_images(self, layout: Layout, renders: Renders | None) -> tuple[bytes, ...]:
+    def _prompt_images(self, layout: Layout, renders: Renders | None, faulty: Collection[str]) -> tuple[bytes, ...]:
         """The images that the policy sees: plans drawn by the prompt format, else renders, else none."""
-        drawn = self.prompt_format.draw_images(self.task, layout)
+        drawn = self.prompt_format.draw_images(self.task, layout, faulty)
         if drawn is not None:
             return drawn
         if renders is not None:

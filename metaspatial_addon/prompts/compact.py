@@ -14,7 +14,7 @@ model has to compute them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -234,9 +234,13 @@ class CompactEncoding:
 
 
 class CompactFormat:
-    """Builds the messages of a compact conversation and reads its answers."""
+    """Builds the messages of a compact conversation and reads its answers. Without `text` the feedback consists of
+    images alone."""
 
     name = "compact"
+
+    def __init__(self, text: bool = True):
+        self._text = text
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
         return (Message("user", CompactEncoding(task).prompt_text(), tuple(images)),)
@@ -246,14 +250,14 @@ class CompactFormat:
             {i.id: layout.poses[i.id] for i in task.movable if i.id in layout.poses}
         )
 
-    def draw_images(self, task: Task, layout: Layout) -> tuple[bytes, ...]:
+    def draw_images(self, task: Task, layout: Layout, faulty: Collection[str] = ()) -> tuple[bytes, ...]:
         """One small top view, drawn from boxes without a renderer."""
-        return (compact_top_view(task, layout),)
+        return (compact_top_view(task, layout, faulty),)
 
     def feedback(
         self, task: Task, layout: Layout, score: dict, images: Sequence[bytes] = (), rejected: dict | None = None
     ) -> Message:
-        text = CompactEncoding(task).feedback_text(score["evidence"])
+        text = CompactEncoding(task).feedback_text(score["evidence"]) if self._text else ""
         return Message("user", text if rejected is None else v.WORSE + text, tuple(images))
 
     def tidied_text(self, text: str, task: Task, changed: Layout) -> str:

@@ -7,7 +7,7 @@ a recorded conversation can be replayed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from ..core.conversation import Message
@@ -97,8 +97,9 @@ class PromptFormat(Protocol):
         """The answer that would give this layout of the task's movable items."""
         ...
 
-    def draw_images(self, task: Task, layout: Layout) -> tuple[bytes, ...] | None:
-        """PNG images of a layout that this format draws itself; None where it uses renders."""
+    def draw_images(self, task: Task, layout: Layout, faulty: Collection[str] = ()) -> tuple[bytes, ...] | None:
+        """PNG images of a layout that this format draws itself, with the items marked whose ids are in `faulty`; None
+        where it uses renders."""
         ...
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:
@@ -175,7 +176,7 @@ class FullFormat:
     def answer_text(self, task: Task, layout: Layout) -> str:
         return f"<answer>{_placements(task, layout)}</answer>"
 
-    def draw_images(self, task: Task, layout: Layout) -> None:
+    def draw_images(self, task: Task, layout: Layout, faulty: Collection[str] = ()) -> None:
         return None
 
     def read(self, text: str, task: Task, previous: Layout | None) -> Answer:

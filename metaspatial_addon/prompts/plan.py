@@ -2,13 +2,14 @@
 
 The embedded model sees this image, and training draws millions of them. A pixel has always the same length (112 pixels
 for 8 m), the room's bounding box begins at the lower left corner, and a room longer than 8 m is scaled down to fit.
-Colours stand for the classes of `core/furniture.py`; a white bar is an item's front. The annotated top view for people
+Colours stand for the classes of `core/furniture.py`, red for items at fault; a white bar is an item's front. The annotated top view for people
 and larger models is that of `blender/rendering/annotate.py`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -31,6 +32,7 @@ _WINDOW = (120, 196, 250)
 _OUTLINE = (34, 34, 38)
 _FRONT = (255, 255, 255)
 _HANGING = (120, 60, 200)
+_FAULTY = (232, 20, 36)
 
 
 def drawing_order(item: Item, pose: Pose) -> tuple[int, float]:
@@ -38,15 +40,16 @@ def drawing_order(item: Item, pose: Pose) -> tuple[int, float]:
     return (0 if item.covering else 2 if item.mount == "ceiling" else 1, pose.z + item.size[2])
 
 
-def compact_top_view(task: Task, layout: Layout, pixels: int = 112) -> bytes:
-    """PNG of the top view, `pixels` wide and high, +x to the right and +y up. Items without a pose are not drawn."""
+def compact_top_view(task: Task, layout: Layout, faulty: Collection[str] = (), pixels: int = 112) -> bytes:
+    """PNG of the top view, `pixels` wide and high, +x to the right and +y up. Items without a pose are not drawn, and
+    those whose ids are in `faulty` are red."""
     canvas = _PlanCanvas(task.room, pixels)
     canvas.draw_room(task.room)
     poses = layout.everywhere(task)
     items = ((item, poses[item.id]) for item in task.items if item.id in poses)
     placed = sorted(items, key=lambda entry: drawing_order(*entry))
     for item, pose in placed:
-        canvas.draw_item(item, pose)
+        canvas.draw_item(item, pose, item.id in faulty)
     return write_png(canvas.pixels(), level=1)
 
 
@@ -90,7 +93,7 @@ class _PlanCanvas:
             last = first + along * opening.width * self.scale
             self._draw_line(first, last, 1.5, _DOOR if opening.kind == "door" else _WINDOW)
 
-    def draw_item(self, item: Item, pose: Pose) -> None:
+    def draw_item(self, item: Item, pose: Pose, faulty: bool) -> None:
         width, depth, _ = item.size
         centre = (np.array([pose.x, pose.y]) - self.origin) * self.scale
         half_width, half_depth = 0.5 * width * self.scale, 0.5 * depth * self.scale
@@ -107,9 +110,10 @@ class _PlanCanvas:
         bar = min(0.3 * half_depth, 2.0)
         front = covered * np.clip(bar + 0.5 - (v + half_depth), 0, 1) * (np.abs(u) < 0.6 * half_width)
         if item.mount == "ceiling":
-            _blend(part, outline, _HANGING)
+            _blend(part, outline, _FAULTY if faulty else _HANGING)
             return
-        _blend(part, covered, CLASS_COLOURS[FURNITURE.class_of(item.category, item.covering)])
+        colour = CLASS_COLOURS[FURNITURE.class_of(item.category, item.covering)]
+        _blend(part, covered, _FAULTY if faulty else colour)
         if not item.covering:
             _blend(part, outline, _OUTLINE)
             _blend(part, front, _FRONT)

@@ -232,6 +232,12 @@ def test_examples_show_what_an_episode_shows():
     np.testing.assert_array_equal(repair.ids[text], bare.ids)
     np.testing.assert_array_equal(repair.weights[text], bare.weights)
     assert not repair.weights[~text].any() and len(bare.patches) == 0
+    # Without the report only the picture tells what is wrong.
+    unreported = repair_example(task, layout, Random(index), pictures=True, report=False)
+    assert "<|user|><|vision_start|>" + "<|image_pad|>" * 16 + "<|vision_end|><|assistant|>" in v.decode(
+        unreported.ids.tolist()
+    )
+    np.testing.assert_array_equal(unreported.patches, repair.patches)
     # The perturbed layout is the one that the model is told to have said.
     said = v.decode([int(k) for k in bare.ids[len(TokenizedPrompt.of(FORMAT.first(task)).ids) :]])
     said = FORMAT.read(said[: said.index("<|end|>")], task).layout
@@ -324,7 +330,7 @@ def test_batches_of_many_lengths_leave_nothing_in_memory():
         ('layouts="nowhere/*.jsonl"', "layouts: expected files that headless/tasks.py wrote, a pattern, got 'nowhere"),
         ("seed.x=1", "seed.x: expected seed to be a table"),
         ("start=runs/nowhere", "start: expected a model's folder, with its config.json, got 'runs/nowhere'"),
-        ("dagger_file=own.npz", "dagger_file: expected no file where pictures are trained with"),
+        ("picture_fraction=0", "picture_fraction: expected a number above 0"),
         ("shape.width=3", "shape.width: expected one of hidden"),
         ("shape.heads=5", "shape.heads: expected a divisor"),
         ("shape.heads=0", "shape.heads: expected a number of at least 1"),

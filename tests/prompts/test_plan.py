@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pytest
@@ -18,9 +19,9 @@ ROOM = Room(
 PER_METRE = 14
 
 
-def drawn(*placed: tuple[Item, Pose], room: Room = ROOM, pixels: int = 112) -> np.ndarray:
+def drawn(*placed: tuple[Item, Pose], room: Room = ROOM, faulty: Collection[str] = (), pixels: int = 112) -> np.ndarray:
     some_task = Task("t", "", room, tuple(item for item, _ in placed))
-    return read_png(compact_top_view(some_task, Layout("t", {i.id: p for i, p in placed}), pixels)).astype(int)
+    return read_png(compact_top_view(some_task, Layout("t", {i.id: p for i, p in placed}), faulty, pixels)).astype(int)
 
 
 def at(image: np.ndarray, x: float, y: float, per_metre: float = PER_METRE) -> tuple[int, ...]:
@@ -59,6 +60,17 @@ def test_coverings_lie_below_and_ceiling_items_are_outlines():
     image = drawn((table, Pose(2.5, 2.5)), (lamp, Pose(2.5, 2.5, 2.2)), (rug, Pose(2.5, 2.5)))
     assert at(image, 2.5, 2.55) == CLASS_COLOURS["table"]
     assert at(image, 1.7, 2.5) == CLASS_COLOURS["covering"]
+
+
+def test_items_at_fault_are_red():
+    table, lamp = Item("table_1", "coffee table", (1, 1, 0.4)), Item("lamp_1", "lamp", (2, 2, 0.3), "ceiling")
+    placed = (table, Pose(2.5, 2.5)), (lamp, Pose(2.5, 2.5, 2.2))
+    plain, marked = drawn(*placed), drawn(*placed, faulty={"table_1", "lamp_1"})
+    assert at(plain, 2.5, 2.55) == CLASS_COLOURS["table"]
+    for x, y in ((2.5, 2.55), (1.53, 2.5)):  # the table's top, the lamp's outline
+        red, green, blue = at(marked, x, y)
+        assert red > 180 and max(green, blue) < 120
+    assert np.array_equal(drawn(*placed, faulty={"else"}), plain)
 
 
 @pytest.mark.parametrize(
