@@ -2,8 +2,8 @@
 
 The embedded model sees this image, and training draws millions of them. A pixel has always the same length (112 pixels
 for 8 m), the room's bounding box begins at the lower left corner, and a room longer than 8 m is scaled down to fit.
-Colours stand for the classes of `core/furniture.py`, red for items at fault; a white bar is an item's front. The annotated top view for people
-and larger models is that of `blender/rendering/annotate.py`.
+Colours stand for the classes of `core/furniture.py`, red for items at fault; a white bar is an item's front. The
+annotated top view for people and larger models is that of `blender/rendering/annotate.py`.
 """
 
 from __future__ import annotations
