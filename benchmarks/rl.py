@@ -3,11 +3,13 @@
     python -m benchmarks.rl --out out/rl                  # train and measure what is missing, the deciding runs first
     python -m benchmarks.rl --out out/rl --rows RL        # these rows alone
     python -m benchmarks.rl --out out/rl --table          # print what is there
+    python -m benchmarks.rl --out out/rl --release        # pack it, and put the figures into the repository
 
 `rl.toml` lists the runs: what each decides, what it costs, and how its settings differ from those of the configuration.
 Stopped at any moment, the queue goes on where it was. Models are measured on 500 test rooms of the wide generator, and
 on the 476 lists of LayoutGPT where `../shared/data/layoutgpt` is; every measure is compared room by room with that of
-the model that all runs begin with, and intervals are those of the paired difference.
+the model that all runs begin with, and intervals are those of the paired difference. In an empty folder all is made
+from nothing; with the weights of a release in it, see `benchmarks/release.py`, they are measured.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -24,14 +28,15 @@ from typing import Any, NamedTuple
 
 from benchmarks.common import ROOT
 from benchmarks.layoutgpt import DATA, FILES
+from benchmarks.release import START, TRAINING, WEIGHTS, release
 from headless.evaluation.public import public_tasks
-from headless.rl.checkpoint import STATE
+from headless.rl.checkpoint import OPTIMISER, STATE
+from headless.training import FILES as CHECKPOINT_FILES
 from headless.training import checkpoints
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, layout_to_json, task_to_json
 
 TEST_ROOMS = 500
-START = "start"
 MEASURES = {
     "clean": "clean rooms %",
     "colliding_1cm": "colliding %",
@@ -72,19 +77,35 @@ def _command(name: str, *arguments: str) -> None:
     subprocess.run([sys.executable, f"headless/{name}.py", *arguments], cwd=ROOT, check=True, stdout=sys.stderr)
 
 
+def settings_of(queue: dict[str, Any], run: Run, start: Path) -> list[str]:
+    """The `key=value` by which the training of a run differs from the queue's configuration."""
+    steps = [f"steps={run.row['steps']}"] if "steps" in run.row else []
+    return [f"model={os.path.relpath(start, ROOT)}", f"seed={run.seed}", *run.row.get("settings", ()), *steps]
+
+
 def trained(folder: Path, queue: dict[str, Any], run: Run) -> Path:
-    """The model of a run, trained as far as it is not; of the row `START` the model to begin with."""
+    """The weights of a run, trained as far as it is not; of the row `START` the model to begin with."""
+    weights = folder / run.name / WEIGHTS
+    if weights.exists():
+        return weights
     if run.row["name"] == START:
-        return ROOT / queue["start"]
-    training = folder / run.name / "training"
-    settings = [f"model={queue['start']}", f"seed={run.seed}", *run.row.get("settings", ())]
-    settings += [f"steps={run.row['steps']}"] if "steps" in run.row else []
+        _keep_weights(ROOT / queue["start"], weights)
+        return weights
+    training = folder / run.name / TRAINING
+    settings = settings_of(queue, run, trained(folder, queue, Run({"name": START}, 0)))
     changes = (word for setting in settings for word in ("--set", setting))
     resume = ["--resume"] if checkpoints(training, STATE) else []
-    if not (folder / run.name / "trained").exists():
-        _command("train", "--config", queue["config"], "--run", str(training), *changes, *resume)
-        (folder / run.name / "trained").touch()
-    return checkpoints(training, STATE)[-1]
+    _command("train", "--config", queue["config"], "--run", str(training), *changes, *resume)
+    _keep_weights(checkpoints(training, STATE)[-1], weights)
+    return weights
+
+
+def _keep_weights(model: Path, weights: Path) -> None:
+    """Copy a model, of a checkpoint without what only its training needs."""
+    part = weights.with_name(f"{weights.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(model, part, ignore=shutil.ignore_patterns(OPTIMISER, STATE, CHECKPOINT_FILES))
+    part.rename(weights)
 
 
 def measured(folder: Path, queue: dict[str, Any], run: Run, way: str, tasks: Path) -> dict[str, Any]:
@@ -133,12 +154,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs, kept between calls")
     parser.add_argument("--rows", nargs="+", default=[], help="names of rows, else all")
     parser.add_argument("--table", action="store_true", help="print what is there and run nothing")
+    parser.add_argument("--release", action="store_true", help="pack what is there into OUT.tar.gz, and run nothing")
     options = parser.parse_args()
     queue = tomllib.loads((Path(__file__).parent / "rl.toml").read_text(encoding="utf-8"))
     rows = [row for row in queue["rows"] if not options.rows or row["name"] in options.rows]
     start = Run({"name": START, "ways": list(queue["ways"])}, 0)
     runs = [start, *(Run(row, seed) for row in rows for seed in row["seeds"])]
     folder = options.out.resolve()
+    if options.release:
+        release(folder)
+        return
     if not options.table:
         folder.mkdir(parents=True, exist_ok=True)
         sets = test_sets(folder)
