@@ -1,0 +1,141 @@
+"""What the embedded model's picture is worth: its own first answers, mended once, by what it is told of their faults.
+
+    python -m benchmarks.looking                          # the model that comes with the add-on
+    python -m benchmarks.looking --model out/tiny/checkpoint-030000 --count 500
+
+Test rooms of the wide generator, without free places, one greedy answer a turn; items at fault are counted by boxes.
+All rows mend the same first answers: with the report or without, and with the picture, a blank one, that of another
+room, or none. *Asked afresh* answers the first prompt again, at the temperature of use, and says nothing about faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from headless import cli, option_types
+from headless.evaluation.bootstrap import Interval, draws
+from headless.pretraining.perturb import box_evidence
+from headless.taskgen.wide import make_wide_task
+from metaspatial_addon.core.conversation import Conversation, Message
+from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, DEFAULT_TEMPERATURE, BuiltinPolicy
+from metaspatial_addon.policy.builtin.vision import IMAGE_SIZE
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
+from metaspatial_addon.prompts.plan import compact_top_view
+from metaspatial_addon.prompts.png import write_png
+
+SEED = 11
+BATCH = 16
+FORMAT = CompactFormat()
+BLANK = write_png(np.full((IMAGE_SIZE, IMAGE_SIZE, 3), 128, np.uint8))
+
+
+class Answered(NamedTuple):
+    """A room, the model's first answer, and what it comes to."""
+
+    task: Task
+    text: str
+    layout: Layout
+    faulty: set[str]
+
+    def told(self, report: bool, pictures: Sequence[bytes]) -> Conversation:
+        """The conversation in which this answer is to be mended; `pictures` of the empty room and of the answer."""
+        first = FORMAT.first(self.task, pictures[:1])
+        evidence = box_evidence(self.task, self.layout).to_json()
+        feedback = CompactEncoding(self.task).feedback_text(evidence) if report else ""
+        return (*first, Message("assistant", self.text), Message("user", feedback, tuple(pictures[1:])))
+
+    @property
+    def pictures(self) -> tuple[bytes, bytes]:
+        return compact_top_view(self.task, Layout(self.task.id)), compact_top_view(self.task, self.layout, self.faulty)
+
+
+def answers(policy: BuiltinPolicy, asked: Sequence[Conversation], temperature: float = 0.0) -> list[str]:
+    """One answer to each conversation."""
+    texts: list[str] = []
+    for start in range(0, len(asked), BATCH):
+        some = asked[start : start + BATCH]
+        texts += [reply.text for reply in policy.answer(some, [SEED] * len(some), temperature)]
+        cli.progress(f"{len(texts)}/{len(asked)} answers")
+    return texts
+
+
+def layout_of(text: str, task: Task, previous: Layout | None = None) -> Layout:
+    layout = FORMAT.read(text, task, previous).layout
+    assert layout is not None, f"the grammar of the embedded model let an unusable answer pass: {text!r}"
+    return layout
+
+
+def first_answers(policy: BuiltinPolicy, count: int) -> list[Answered]:
+    """The model's answers in `count` test rooms, of which those without a fault are left out."""
+    tasks = [make_wide_task("test", SEED, index)[0] for index in range(count)]
+    texts = answers(policy, [FORMAT.first(task) for task in tasks])
+    layouts = map(layout_of, texts, tasks)
+    found = [
+        Answered(task, text, layout, box_evidence(task, layout).faulty_items())
+        for task, text, layout in zip(tasks, texts, layouts, strict=True)
+    ]
+    return [answered for answered in found if answered.faulty]
+
+
+def rows(policy: BuiltinPolicy, rooms: Sequence[Answered]) -> dict[str, np.ndarray]:
+    """By what the model is told, the items at fault in each room after its second answer, (rooms,)."""
+    shown = [room.pictures for room in rooms]
+    ways: dict[str, tuple[bool, Sequence[Sequence[bytes]]]] = {"report": (True, [()] * len(rooms))}
+    if policy.sees_images:
+        blank = [(empty, BLANK) for empty, _ in shown]
+        others = [(empty, other) for (empty, _), (_, other) in zip(shown, (*shown[1:], shown[0]), strict=True)]
+        ways |= {"report and picture": (True, shown), "picture": (False, shown)}
+        ways |= {"blank picture": (False, blank), "picture of another room": (False, others)}
+    ways["neither"] = (False, [()] * len(rooms))
+    found = {}
+    for name, (report, pictures) in ways.items():
+        asked = [room.told(report, images) for room, images in zip(rooms, pictures, strict=True)]
+        found[name] = np.array([left(text, room) for text, room in zip(answers(policy, asked), rooms, strict=True)])
+    afresh = answers(policy, [FORMAT.first(room.task) for room in rooms], DEFAULT_TEMPERATURE)
+    found["asked afresh"] = np.array([left(text, room, afresh=True) for text, room in zip(afresh, rooms, strict=True)])
+    return found
+
+
+def left(text: str, room: Answered, afresh: bool = False) -> int:
+    """Items at fault after an answer, which edits the first one or not; where it made things worse, that stays."""
+    layout = layout_of(text, room.task, None if afresh else room.layout)
+    return min(len(box_evidence(room.task, layout).faulty_items()), len(room.faulty))
+
+
+def gone(before: np.ndarray, after: np.ndarray, drawn: np.ndarray) -> Interval:
+    """The share of items at fault that are so no longer, with the 95 % interval over rooms."""
+    return Interval.of(1 - after.sum() / before.sum(), 1 - (drawn @ after) / (drawn @ before))
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a model folder, else the embedded one")
+    parser.add_argument("--count", type=option_types.positive, default=200, help="rooms (default: 200)")
+    options = parser.parse_args(arguments)
+    policy = BuiltinPolicy(options.model, free_places=False)
+    rooms = first_answers(policy, options.count)
+    before, drawn = np.array([len(room.faulty) for room in rooms]), draws(len(rooms))
+    after = rows(policy, rooms)
+    print(f"{before.sum()} items at fault in {len(rooms)} of {options.count} first answers\n")
+    print("| told | faults gone % | less than by the report |\n|---|---|---|")
+    for name, counted in after.items():
+        share = gone(before, counted, drawn)
+        less = Interval.of(
+            (counted - after["report"]).sum() / before.sum(), drawn @ (counted - after["report"]) / (drawn @ before)
+        )
+        print(f"| {name} | {percent(share)} | {percent(less)} |")
+
+
+def percent(interval: Interval) -> str:
+    assert interval.value is not None and interval.low is not None and interval.high is not None
+    return f"{100 * interval.value:.1f} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+if __name__ == "__main__":
+    cli.run(main)
