@@ -32,7 +32,7 @@ from ..config import FAMILIES, LoraConfig
 from ..data import Grid, PromptTokens, TokenBudget
 from ..kv_cache import SlotCache
 from ..sharding import gathered
-from .float32_attention import use_float32_attention
+from .precise_attention import use_precise_attention
 
 LANGUAGE_LAYERS = r".*\.(language|text)_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
 """What LoRA is put on: no embeddings, no output layer, no vision, which servers cannot take as an adapter."""
@@ -75,7 +75,8 @@ class ChatPolicy:
                 f"{folder} is a model of the type {family} whose layers or pictures training does not know: choose one "
                 f"of {', '.join(FAMILIES)}, with full attention in all layers."
             )
-        use_float32_attention(base)
+        use_precise_attention(base)
+        base.get_input_embeddings().register_forward_hook(_float32_within_autocast)
         self.processor = load_processor(str(folder))
         tokenizer = self.processor.tokenizer
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -158,7 +159,11 @@ class ChatPolicy:
         ).last_hidden_state
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.base.get_output_embeddings()(hidden).float()
+        device = self.device.type
+        if not torch.is_autocast_enabled(device):
+            return self.base.get_output_embeddings()(hidden).float()
+        with torch.autocast(device, enabled=False):  # in bfloat16 logits of some 10 would be rounded to sixteenths
+            return torch.nn.functional.linear(hidden.float(), self.base.get_output_embeddings().weight.float())
 
     def pose_items(self, ids: Sequence[int], task: Task) -> list[str | None]:
         """By the places of the numbers in the text; a token that shares a character with a number is part of it."""
@@ -257,6 +262,11 @@ def merge(base: str | Path, adapter: Path, folder: Path) -> None:
     for path in Path(config).parent.iterdir():
         if path.is_file() and not (folder / path.name).exists() and path.suffix not in (".safetensors", ".bin"):
             shutil.copy(path, folder)
+
+
+def _float32_within_autocast(module: torch.nn.Module, inputs: Any, embeddings: torch.Tensor) -> torch.Tensor:
+    """What the layers of a model stored in bfloat16 add to, in float32 as those of one stored in float32 have it."""
+    return embeddings.float() if torch.is_autocast_enabled(embeddings.device.type) else embeddings
 
 
 def _opened(png: bytes) -> Image.Image:

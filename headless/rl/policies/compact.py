@@ -25,7 +25,7 @@ from metaspatial_addon.prompts.compact import CompactEncoding
 from ..data import Grid, PromptTokens
 from ..kv_cache import SlotCache
 from . import shared_prompts
-from .float32_attention import use_float32_attention
+from .precise_attention import use_precise_attention
 from .shared_prompts import PromptCache
 
 _NAMES = {v.category_token(category) for category in v.CATEGORIES}
@@ -44,7 +44,7 @@ class CompactPolicy:
         from transformers import Qwen2_5_VLForConditionalGeneration
 
         self.base: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-        use_float32_attention(self.base)
+        use_precise_attention(self.base)
         self.base.eval()  # no dropout, here or when it learns
         self.model: torch.nn.Module = self.base
         settings = Path(folder) / "metaspatial.json"

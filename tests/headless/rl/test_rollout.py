@@ -202,6 +202,7 @@ def test_a_prompt_that_episodes_share_is_learnt_from_as_if_each_had_read_it(poli
 
 
 def test_in_bfloat16_sampler_and_learner_of_the_embedded_model_agree():
+    """As they do in float32: all that could differ, attention, is then computed in float64."""
     policy = CompactPolicy(DEFAULT_MODEL)
     episodes = [Episode(make_wide_task("train", 1, g)[0], g, (1, 0, g, member)) for g in range(3) for member in (0, 1)]
     environments = PaperEnvironments(lambda task, answer, turn: 0.5 + 0.1 * turn)
@@ -214,7 +215,7 @@ def test_in_bfloat16_sampler_and_learner_of_the_embedded_model_agree():
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             learner_logprobs, _ = token_logprobs(policy, batch, 1.0)
         gaps.append((learner_logprobs - batch.sampler_logprobs)[batch.mask].abs())
-    assert torch.cat(gaps).mean() < 5e-4
+    assert torch.cat(gaps).mean() < 1e-6
 
 
 def test_probabilities_are_shared_out_among_what_is_allowed():
