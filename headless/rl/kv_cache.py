@@ -45,15 +45,19 @@ class SlotCache:
             self._values.append(values.new_zeros(shape))  # in bfloat16, where keys are rotated in float32
         both = []
         for cached, new in ((self._keys, keys), (self._values, values)):
-            missing = self._total - cached[layer].shape[2]
-            if missing > 0:
-                padding = -(-missing // GROWTH) * GROWTH
-                cached[layer] = torch.nn.functional.pad(cached[layer], (0, 0, 0, padding))
+            cached[layer] = _with_slots(cached[layer], self._total)
             stored = cached[layer]
             stored[self._rows[:, None], :, self._slots] = new.transpose(1, 2)
             every_row = len(self._rows) == len(stored)
             both.append(stored[:, :, : self._total] if every_row else stored[self._rows, :, : self._total])
         return both[0], both[1]
+
+    def fixed(self, tokens: int, device: torch.device) -> FixedSlots:
+        """The same keys and values, with room for so many more tokens a row."""
+        slots = int(self.lengths.max()) + tokens
+        for cached in (self._keys, self._values):
+            cached[:] = [_with_slots(stored, slots) for stored in cached]
+        return FixedSlots(self._keys, self._values, torch.from_numpy(self.lengths).to(device, copy=True))
 
     def copy(self, source: int, targets: Sequence[int]) -> None:
         """Overwrite rows with another one."""
@@ -66,3 +70,29 @@ class SlotCache:
         self.lengths = self.lengths[rows]
         self._keys = [cached[rows] for cached in self._keys]
         self._values = [cached[rows] for cached in self._values]
+
+
+class FixedSlots:
+    """Keys and values of a `SlotCache` in shapes that stay the same: a run writes one token behind each row's end,
+    which `lengths` (B,) has on the device."""
+
+    def __init__(self, keys: list[torch.Tensor], values: list[torch.Tensor], lengths: torch.Tensor):
+        self._keys, self._values, self.lengths = keys, values, lengths
+        self._rows = torch.arange(len(lengths), device=lengths.device)
+        self._slots = torch.arange(keys[0].shape[2], device=lengths.device)
+
+    def attention_mask(self) -> torch.Tensor:
+        """(B, 1, 1, S) what the next token of each row attends to: itself and those before it."""
+        return (self._slots <= self.lengths[:, None])[:, None, None]
+
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write the new keys and values (B, K, 1, D) of a layer; returns those of all slots."""
+        for stored, new in ((self._keys[layer], keys), (self._values[layer], values)):
+            stored[self._rows, :, self.lengths] = new[:, :, 0]
+        return self._keys[layer], self._values[layer]
+
+
+def _with_slots(stored: torch.Tensor, slots: int) -> torch.Tensor:
+    """Keys or values (B, K, S, D) with at least so many slots, copied where they have fewer."""
+    missing = slots - stored.shape[2]
+    return torch.nn.functional.pad(stored, (0, 0, 0, -(-missing // GROWTH) * GROWTH)) if missing > 0 else stored

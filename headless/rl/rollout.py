@@ -6,6 +6,7 @@ A batch is a set of episodes that take their turns together and share one sample
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -22,12 +23,14 @@ from .sampler import Sampler
 @dataclass(frozen=True)
 class SamplingParams:
     """How answers are sampled: at most `max_completion_tokens` a turn, and `max_sequence_tokens` in an episode; in the
-    learner's arithmetic, `bf16` or not."""
+    learner's arithmetic, `bf16` or not. With `captured`, for cards, adapters are merged meanwhile, and steps of
+    free text are captured."""
 
     temperature: float = 1.0
     max_completion_tokens: int = 512
     max_sequence_tokens: int = 4096
     bf16: bool = False
+    captured: bool = False
 
 
 def run_episodes(
@@ -53,13 +56,14 @@ def run_episodes(
     running = [_run_batch(policy, environments, episodes, batch, sampling, timer) for batch in batches.values()]
     awaited = {batch: next(batch) for batch in running}
     results: dict[int, StepResult] = {}
-    while awaited:
-        results |= _collect(environments, timer)
-        for batch in [batch for batch, numbers in awaited.items() if results.keys() >= numbers]:
-            try:
-                awaited[batch] = batch.send({number: results.pop(number) for number in awaited[batch]})
-            except StopIteration:
-                del awaited[batch]
+    with policy.merged_adapters() if sampling.captured else nullcontext():
+        while awaited:
+            results |= _collect(environments, timer)
+            for batch in [batch for batch, numbers in awaited.items() if results.keys() >= numbers]:
+                try:
+                    awaited[batch] = batch.send({number: results.pop(number) for number in awaited[batch]})
+                except StopIteration:
+                    del awaited[batch]
     environments.forget()
 
 
@@ -77,7 +81,7 @@ def _run_batch(
     """
     results = yield set(numbers)
     live = [number for number in numbers if _goes_on(episodes[number], results[number])]
-    sampler = Sampler(policy, len(live), sampling.temperature)
+    sampler = Sampler(policy, len(live), sampling.temperature, sampling.captured)
     while live:
         # Read what is new, unless the answer to it might not fit.
         fitting = []

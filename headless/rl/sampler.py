@@ -12,15 +12,26 @@ import numpy as np
 import torch
 
 from .data import Completion, PromptTokens
+from .free_text import FreeTextDecoder
 from .kv_cache import SlotCache
-from .policies.base import TokenConstraint, TrainablePolicy, allowed_mask, constrained_logprobs
+from .policies.base import (
+    TokenConstraint,
+    TrainablePolicy,
+    Unconstrained,
+    allowed_mask,
+    constrained_logprobs,
+    draw_tokens,
+)
 
 
 class Sampler:
-    """Runs prompts and generates answers for `rows` episodes that take their turns together."""
+    """Runs prompts and generates answers for `rows` episodes that take their turns together.
 
-    def __init__(self, policy: TrainablePolicy, rows: int, temperature: float):
-        self.policy, self.temperature = policy, temperature
+    With `captured` free text is sampled by `free_text.py`, whose steps are captured on cards.
+    """
+
+    def __init__(self, policy: TrainablePolicy, rows: int, temperature: float, captured: bool = False):
+        self.policy, self.temperature, self.captured = policy, temperature, captured
         self.cache = SlotCache(rows)
         self.positions = np.zeros(rows, int)  # of the next token
         self.pending: list[list[int]] = [[] for _ in range(rows)]  # sampled, and not yet run through the model
@@ -47,6 +58,8 @@ class Sampler:
     def generate(self, constraints: Sequence[TokenConstraint], seeds: Sequence[Sequence[int]]) -> list[Completion]:
         """One answer a row, drawn with the row's own seed."""
         generators = [np.random.default_rng(seed) for seed in seeds]
+        if self.captured and isinstance(constraints[0], Unconstrained):
+            return self._free_text(constraints[0], constraints, generators)
         completions = [Completion() for _ in constraints]
         self.pending = [[] for _ in constraints]
         live = [row for row, constraint in enumerate(constraints) if not constraint.done]
@@ -59,6 +72,27 @@ class Sampler:
             live = [row for row in live if not constraints[row].done]
             if live:
                 self._run(np.array(live), [self.pending[row] for row in live], [])
+        return completions
+
+    def _free_text(
+        self, first: Unconstrained, constraints: Sequence[TokenConstraint], generators: Sequence[np.random.Generator]
+    ) -> list[Completion]:
+        """One answer a row, all under constraints like the first."""
+        cache = self.cache.fixed(first.max_tokens, self.policy.device)
+        decoder = FreeTextDecoder(self.policy, cache, self.outputs, self.positions, first, generators, self.temperature)
+        tokens, logprobs = decoder.decode()
+        completions = [Completion() for _ in constraints]
+        for row, (constraint, completion) in enumerate(zip(constraints, completions, strict=True)):
+            for token, logprob in zip(tokens[row], logprobs[row], strict=True):
+                if constraint.done:
+                    break
+                self._append(row, token, logprob, constraint, completion)
+            if not constraint.done:
+                self._append(row, int(constraint.allowed_ids[0]), 0.0, constraint, completion)
+        self.pending = [completion.ids[-1:] for completion in completions]  # the others have been run
+        lengths = cache.lengths.cpu().numpy()
+        self.positions += lengths - self.cache.lengths
+        self.cache.lengths = lengths
         return completions
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -77,15 +111,13 @@ class Sampler:
         generators: Sequence[np.random.Generator],
         completions: Sequence[Completion],
     ) -> None:
-        """Draw the next token of each row from its allowed ids, by the inverse of the cumulative distribution."""
+        """Draw the next token of each row from its allowed ids."""
         logits = self.policy.logits(self.outputs[list(rows)])  # (b, V)
         mask = allowed_mask([constraints[row].allowed_ids for row in rows], logits.shape[1]).to(logits.device)
         logprobs = constrained_logprobs(logits, mask, self.temperature)
-        edges = logprobs.double().exp().cumsum(dim=1)
         drawn = torch.tensor([generators[row].random() for row in rows], dtype=torch.float64)[:, None]
-        places = torch.searchsorted(edges, drawn.to(edges.device) * edges[:, -1:], right=True)  # (b, 1)
         last = torch.tensor([int(constraints[row].allowed_ids[-1]) for row in rows])[:, None]
-        tokens = torch.minimum(places, last.to(places.device))  # rounding may lead beyond the last that is allowed
+        tokens = draw_tokens(logprobs, drawn.to(logprobs.device), last.to(logprobs.device))
         sampled = zip(rows, tokens[:, 0].tolist(), logprobs.gather(1, tokens)[:, 0].tolist(), strict=True)
         for row, token, logprob in sampled:
             self._append(row, token, logprob, constraints[row], completions[row])

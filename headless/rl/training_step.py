@@ -207,7 +207,11 @@ def rollout_settings(
             rollout.turns, reward.weights_at(number), reward.render, rollout.pictures, budget, reward.view_method
         ),
         SamplingParams(
-            rollout.temperature, rollout.max_completion_tokens, rollout.max_sequence_tokens, config.learner.bf16
+            rollout.temperature,
+            rollout.max_completion_tokens,
+            rollout.max_sequence_tokens,
+            config.learner.bf16,
+            captured=policy.device.type == "cuda" and not config.learner.fsdp,  # which holds the weights in its own way
         ),
     )
 

@@ -17,7 +17,7 @@ from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.task import Task
 
 from ..data import Grid, PromptTokens, TokenBudget
-from ..kv_cache import SlotCache
+from ..kv_cache import FixedSlots, SlotCache
 
 
 class TokenConstraint(Protocol):
@@ -27,6 +27,21 @@ class TokenConstraint(Protocol):
     done: bool
 
     def advance(self, token: int) -> None: ...
+
+
+class Unconstrained:
+    """Any of `tokens` until one of `ends` closes the answer; the last of `max_tokens` must be the first of `ends`."""
+
+    def __init__(self, tokens: np.ndarray, ends: Sequence[int], max_tokens: int):
+        self.tokens, self.ends, self.max_tokens = tokens, ends, max_tokens
+        self._left, self._closing = max_tokens, np.array(ends[:1])
+        self.allowed_ids, self.done = tokens if max_tokens > 1 else self._closing, False
+
+    def advance(self, token: int) -> None:
+        self._left -= 1
+        self.done = token in self.ends
+        if self._left == 1:
+            self.allowed_ids = self._closing
 
 
 class TrainablePolicy(Protocol):
@@ -62,7 +77,7 @@ class TrainablePolicy(Protocol):
         ids: torch.Tensor,
         images: Sequence[bytes],
         positions: torch.Tensor,
-        cache: SlotCache | None = None,
+        cache: SlotCache | FixedSlots | None = None,
         attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """(b, C, H) the decoder's outputs for ids (b, C), with the images of all rows in order.
@@ -83,6 +98,10 @@ class TrainablePolicy(Protocol):
     def token_budget(self, max_tokens: int, pixels: int) -> TokenBudget | None:
         """The budget of an episode with at most `max_tokens` before an answer and renders of `pixels`; None where the
         model is shown no renders, so that the rollout's own count comes early enough."""
+        ...
+
+    def merged_adapters(self) -> AbstractContextManager[None]:
+        """Until the end of the block adapters, if there are any, are part of the weights; nothing learns meanwhile."""
         ...
 
     def reference(self) -> AbstractContextManager[TrainablePolicy]:
@@ -119,3 +138,11 @@ def constrained_logprobs(logits: torch.Tensor, mask: torch.Tensor, temperature: 
     Sampler and learner both call this, so that they use the same distribution.
     """
     return torch.log_softmax((logits / temperature).masked_fill(~mask, -torch.inf), dim=-1)
+
+
+def draw_tokens(logprobs: torch.Tensor, uniforms: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+    """(b, 1) ids drawn from log-probabilities (b, V) by the inverse of the cumulative distribution, each by its row's
+    uniform number in [0, 1), (b, 1). `last` (b, 1) is the row's last id that is allowed."""
+    edges = logprobs.double().exp().cumsum(dim=1)
+    places = torch.searchsorted(edges, uniforms * edges[:, -1:], right=True)
+    return torch.minimum(places, last)  # rounding may lead beyond the last

@@ -11,7 +11,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ from metaspatial_addon.prompts.png import write_png
 
 from ..config import FAMILIES, LoraConfig
 from ..data import Grid, PromptTokens, TokenBudget
-from ..kv_cache import SlotCache
+from ..kv_cache import FixedSlots, SlotCache
 from ..sharding import gathered
+from .base import Unconstrained
+from .merged_adapters import merged_adapters
 from .precise_attention import use_precise_attention
 
 LANGUAGE_LAYERS = r".*\.(language|text)_model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
@@ -44,20 +46,6 @@ _ID = re.compile(r'"id"\s*:\s*"([^"]*)"')
 _POSE = re.compile(r'"(?:x|y|z|yaw)"\s*:\s*(-?[\d.eE+-]+)')
 _MAX_WINDOW = 16
 """Tokens that are decoded together at most while they end within a character."""
-
-
-class Unconstrained:
-    """Any of `tokens` until one of `ends` closes the answer; the last of `max_tokens` must be the first of `ends`."""
-
-    def __init__(self, tokens: np.ndarray, ends: Sequence[int], max_tokens: int):
-        self._ends, self._left, self._closing = ends, max_tokens, np.array(ends[:1])
-        self.allowed_ids, self.done = tokens if max_tokens > 1 else self._closing, False
-
-    def advance(self, token: int) -> None:
-        self._left -= 1
-        self.done = token in self._ends
-        if self._left == 1:
-            self.allowed_ids = self._closing
 
 
 class ChatPolicy:
@@ -145,7 +133,7 @@ class ChatPolicy:
         ids: torch.Tensor,
         images: Sequence[bytes],
         positions: torch.Tensor,
-        cache: SlotCache | None = None,
+        cache: SlotCache | FixedSlots | None = None,
         attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         self.base.train(self.gradient_checkpointing and cache is None)  # it works in training mode alone
@@ -216,6 +204,9 @@ class ChatPolicy:
         text = self.processor.apply_chat_template(formatted, add_generation_prompt=opening, tokenize=False)
         images = [_opened(image) for message in messages for image in message.images]
         return np.asarray(self.processor(text=[text], images=images or None)["input_ids"]).size
+
+    def merged_adapters(self) -> AbstractContextManager[None]:
+        return merged_adapters(self.peft)
 
     @contextmanager
     def reference(self) -> Iterator[ChatPolicy]:

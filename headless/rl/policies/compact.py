@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 
 from ..data import Grid, PromptTokens
-from ..kv_cache import SlotCache
+from ..kv_cache import FixedSlots, SlotCache
 from . import shared_prompts
 from .precise_attention import use_precise_attention
 from .shared_prompts import PromptCache
@@ -73,7 +73,7 @@ class CompactPolicy:
         ids: torch.Tensor,
         images: Sequence[bytes],
         positions: torch.Tensor,
-        cache: SlotCache | None = None,
+        cache: SlotCache | FixedSlots | None = None,
         attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         if cache is None and len(ids) > 1:
@@ -85,7 +85,7 @@ class CompactPolicy:
         ids: torch.Tensor,
         images: Sequence[bytes],
         positions: torch.Tensor,
-        cache: SlotCache | PromptCache | None,
+        cache: SlotCache | FixedSlots | PromptCache | None,
         attention_mask: torch.Tensor | None,
     ) -> torch.Tensor:
         patches = torch.from_numpy(extract_patches(images))
@@ -116,6 +116,9 @@ class CompactPolicy:
 
     def token_budget(self, max_tokens: int, pixels: int) -> None:
         return None
+
+    def merged_adapters(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     @contextmanager
     def reference(self) -> Iterator[CompactPolicy]:

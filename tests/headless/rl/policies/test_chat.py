@@ -23,7 +23,8 @@ from headless.rl.config import LoraConfig
 from headless.rl.data import Trajectory
 from headless.rl.learner import Microbatch, Row, token_logprobs
 from headless.rl.losses import BatchSize, LossConfig, Tokens, policy_loss
-from headless.rl.policies.chat import ChatPolicy, Unconstrained, merge
+from headless.rl.policies.base import Unconstrained
+from headless.rl.policies.chat import ChatPolicy, merge
 from headless.rl.sampler import Sampler
 from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.policy.local import LocalPolicy
