@@ -25,14 +25,13 @@ from headless.rl.logs.records import RecordedEpisode, read_recorded
 from headless.wishes import with_prompt_wishes
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
-from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.scale import by_factor, describe
 from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.core.task import Task, read_task, task_to_json, write_json
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.play import RENDER_PIXELS, PhaseStarted, play, prompt_format_of, reads_renders
-from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
+from metaspatial_addon.episode.records import append_line, turn_record
 from metaspatial_addon.episode.turn import Outcome, Turn
 from metaspatial_addon.policy.base import Policy
 from metaspatial_addon.policy.groups import GroupingPolicy
@@ -78,7 +77,7 @@ def main(argv: list[str]) -> None:
             source = replace(source, task=with_prompt_wishes(source.task, carried))
     with _emptied_folder(args) as folder:
         outcome = _lay_out(args, folder, policy, source, recorded)
-    cli.output(*table(outcome))
+    cli.output(*outputs.table(outcome), *outputs.faults_left(outcome))
     for line in [] if recorded is None else replay.differences(recorded, outcome):
         cli.progress(line)
     if outcome.failure:
@@ -370,27 +369,6 @@ def _name_images(folder: Path, outcome: Outcome, records: list[dict[str, Any]]) 
     for turn, record in zip(outcome.turns, records, strict=True):
         record["images"] = [name for name, image in turn.images.items() if image]
     write_file(folder / RECORD, "".join(json.dumps(record) + "\n" for record in records).encode("ascii"))
-
-
-def table(outcome: Outcome) -> list[str]:
-    """A line a turn: its reward, its number of faults, and those that it repaired and made. The best has a star."""
-    lines = ["turn  status       reward  faults  repaired"]
-    before: Evidence | None = None
-    for turn in outcome.turns:
-        evidence = turn.score.evidence
-        if turn.layout is None:
-            problems = turn.candidate.answer.problems if turn.candidate is not None else (turn.failure,)
-            faults, changes = "-", " ".join(problems)
-        else:
-            faults, changes = str(len(evidence.faults())), "-"
-            if before is not None:
-                repaired, new = fault_changes(before, evidence)
-                changes = ("; ".join(repaired) or "nothing") + (f" (new: {'; '.join(new)})" if new else "")
-            before = evidence
-        star = "*" if turn is outcome.best else " "
-        reward = "-" if turn.reward is None else f"{turn.reward:.3f}"
-        lines.append(f"{turn.number:3d}{star}  {turn.status:11s}  {reward:>6s}  {faults:>6s}  {changes}")
-    return lines
 
 
 if __name__ == "__main__":

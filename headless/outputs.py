@@ -1,4 +1,5 @@
-"""What is made of an episode after it was played: pictures of its turns, and a scene. Used by `generate`."""
+"""What is made of an episode after it was played: pictures of its turns, a scene, and what is printed of it. Used by
+`generate`."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import write_file
 from metaspatial_addon.core.task import Layout, Task
+from metaspatial_addon.episode.records import fault_changes
 from metaspatial_addon.episode.turn import Outcome, Turn
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 CHOICES = ("best", "all", "none")
 """Which turns have pictures. Those that a model was shown are written in any case, but for none."""
+MOST_FAULTS = 10
+"""Faults of the best turn that are listed."""
 
 
 def render_turns(outcome: Outcome, which: str, stage: Stage, task: Task, renderer: Renderer, folder: Path) -> Outcome:
@@ -101,3 +106,34 @@ def write_scene(
     save_blend(folder / "scene.blend", scene)
     if export == "glb":
         export_glb(folder / "scene.glb", best, scene)
+
+
+def table(outcome: Outcome) -> list[str]:
+    """A line a turn: its reward, its number of faults, and those that it repaired and made. The best has a star."""
+    lines = ["turn  status       reward  faults  repaired"]
+    before: Evidence | None = None
+    for turn in outcome.turns:
+        evidence = turn.score.evidence
+        if turn.layout is None:
+            problems = turn.candidate.answer.problems if turn.candidate is not None else (turn.failure,)
+            faults, changes = "-", " ".join(problems)
+        else:
+            faults, changes = str(len(evidence.faults())), "-"
+            if before is not None:
+                repaired, new = fault_changes(before, evidence)
+                changes = ("; ".join(repaired) or "nothing") + (f" (new: {'; '.join(new)})" if new else "")
+            before = evidence
+        star = "*" if turn is outcome.best else " "
+        reward = "-" if turn.reward is None else f"{turn.reward:.3f}"
+        lines.append(f"{turn.number:3d}{star}  {turn.status:11s}  {reward:>6s}  {faults:>6s}  {changes}")
+    return lines
+
+
+def faults_left(outcome: Outcome) -> list[str]:
+    """A line for each of the first faults of the best turn, and one for all others."""
+    if outcome.best is None:
+        return []
+    faults = outcome.best.score.evidence.faults()
+    lines = [f"fault: {fault.sentence()}" for fault in faults[:MOST_FAULTS]]
+    more = len(faults) - MOST_FAULTS
+    return [*lines, f"and {more} more, see turns.jsonl"] if more > 0 else lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from metaspatial_addon.core.detectors.needs import measure_needs
@@ -54,3 +56,13 @@ def test_unknown_and_locked_things_need_nothing():
     locked = Item("closet", "wardrobe", (1.2, 0.6, 2.0), locked=True, pose=Pose(2.0, 0.3))
     task = Task("t", "", ROOM, (box, locked))
     assert measure_needs(task, Layout("t", {"box": Pose(2.0, 1.2)})) == ((), 1.0)
+
+
+def test_pieces_of_a_kitchen_stand_side_by_side_and_are_not_opened_against_each_other():
+    fridge = Item("fridge", "fridge", (0.7, 0.7, 1.85))
+    counter = Item("counter", "kitchen counter", (0.8, 0.6, 0.9))
+    task = Task("t", "", replace(ROOM, type="kitchen"), (fridge, counter))
+    beside = Layout("t", {"fridge": Pose(0.35, 3.65), "counter": Pose(1.15, 3.7)})
+    assert measure_needs(task, beside)[0] == ()
+    before = Layout("t", {"fridge": Pose(0.35, 3.65), "counter": Pose(0.3, 2.7, 0.0, 90.0)})
+    assert [fault.id for fault in measure_needs(task, before)[0]] == ["fridge"]

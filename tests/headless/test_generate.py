@@ -137,9 +137,11 @@ def test_a_task_is_laid_out_turn_by_turn(server, task, tmp_path):
     assert re.findall(r"turn (\d) of at most 3: (\w+)", done.stderr) == [
         (turn, phase) for turn in "123" for phase in ("model", "physics")
     ]
-    rows = [line.split() for line in done.stdout.splitlines() if re.match(r" +\d", line)]
+    lines = [line for line in done.stdout.splitlines() if re.match(r" +\d", line)]
+    rows = [line.split() for line in lines]
     assert [(row[0], row[1]) for row in rows] == [("1", "ok"), ("2", "model_fault"), ("3*", "ok")]
-    assert "bed_1 overlaps desk_1" in done.stdout.splitlines()[-2]
+    assert "bed_1 overlaps desk_1" in lines[2]
+    assert done.stdout.count("fault: ") == int(rows[2][3])
 
     records = [json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines()]
     assert [record["status"] for record in records] == ["ok", "model_fault", "ok"]
@@ -171,6 +173,7 @@ def test_a_server_that_goes_away_leaves_what_there_is(server, task, tmp_path):
     assert server.options[-1].split("/")[2] in done.stderr.splitlines()[-1]
     records = [json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines()]
     assert [record["status"] for record in records] == ["ok", "infra_fault"] and records[1]["reward"] is None
+    assert "fault: bed_1 overlaps desk_1 by " in done.stdout
     assert read_layout(out / "layout.json") == layout_from_json(records[0]["layout"])
 
 

@@ -60,7 +60,12 @@ def measure_needs(task: Task, layout: Layout) -> tuple[tuple[Cramped, ...], floa
 
 
 def belong(one: Category, other: Category) -> bool:
-    """Whether a piece of one category is at home with a piece of the other, which may then stand in its needs."""
+    """Whether a piece of one category is at home with a piece of the other, which may then stand in its needs.
+
+    Pieces of a run stand side by side: none may be opened against another.
+    """
+    if one.way == other.way == "run":
+        return False
     return one.name in other.hosts or other.name in one.hosts
 
 

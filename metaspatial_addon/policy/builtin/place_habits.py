@@ -1,29 +1,34 @@
 """Where a piece of furniture stands by habit: at the wall or at the piece that it belongs to, as the table says it.
 
-A habit is kept in full at a station of the host (a chair close to a side of its table and facing it, a nightstand in
-line with the head of its bed), by half where the two are near each other in the right way, and not elsewhere.
+A habit is kept in full at a station of the host (a chair at a seat of its table and facing it, a nightstand in line
+with the head of its bed, a lamp over the middle of its table, a rug under it), in part where the two are near each
+other, and not elsewhere. Beside it, tables of a kind stand apart and in line, what is tall stands
+neither before windows nor between a seat and its screen, and shoes and coats are near a door.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ...core.footprints import overlaps, rows_of
-from ...core.furniture import FURNITURE, UNKNOWN, Way
+from ...core.furniture import FURNITURE, UNKNOWN, Category, Way
 from ...core.geometry import OrientedBox
 from ...core.place_grid import PlaceGrid
-from .place_uses import row_of
+from .place_stations import AT_LOW_TABLE, ROUND, STATIONS, Side, at_station, side_of
+from .place_uses import as_box, row_of
 from .place_wishes import is_good
-from .prompt_room import PromptItem, PromptRoom, Standing, Wish
+from .prompt_room import PromptItem, PromptRoom, Rectangle, Standing, Wish
 
-NEARLY, UNUSUAL = 0.25, 0.5
-"""What it costs to stand by habit, but not at a station; and to stand elsewhere. A fault costs 1."""
+UNEVEN, IN_SIGHT, NEARLY, ABOUT, UNUSUAL, MOST = 0.1, 0.2, 0.25, 0.45, 0.6, 0.9
+"""What it costs to stand by habit, but out of line; between a seat and its screen; not at a station, but nearly; next
+to the host, but at no side where it is used; to stand elsewhere; and all of it at most. A fault costs 1, and to stand
+across a way a half, which is less than to stand elsewhere: a chair is at its table."""
 LOW_TABLE_M = 0.58
 """Height up to which seats stand about a table at some distance."""
 AT_IT_M = 0.6
@@ -32,37 +37,17 @@ APART_M = 1.4
 """Metres between two tables that seats stand around: two chairs, and a way between their backs."""
 NEXT_TO_M = 0.6
 """Metres from its host beyond which nothing counts as next to it: the band and its slack."""
-ALONG_M = 0.05
-"""Metres by which a guest may reach beyond the end of its host's side."""
-
-Side = Literal["front", "back", "left", "right"]
-ROUND: tuple[Side, ...] = ("front", "right", "back", "left")
-_TOWARDS = {"front": 180.0, "right": 270.0, "back": 0.0, "left": 90.0}
-"""Yaw, less that of its host, at which a guest at a side looks at the host."""
-
-
-@dataclass(frozen=True)
-class Station:
-    """A place at a host, in the host's frame: sides, least and greatest gap in metres, how it is placed along the side
-    (within it, in its middle, or backs in line; the last two to `spare` metres), and where it looks."""
-
-    sides: tuple[Side, ...]
-    gap: tuple[float, float]
-    along: Literal["within", "middle", "backs"]
-    spare: float
-    looks: Literal["at it", "along", "either"]
-
-
-STATIONS: dict[Way, Station] = {
-    "around": Station(ROUND, (0.0, 0.1), "within", 0.0, "at it"),
-    "tuck": Station(("front",), (0.0, 0.1), "within", 0.0, "at it"),
-    "beside": Station(("left", "right"), (0.0, 0.15), "backs", 0.1, "along"),
-    "before": Station(("front",), (0.3, 0.5), "middle", 0.15, "either"),
-    "foot": Station(("front",), (0.0, 0.15), "middle", 0.1, "along"),
-    "opposite": Station(("front",), (1.2, 4.0), "middle", 0.3, "at it"),
-    "run": Station(("left", "right"), (0.0, 0.05), "backs", 0.05, "along"),
-}
-AT_LOW_TABLE = Station(ROUND, (0.3, 0.6), "within", 0.0, "at it")
+OVER_M, UNDER_M, BEHIND_M = 0.1, 0.15, 0.3
+"""Metres from the middle of its host to what hangs over it, and to a rug that lies under it; and from its back to what
+hangs on the wall behind it."""
+IN_LINE_M = 0.05
+"""Metres by which two that stand in line may be off it."""
+BEFORE_WINDOW_M = 0.6
+"""Metres beyond the strip before a window in which what is taller than its sill hides it."""
+NEAR_DOOR_M = 2.0
+"""Metres from a door's swing to what is wanted on the way in and out."""
+PULLED_OUT_M = 0.3
+"""Metres from its table to a chair that still is at it."""
 NEAR_HOST: dict[Way, tuple[str, ...]] = {
     "around": ("next_to", "facing"),
     "tuck": ("next_to", "facing"),
@@ -72,7 +57,7 @@ NEAR_HOST: dict[Way, tuple[str, ...]] = {
     "opposite": ("facing", "in_front_of"),
     "run": ("next_to",),
 }
-"""Predicates of a guest to its host that keep the habit by half."""
+"""Predicates of a guest to its host that keep the habit in part."""
 AT_WALL: frozenset[Way] = frozenset(("wall", "corner", "opposite", "run", "beside"))
 """What stands at a wall: where it has no host, or its host does not say otherwise."""
 AT_WALL_AS_WELL: frozenset[Way] = frozenset(("opposite", "run"))
@@ -85,9 +70,9 @@ def _seated_round() -> frozenset[str]:
     return frozenset(name for row in rows for name in row.hosts)
 
 
-ELSEWHERE, NEAR, AT = range(3)
+ELSEWHERE, NEXT, NEAR, AT_UNEVEN, AT = range(5)
 """How well a place keeps a habit."""
-_COSTS = np.array([UNUSUAL, NEARLY, 0.0])
+_COSTS = np.array([UNUSUAL, ABOUT, NEARLY, UNEVEN, 0.0])
 
 
 class Habits:
@@ -101,23 +86,40 @@ class Habits:
         return Habit(self, item, others)
 
     def at_host(
-        self, item: PromptItem, way: Way, host: Standing, yaw: float, grid: PlaceGrid
+        self, item: PromptItem, way: Way, host: Standing, sides: frozenset[Side], yaw: float, grid: PlaceGrid
     ) -> tuple[slice, slice, np.ndarray]:
-        """How well an item keeps its habit near a host: columns and rows of a grid, and the level at each; beyond them
-        it is elsewhere."""
+        """How well an item keeps its habit near a host, whose `sides` want it most: columns and rows of a grid, and the
+        level at each; beyond them it is elsewhere."""
         low = way == "around" and host.box.height <= LOW_TABLE_M
         box = host.turned_box
-        key = (item.size, way, low, box, yaw, grid.step)
+        on_floor = item.mount == "floor" and not item.covering
+        key = (item.size, way if on_floor else item.mount, low, box, sides, yaw, grid.step)
         if key not in self._at_hosts:
-            predicates = ("facing",) if low else NEAR_HOST[way]
+            predicates = (("facing",) if low else NEAR_HOST[way]) if on_floor else ()
             half = math.hypot(*item.size[:2]) / 2
-            columns, rows = grid.around(box, half + NEXT_TO_M if "next_to" in predicates else math.inf)
+            reach = math.inf if on_floor and "next_to" not in predicates else half + NEXT_TO_M
+            columns, rows = grid.around(box, reach)
             there = grid.part(columns, rows)
-            near = np.ones((len(there.xs), len(there.ys)), bool)
-            for predicate in predicates:
-                near &= self.good(item, predicate, host, yaw, there)
-            at = _at(AT_LOW_TABLE if low else STATIONS[way], item, yaw, box, there)
-            self._at_hosts[key] = columns, rows, np.where(at, AT, np.where(near, NEAR, ELSEWHERE)).astype(np.int8)
+            levels = np.full((len(there.xs), len(there.ys)), ELSEWHERE, np.int8)
+            if on_floor:
+                near = np.ones_like(levels, bool)
+                for predicate in predicates:
+                    near &= self.good(item, predicate, host, yaw, there)
+                levels[near] = NEXT
+                station = AT_LOW_TABLE if low else STATIONS[way]
+                if way in ("around", "tuck") and not low:
+                    pulled_out = replace(station, gap=(0.0, PULLED_OUT_M), along="within")
+                    near &= at_station(pulled_out, item, yaw, box, there, ROUND)
+                elif way == "beside":  # not before it
+                    near &= np.abs(box.to_local(there.xs[:, None], there.ys[None, :])[0]) >= box.width / 2
+                at = at_station(station, item, yaw, box, there, ROUND)
+                wanted = at_station(station, item, yaw, box, there, sides) if sides < set(station.sides) else at
+            else:
+                at, near = _over(item, yaw, box, there)
+                wanted = at
+            for level, where in ((NEAR, near), (AT_UNEVEN, at), (AT, wanted)):
+                levels[where] = level
+            self._at_hosts[key] = columns, rows, levels
         return self._at_hosts[key]
 
     def good(self, item: PromptItem, predicate: str, host: Standing | None, yaw: float, grid: PlaceGrid) -> np.ndarray:
@@ -132,27 +134,46 @@ class Habit:
     """The habit of an item beside what stands, see `cost`."""
 
     def __init__(self, habits: Habits, item: PromptItem, others: Sequence[Standing]):
-        self.habits, self.item = habits, item
-        row = row_of(item.kind)
-        has_one = item.mount == "floor" and not item.covering and row.name != UNKNOWN
-        self.way = row.way if has_one else "loose"
-        self.hosts = _least_taken(item, others, row.hosts) if self.way in STATIONS else []
+        self.habits, self.item, self.row = habits, item, row_of(item.kind)
+        self.on_floor = item.mount == "floor" and not item.covering
+        known = self.row.name != UNKNOWN
+        self.way = self.row.way if self.on_floor and known else "loose"
+        self.hosts: list[tuple[Standing, frozenset[Side]]] = []
+        if known and (self.way in STATIONS or not self.on_floor):
+            hosts = _hosts(item, others, self.row)
+            self.hosts = [(host, _wanting_sides(item, host, self.way, others)) for host in hosts]
         self._alike: list[OrientedBox] = []
-        if row.name in _seated_round() and item.size[2] > LOW_TABLE_M:
+        if self.row.name in _seated_round() and item.size[2] > LOW_TABLE_M:
             self._alike = [other.box for other in others if other.kind == item.kind]
+        self._kept_clear = self._clear_areas(others)
 
     def cost(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
-        """What it costs to stand at each place of a grid: (nx, ny), or one number for all."""
+        """What it costs to stand at each place of a grid: (nx, ny), or one number for all; at most `MOST`."""
+        total = self._at_home(yaw, grid)
+        for cost, areas in self._kept_clear:
+            clear = np.ones((len(grid.xs), len(grid.ys)), bool)
+            grid.take(clear, *self.item.size[:2], yaw, rows_of(areas))
+            total = total + cost * ~clear
+        if self.on_floor and self.row.from_door < 0.0 and self.habits.room.swings:
+            total = total + NEARLY * ~self._near_door(grid)
+        return np.minimum(total, MOST)
+
+    def _at_home(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
+        """What it costs not to be where its kind belongs."""
         if self._alike:
             apart = np.ones((len(grid.xs), len(grid.ys)), bool)
             width, depth = (length + 2 * APART_M for length in self.item.size[:2])
             grid.take(apart, width, depth, yaw, rows_of(self._alike))
-            return NEARLY * ~apart
+            in_line = np.zeros_like(apart)
+            for box in self._alike:
+                in_line |= np.abs(grid.xs - box.x)[:, None] <= IN_LINE_M
+                in_line |= np.abs(grid.ys - box.y)[None, :] <= IN_LINE_M
+            return NEARLY * ~apart + UNEVEN * ~in_line
         if not self.hosts:
             return UNUSUAL * ~self._at_wall(yaw, grid) if self.way in AT_WALL else np.zeros((1, 1))
         kept = np.full((len(grid.xs), len(grid.ys)), ELSEWHERE, np.int8)
-        for host in self.hosts:
-            columns, rows, levels = self.habits.at_host(self.item, self.way, host, yaw, grid)
+        for host, sides in self.hosts:
+            columns, rows, levels = self.habits.at_host(self.item, self.way, host, sides, yaw, grid)
             np.maximum(kept[columns, rows], levels, out=kept[columns, rows])
         if self.way in AT_WALL_AS_WELL:
             kept[~self._at_wall(yaw, grid)] = ELSEWHERE
@@ -161,40 +182,93 @@ class Habit:
     def _at_wall(self, yaw: float, grid: PlaceGrid) -> np.ndarray:
         return self.habits.good(self.item, "against", None, yaw, grid)
 
+    def _near_door(self, grid: PlaceGrid) -> np.ndarray:
+        """Where a door's swing is near: (nx, ny) bool."""
+        near = np.zeros((len(grid.xs), len(grid.ys)), bool)
+        for x0, x1, y0, y1 in self.habits.room.swings:
+            aside = np.maximum(np.abs(grid.xs - (x0 + x1) / 2) - (x1 - x0) / 2, 0.0)[:, None]
+            ahead = np.maximum(np.abs(grid.ys - (y0 + y1) / 2) - (y1 - y0) / 2, 0.0)[None, :]
+            near |= np.hypot(aside, ahead) <= NEAR_DOOR_M
+        return near
 
-def _least_taken(item: PromptItem, others: Sequence[Standing], kinds: Sequence[str]) -> list[Standing]:
-    """The hosts of the dearest kind that is there, those with the fewest guests of the item's kind."""
+    def _clear_areas(self, others: Sequence[Standing]) -> list[tuple[float, list[OrientedBox]]]:
+        """Areas that the item keeps clear by habit, with what it costs to stand in one of them."""
+        height, windows = self.item.size[2], self.habits.room.windows
+        if self.item.mount == "wall" and self.row.hang_at:
+            hidden = [as_box(window) for window, sill in windows if self.row.hang_at < sill < self.row.hang_at + height]
+            return [(UNUSUAL, hidden)]
+        if not self.on_floor or height <= LOW_TABLE_M:
+            return []
+        hidden = [as_box(_inwards(window)) for window, sill in windows if height > sill + BEFORE_WINDOW_M]
+        return [(UNUSUAL, hidden), (IN_SIGHT, _sights(others))]
+
+
+def _inwards(window: Rectangle) -> Rectangle:
+    """The strip before a window, longer into the room (and out of it, where nothing stands)."""
+    x0, x1, y0, y1 = window
+    if x1 - x0 > y1 - y0:
+        return x0, x1, y0 - BEFORE_WINDOW_M, y1 + BEFORE_WINDOW_M
+    return x0 - BEFORE_WINDOW_M, x1 + BEFORE_WINDOW_M, y0, y1
+
+
+def _sights(others: Sequence[Standing]) -> list[OrientedBox]:
+    """The strips of floor between seats and the screens that face them."""
+    found = []
+    for screen in others:
+        row = row_of(screen.kind)
+        for seat in others if row.way == "opposite" else ():
+            a, b = seat.turned_box, screen.turned_box
+            u, w = a.to_local(b.x, b.y)
+            apart = -w - (a.depth + b.depth) / 2
+            faces = row_of(seat.kind).name in row.hosts and (b.yaw - a.yaw) % 360.0 == 180.0
+            if faces and abs(u) <= a.width / 2 and apart > 0.0:
+                (rx, ry), (fx, fy) = a.right, a.front
+                ahead = (a.depth + apart) / 2
+                middle = a.x + u / 2 * rx + ahead * fx, a.y + u / 2 * ry + ahead * fy
+                found.append(OrientedBox(*middle, 0.0, a.yaw, min(a.width, b.width) / 2, apart, 0.0))
+    return found
+
+
+def _over(item: PromptItem, yaw: float, host: OrientedBox, grid: PlaceGrid) -> tuple[np.ndarray, np.ndarray]:
+    """Where what stands on its host, hangs over it or lies under it is where it should be, and where about: bool."""
+    u, w = host.to_local(grid.xs[:, None], grid.ys[None, :])
+    turn = (yaw - host.yaw) % 360.0
+    over = (np.abs(u) <= host.width / 2) & (np.abs(w) <= host.depth / 2)
+    if item.mount == "surface":
+        return over, over
+    if item.mount == "ceiling":
+        return np.hypot(u, w) <= OVER_M, over
+    if item.mount == "wall":
+        near = (np.abs(w - (host.depth - item.size[1]) / 2) <= BEHIND_M) & (np.abs(u) <= host.width / 2)
+        near &= turn == 0.0
+        return near & (np.abs(u) <= OVER_M), near
+    at = (np.abs(u) <= UNDER_M) & (w <= UNDER_M) & (w >= -host.depth / 3)  # of a bed, rather its foot than its head
+    return at & (turn % 90.0 == 0.0), over
+
+
+def _wanting_sides(item: PromptItem, host: Standing, way: Way, others: Sequence[Standing]) -> frozenset[Side]:
+    """The sides of a table that want a seat most: those with fewer than the side across, else all."""
+    if way != "around" or host.box.height <= LOW_TABLE_M:
+        return frozenset(ROUND)
+    box = host.turned_box
+    alike = [other.box for other in others if other.kind == item.kind]
+    at_it = overlaps(rows_of([box]), rows_of(alike), AT_IT_M)[0]
+    at = [side_of(box, guest) for guest, here in zip(alike, at_it, strict=True) if here]
+    fewer = {a for a, b in zip(ROUND, (*ROUND[2:], *ROUND[:2]), strict=True) if at.count(a) < at.count(b)}
+    return frozenset(fewer or ROUND)
+
+
+def _hosts(item: PromptItem, others: Sequence[Standing], row: Category) -> list[Standing]:
+    """What an item belongs to: of the dearest kind that is there those with the fewest guests of the item's kind, all
+    pieces of a run. A rug belongs to nothing that it cannot lie under."""
+    kinds = [kind for kind in row.hosts if not item.covering or FURNITURE.categories[kind].class_name != "bath"]
+    if row.way == "run" and item.mount == "floor":
+        return [other for other in others if row_of(other.kind).name in kinds]
+    reach = AT_IT_M if item.mount == "floor" else 0.0
     for kind in kinds:
         hosts = [other for other in others if row_of(other.kind).name == kind]
         if hosts:
             guests = rows_of([other.box for other in others if other.kind == item.kind])
-            taken = overlaps(rows_of([host.box for host in hosts]), guests, AT_IT_M).sum(axis=1)
+            taken = overlaps(rows_of([host.box for host in hosts]), guests, reach).sum(axis=1)
             return [host for host, number in zip(hosts, taken, strict=True) if number == taken.min()]
     return []
-
-
-def _at(station: Station, item: PromptItem, yaw: float, host: OrientedBox, grid: PlaceGrid) -> np.ndarray:
-    """Where an item at a yaw is at a station of its host: (nx, ny) bool."""
-    met = np.zeros((len(grid.xs), len(grid.ys)), bool)
-    turn = (yaw - host.yaw) % 360.0
-    if turn % 90.0 or station.looks == "along" and turn:
-        return met
-    width, depth = (item.size[1], item.size[0]) if turn % 180.0 else item.size[:2]
-    u, w = host.to_local(grid.xs[:, None], grid.ys[None, :])
-    for side in station.sides:
-        if station.looks == "at it" and turn != _TOWARDS[side]:
-            continue
-        sign = -1.0 if side in ("front", "left") else 1.0
-        if side in ("front", "back"):
-            off, along = sign * w - (host.depth + depth) / 2, u
-            spare, in_line = (host.width - width) / 2, 0.0
-        else:
-            off, along = sign * u - (host.width + width) / 2, w
-            spare, in_line = (host.depth - depth) / 2, (host.depth - depth) / 2
-        if station.along == "within":
-            beside = np.abs(along) <= max(spare, 0.0) + ALONG_M
-        else:
-            beside = np.abs(along - (in_line if station.along == "backs" else 0.0)) <= station.spare
-        low, high = station.gap
-        met |= (off >= low - 1e-6) & (off <= high + 1e-6) & beside
-    return met
