@@ -21,10 +21,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from headless import interruption
+from headless import interruption, option_types
 from metaspatial_addon.core import files
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.printable import PrintableStream, one_line
+from metaspatial_addon.core.shipped import shipped
 from metaspatial_addon.core.temporary import TemporaryFolder
 from metaspatial_addon.episode.records import append_line
 from metaspatial_addon.policy.base import PolicyError
@@ -84,6 +85,21 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
         formatter_class=_Help,
         allow_abbrev=False,
     )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the commands that train: a configuration, changes to it, the run's folder, and going on in it."""
+    parser.add_argument("--config", required=True, type=shipped, help="a TOML file, see headless/configs/")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=option_types.text,
+        metavar="KEY=VALUE",
+        help="change a key of the file",
+    )
+    parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and figures")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
 
 
 def arguments() -> list[str]:

@@ -60,59 +60,67 @@ def read_dataclass(
     `renamed` maps dotted keys that a former version knew to those of today. Raises InputError that names the key.
     """
     data = read_toml(path)
-    for change in changes:
-        _apply(data, change, path)
-    config = _Reader(path, renamed or {}).table(kind, data, "")
+    changed = [_apply(data, change) for change in changes]
+    config = _Reader(path, renamed or {}, changed).table(kind, data, "")
     for check in checks:
         if not check.holds(config):
             value: Any = config
             for name in check.key.split("."):
                 value = getattr(value, name)
-            raise InputError(path, check.key, check.expected.format(c=config), value)
+            raise InputError(
+                "--set" if check.key in changed else path, check.key, check.expected.format(c=config), value
+            )
     return config
 
 
-def _apply(data: dict[str, Any], change: str, path: str) -> None:
-    """Set the dotted key of `key=value`. A value that is no TOML is taken as a word, so that words need no quotes,
-    unless it opens a list or a table."""
+def _apply(data: dict[str, Any], change: str) -> str:
+    """Set the dotted key of `key=value`, and return it. A value that is no TOML is taken as a word, so that words need
+    no quotes, unless it opens a list or a table."""
     key, equals, value = change.partition("=")
+    key = key.strip()
     if not equals:
         raise InputError("--set", change, "key=value")
-    *parents, last = key.strip().split(".")
+    *parents, last = key.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})
         if not isinstance(data, dict):
-            raise InputError(path, key, f"{parent} to be a table")
+            raise InputError("--set", key, f"{parent} to be a table")
     try:
-        data[last] = parse_toml(f"value = {value}", "--set", key.strip())["value"]
+        data[last] = parse_toml(f"value = {value}", "--set", key)["value"]
     except InputError:
         if value.lstrip().startswith(("[", "{")):
             raise
         data[last] = value
+    return key
 
 
 class _Reader:
-    """Fills dataclasses from the tables of one file; every error names the file and the dotted key."""
+    """Fills dataclasses from the tables of one file; every error names the dotted key, and the file or, for a key that
+    it changed, --set."""
 
-    def __init__(self, source: str, renamed: Mapping[str, str]):
-        self.source, self.renamed = source, renamed
+    def __init__(self, source: str, renamed: Mapping[str, str], changed: Sequence[str]):
+        self.source, self.renamed, self.changed = source, renamed, changed
+
+    def _error(self, name: str, expected: str, got: object = None) -> InputError:
+        inside = any(name == key or name.startswith((f"{key}.", f"{key}[")) for key in self.changed)
+        return InputError("--set" if inside else self.source, name, expected, got)
 
     def table(self, kind: type, data: Any, prefix: str) -> Any:
         if not isinstance(data, dict):
-            raise InputError(self.source, prefix.rstrip("."), "a table", data)
+            raise self._error(prefix.rstrip("."), "a table", data)
         hints, known = get_type_hints(kind), {f.name: f for f in fields(kind)}
         values: dict[str, Any] = {}
         for key, value in data.items():
             name = prefix + key
             if key not in known:
-                raise InputError(self.source, name, self._instead(name, list(known)))
+                raise self._error(name, self._instead(name, list(known)))
             values[key] = self.value(hints[key], value, name)
             if hints[key] in (int, float):
                 self._check_bounds(values[key], known[key].metadata, name)
         try:
             return kind(**values)
         except ValueError as error:  # a dataclass may check itself, as the terms' weights do
-            raise InputError(self.source, prefix.rstrip("."), f"other values ({error})") from error
+            raise self._error(prefix.rstrip("."), f"other values ({error})") from error
 
     def _instead(self, name: str, known: Sequence[str]) -> str:
         """What to write in the place of an unknown key."""
@@ -130,32 +138,32 @@ class _Reader:
             if isinstance(value, dict):
                 return self.table(table, value, name + ".")
             if value not in get_args(words):
-                raise InputError(self.source, name, f"a table or one of {', '.join(get_args(words))}", value)
+                raise self._error(name, f"a table or one of {', '.join(get_args(words))}", value)
             return value
         if origin is tuple:
             if not isinstance(value, list):
-                raise InputError(self.source, name, "a list of tables", value)
+                raise self._error(name, "a list of tables", value)
             return tuple(self.value(options[0], entry, f"{name}[{k}]") for k, entry in enumerate(value))
         if origin is Literal:
             if value not in options:
-                raise InputError(self.source, name, f"one of {', '.join(options)}", value)
+                raise self._error(name, f"one of {', '.join(options)}", value)
             return value
         if hint is float and type(value) is int:
             value = float(value) if abs(value) <= sys.float_info.max else math.inf
         if type(value) is not hint:
-            raise InputError(self.source, name, f"a value of type {hint.__name__}", value)
+            raise self._error(name, f"a value of type {hint.__name__}", value)
         return value
 
     def _check_bounds(self, value: float, bounds: Mapping[str, float], name: str) -> None:
         if not -math.inf < value < math.inf:  # `math.isfinite` raises OverflowError for an int of 400 digits
-            raise InputError(self.source, name, "a finite number", value)
+            raise self._error(name, "a finite number", value)
         if "at_least" not in bounds and "above" not in bounds:
             bounds = {"at_least": 0, **bounds}
         if not all(_BOUNDS[key][1](value, bound) for key, bound in bounds.items()):
             wanted = " and ".join(f"{_BOUNDS[key][0]} {bound}" for key, bound in bounds.items())
-            raise InputError(self.source, name, f"a number {wanted}", value)
+            raise self._error(name, f"a number {wanted}", value)
         if type(value) is int and value >= 2**63:
-            raise InputError(self.source, name, "a whole number of at most 64 bits, as TOML has them")
+            raise self._error(name, "a whole number of at most 64 bits, as TOML has them")
 
 
 def write_config(config: Any, path: Path) -> None:

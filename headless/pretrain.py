@@ -11,26 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from headless import cli, option_types
+from headless import cli
 from headless.packages import not_installed
-from metaspatial_addon.core.shipped import shipped
 
 
 def main(arguments: list[str]) -> None:
     parser = cli.parser(
         "pretrain.py", "Teach the embedded model to place and to repair, from layouts that are made ahead"
     )
-    parser.add_argument("--config", required=True, type=shipped, help="a TOML file, see headless/configs/")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=option_types.text,
-        metavar="KEY=VALUE",
-        help="change a key of the file",
-    )
-    parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and metrics")
-    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    cli.add_run_arguments(parser)
     options = parser.parse_args(arguments)
     try:
         from headless.pretraining.config import read_config

@@ -14,22 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, option_types
 from headless.packages import not_installed
-from metaspatial_addon.core.shipped import shipped
 
 
 def main(arguments: list[str]) -> None:
     parser = cli.parser("train.py", "Train a model by multi-turn GRPO inside headless Blender")
-    parser.add_argument("--config", required=True, type=shipped, help="a TOML file, see headless/configs/")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=option_types.text,
-        metavar="KEY=VALUE",
-        help="change a key of the file",
-    )
-    parser.add_argument("--run", required=True, metavar="DIR", help="folder for checkpoints and figures")
-    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    cli.add_run_arguments(parser)
     parser.add_argument("--check", action="store_true", help="try one episode and one backward pass, and stop")
     parser.add_argument("--merge", action="store_true", help="only write the last checkpoint without an adapter")
     parser.add_argument(

@@ -76,8 +76,8 @@ def test_what_is_written_reads_back(file, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("speed=3", "train.toml: speed: expected one of number, express, engine, brake, wagons"),
-        ("engine.strength=3", "train.toml: engine.strength: expected its new name, engine.power"),
+        ("speed=3", "--set: speed: expected one of number, express, engine, brake, wagons"),
+        ("engine.strength=3", "--set: engine.strength: expected its new name, engine.power"),
         ("engine.power=0", "engine.power: expected a number above 0 and of at most 9, got 0.0"),
         ("engine.power=9.5", "engine.power: expected a number above 0 and of at most 9, got 9.5"),
         ("engine.power=inf", "engine.power: expected a finite number, got inf"),
@@ -95,8 +95,8 @@ def test_what_is_written_reads_back(file, name):
         ("wagons=[{}, 3]", "wagons[1]: expected a table, got 3"),
         ("wagons=[{seats=-1}]", "wagons[0].seats: expected a number of at least 0, got -1"),
         ("wagons=[{seats=13}]", "wagons[0]: expected other values (13 seats bring bad luck)"),
-        ("number=100", "number: expected less than 100 with express = False, got 100"),
-        ("number.x=1", "number.x: expected number to be a table"),
+        ("number=100", "--set: number: expected less than 100 with express = False, got 100"),
+        ("number.x=1", "--set: number.x: expected number to be a table"),
         ("number", "--set: number: expected key=value"),
     ],
 )
@@ -104,6 +104,12 @@ def test_what_cannot_be_is_one_line_with_file_key_and_expectation(file, change, 
     with pytest.raises(InputError) as caught:
         read(file, change)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_the_file_itself_has_is_told_of_the_file_beside_changes(file):
+    file.write_text("speed = 3\n")
+    with pytest.raises(InputError, match=r"train.toml: speed: expected one of number"):
+        read(file, "number=3")
 
 
 def test_a_file_that_is_no_toml_is_named(tmp_path):

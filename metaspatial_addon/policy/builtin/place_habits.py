@@ -25,10 +25,10 @@ from .place_uses import as_box, row_of
 from .place_wishes import is_good
 from .prompt_room import PromptItem, PromptRoom, Rectangle, Standing, Wish
 
-UNEVEN, IN_SIGHT, NEARLY, ABOUT, UNUSUAL, MOST = 0.1, 0.2, 0.25, 0.45, 0.6, 0.9
-"""What it costs to stand by habit, but out of line; between a seat and its screen; not at a station, but nearly; next
-to the host, but at no side where it is used; to stand elsewhere; and all of it at most. A fault costs 1, and to stand
-across a way a half, which is less than to stand elsewhere: a chair is at its table."""
+UNEVEN, IN_SIGHT, NEARLY, HIDING, ABOUT, UNUSUAL, MOST = 0.1, 0.2, 0.25, 0.3, 0.45, 0.6, 0.9
+"""What it costs to stand by habit, but out of line; between a seat and its screen; not at a station, but nearly; before
+a window; next to the host, but at no side where it is used; to stand elsewhere; and all of it at most. A fault costs 1,
+and to stand across a way a half, which is less than to stand elsewhere: a chair is at its table."""
 LOW_TABLE_M = 0.58
 """Height up to which seats stand about a table at some distance."""
 AT_IT_M = 0.6
@@ -95,32 +95,42 @@ class Habits:
         on_floor = item.mount == "floor" and not item.covering
         key = (item.size, way if on_floor else item.mount, low, box, sides, yaw, grid.step)
         if key not in self._at_hosts:
-            predicates = (("facing",) if low else NEAR_HOST[way]) if on_floor else ()
-            half = math.hypot(*item.size[:2]) / 2
-            reach = math.inf if on_floor and "next_to" not in predicates else half + NEXT_TO_M
+            reach = math.hypot(*item.size[:2]) / 2 + NEXT_TO_M
+            if on_floor and (low or "next_to" not in NEAR_HOST[way]):
+                reach = math.inf
             columns, rows = grid.around(box, reach)
             there = grid.part(columns, rows)
-            levels = np.full((len(there.xs), len(there.ys)), ELSEWHERE, np.int8)
             if on_floor:
-                near = np.ones_like(levels, bool)
-                for predicate in predicates:
-                    near &= self.good(item, predicate, host, yaw, there)
-                levels[near] = NEXT
-                station = AT_LOW_TABLE if low else STATIONS[way]
-                if way in ("around", "tuck") and not low:
-                    pulled_out = replace(station, gap=(0.0, PULLED_OUT_M), along="within")
-                    near &= at_station(pulled_out, item, yaw, box, there, ROUND)
-                elif way == "beside":  # not before it
-                    near &= np.abs(box.to_local(there.xs[:, None], there.ys[None, :])[0]) >= box.width / 2
-                at = at_station(station, item, yaw, box, there, ROUND)
-                wanted = at_station(station, item, yaw, box, there, sides) if sides < set(station.sides) else at
+                next_to, near, at, wanted = self._at_stations(item, way, low, host, sides, yaw, there)
             else:
                 at, near = _over(item, yaw, box, there)
-                wanted = at
-            for level, where in ((NEAR, near), (AT_UNEVEN, at), (AT, wanted)):
+                next_to, wanted = near, at
+            levels = np.full(near.shape, ELSEWHERE, np.int8)
+            for level, where in ((NEXT, next_to), (NEAR, near), (AT_UNEVEN, at), (AT, wanted)):
                 levels[where] = level
             self._at_hosts[key] = columns, rows, levels
         return self._at_hosts[key]
+
+    def _at_stations(
+        self, item: PromptItem, way: Way, low: bool, host: Standing, sides: frozenset[Side], yaw: float, grid: PlaceGrid
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Where an item is next to its host, nearly at a station, at one, and at one that is wanted most; `low` is
+        whether the host is a low table: (nx, ny) bool each."""
+        station, box = AT_LOW_TABLE if low else STATIONS[way], host.turned_box
+        next_to = np.ones((len(grid.xs), len(grid.ys)), bool)
+        for predicate in ("facing",) if low else NEAR_HOST[way]:
+            next_to &= self.good(item, predicate, host, yaw, grid)
+        near = next_to
+        if low:
+            near = next_to & self.good(item, "next_to", host, yaw, grid)
+        elif way in ("around", "tuck"):
+            pulled_out = replace(station, gap=(0.0, PULLED_OUT_M), along="within")
+            near = next_to & at_station(pulled_out, item, yaw, box, grid, ROUND)
+        elif way == "beside":  # not before it
+            near = next_to & (np.abs(box.to_local(grid.xs[:, None], grid.ys[None, :])[0]) >= box.width / 2)
+        at = at_station(station, item, yaw, box, grid, ROUND)
+        wanted = at_station(station, item, yaw, box, grid, sides) if sides < set(station.sides) else at
+        return next_to, near, at, wanted
 
     def good(self, item: PromptItem, predicate: str, host: Standing | None, yaw: float, grid: PlaceGrid) -> np.ndarray:
         """Where an item is to a host, or to a wall, as a predicate says: (nx, ny) bool."""
@@ -196,11 +206,11 @@ class Habit:
         height, windows = self.item.size[2], self.habits.room.windows
         if self.item.mount == "wall" and self.row.hang_at:
             hidden = [as_box(window) for window, sill in windows if self.row.hang_at < sill < self.row.hang_at + height]
-            return [(UNUSUAL, hidden)]
+            return [(HIDING, hidden)]
         if not self.on_floor or height <= LOW_TABLE_M:
             return []
         hidden = [as_box(_inwards(window)) for window, sill in windows if height > sill + BEFORE_WINDOW_M]
-        return [(UNUSUAL, hidden), (IN_SIGHT, _sights(others))]
+        return [(HIDING, hidden), (IN_SIGHT, _sights(others))]
 
 
 def _inwards(window: Rectangle) -> Rectangle:
