@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from headless import cli, interruption, judge
+from headless.user_terms import TermSettings, import_term
 from metaspatial_addon.core.engines import ENGINES
 from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.reading import FieldReader, parse_json, read_bytes, read_json, read_lines
@@ -46,6 +48,7 @@ PROGRESS_EVERY = 2.0
 def main(argv: list[str]) -> None:
     args = _parse(argv)
     weights, grader = read_weights(args.weights), judge.judge_of(args, renders=not args.no_render)
+    terms = [import_term(term) for term in args.term]
     if args.run is not None:
         path = Path(args.run) / TURNS
         pairs = _turns(path, _opened(path, "a record of a training run"))
@@ -62,7 +65,7 @@ def main(argv: list[str]) -> None:
 
             renderer = Renderer(args.engine)
         with Stage() as stage:
-            scored, failed = _score_all(Scorer(stage, renderer, grader, weights), pairs, write)
+            scored, failed = _score_all(Scorer(stage, renderer, grader, weights, terms), pairs, write)
     if failed:
         raise cli.CommandError(f"{failed} of {scored} could not be measured: their status is infra_fault")
 
@@ -87,9 +90,19 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         default="default",
         help='of the terms: a preset ("paper" is the formula of arXiv 2503.18470), or a file as {"collision": 0.4}',
     )
+    parser.add_argument(
+        "--term",
+        action="append",
+        default=[],
+        type=_term,
+        metavar="MODULE:FUNCTION=WEIGHT",
+        help="a term of your own beside those of --weights, as the reward.terms of a run; may be repeated",
+    )
     judge.add_arguments(parser)
     parser.add_argument("--out", metavar="FILE", help="where scores go, a line each (default: stdout)")
     args = parser.parse_args(argv)
+    if args.term and args.weights == "paper":
+        parser.error("--term does not go with --weights paper, which has no weights to add to")
     if (args.task is None) == (args.pairs is None and args.run is None):
         parser.error("--task goes with --layout or --answer, and not with --pairs or --run")
     for name in ("task", "layout", "answer", "pairs", "weights"):
@@ -97,6 +110,18 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         if all(path and os.path.exists(path) for path in files) and os.path.samefile(*files):
             parser.error(f"--out would overwrite the file of --{name}: name another file")
     return args
+
+
+def _term(text: str) -> TermSettings:
+    """Convert an argument that names a function and its weight."""
+    function, _, number = text.rpartition("=")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = 0.0
+    if not (function and 0 < weight < math.inf):
+        raise argparse.ArgumentTypeError(f"expected MODULE:FUNCTION=WEIGHT, with a weight above 0, got {text!r}")
+    return TermSettings(function, weight)
 
 
 def read_weights(source: str) -> Weights | Literal["paper"]:

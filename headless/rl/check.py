@@ -14,7 +14,7 @@ from .data import Episode
 from .learner import Row
 from .logs.timer import PhaseTimer
 from .rollout import run_episodes
-from .run import open_accelerator, open_environments, open_policy
+from .run import LARGE_GAP, open_accelerator, open_environments, open_policy
 from .training_step import Trainer, rollout_settings, update_policy
 
 
@@ -53,12 +53,17 @@ def check(config: TrainConfig, workers: int = 0, ray: str = "") -> None:
     # Sampling is shared by the whole batch, which takes little longer than one episode; the rest is by episode.
     each = (seconds["physics"] + seconds["render"]) / max(workers, 1) + seconds["update"]
     step = seconds["prefill"] + seconds["decode"] + each * rollout.tasks_per_step * rollout.num_generations
+    gap = statistics.metrics()["logprob_gap/mean"]
     cli.progress(
         f"{count / 1e6:.1f} M weights learn; an episode of {len(episode.scores)} turns has {len(trajectory)} tokens, "
         f"of which {int(trajectory.chosen().sum())} are chosen; reward {episode.scores[-1].reward:.3f}, gradient "
-        f"{norm:.3g}, sampler and learner differ by {statistics.metrics()['logprob_gap/mean']:.1e} a token, "
+        f"{norm:.3g}, sampler and learner differ by {gap:.1e} a token, "
         f"{statistics.max_gap:.1e} at most"
     )
+    if gap > LARGE_GAP:
+        cli.progress(
+            "sampler and learner differ by so much that importance weights act on every token: see learner.bf16"
+        )
     cli.progress(", ".join(f"{phase} {value:.2f} s" for phase, value in seconds.items()))
     cli.progress(
         f"about {step:.0f} s a step, {step * config.steps / 3600:.1f} hours for {config.steps} steps; "

@@ -130,6 +130,13 @@ def test_the_turns_of_a_run_can_be_scored_again(run, tmp_path):
     score.main(["--run", str(run), *weights])
     other = [json.loads(line) for line in (tmp_path / "other.jsonl").read_text().splitlines()]
     assert all(line["reward"] != line["recorded_reward"] for line in other)
+    term = ["--term", "headless.evaluation.natural:natural=0.3", "--no-render", "--out", str(tmp_path / "own.jsonl")]
+    score.main(["--run", str(run), *term])
+    own = [json.loads(line) for line in (tmp_path / "own.jsonl").read_text().splitlines()]
+    assert all(0 <= line["terms"]["natural"] <= 1 for line in own)
+    for wrong in ("headless.evaluation.natural:natural", "a:b=none", "a:b=-1"):
+        with pytest.raises(cli.CommandError, match="--term: expected MODULE:FUNCTION=WEIGHT, with a weight above 0"):
+            score.main(["--run", str(run), "--term", wrong])
 
 
 def test_the_same_seed_gives_the_same_run(run, small_model, tmp_path):
