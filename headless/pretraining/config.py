@@ -24,6 +24,7 @@ class PretrainConfig:
 
     `layouts`: the files of layouts to learn from, a pattern such as out/layouts/*.jsonl; `workers`: processes that make
     examples of them; `batch_tokens`: the most tokens of a batch, padding included;
+    `average_steps`: steps of whose weights a checkpoint has the mean;
     `start`: a model folder to go on from, "" for fresh weights; `pictures`: teach the vision tower as well, by the
     fraction `picture_fraction` of the examples, which have small top views;
     `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
@@ -37,6 +38,7 @@ class PretrainConfig:
     decay_steps: int = 3_000
     layouts: str = ""
     batch_tokens: int = bounded(4096, at_least=2048)
+    average_steps: int = bounded(1000, at_least=1)
     learning_rate: float = bounded(2e-3, above=0)
     repair_fraction: float = bounded(0.35, at_most=1)
     dagger_file: str = ""

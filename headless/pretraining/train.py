@@ -1,6 +1,7 @@
 """One pretraining run, from configuration to checkpoints: supervised examples, with images or without.
 
-A checkpoint is a plain transformers folder with the optimisers' state beside it.
+A checkpoint is a plain transformers folder with the run's state beside it. Its weights are the mean of those of the
+last steps, which is about as good as letting the rate fall, at any time and for nothing (Hägele et al. 2024).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from headless import cli, interruption, training
@@ -197,6 +199,8 @@ class _Run:
         self.numbers = NumberRows(config.shape.hidden).to(self.device)
         if config.start:  # its rows hold the waves already
             torch.nn.init.zeros_(self.numbers.projection)
+        self.learnt = torch.nn.ModuleList([self.model, self.numbers])
+        self.mean = AveragedModel(self.learnt, multi_avg_fn=self._follow)
         self.optimisers = optimisers(self.model, self.numbers, config)
         self.step = self.pool = self.batch = self.saved = 0
 
@@ -247,24 +251,35 @@ class _Run:
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
+        self.mean.update_parameters(self.learnt)
         return loss.item(), accuracy, norm
 
+    def _follow(
+        self, means: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], steps: torch.Tensor | int
+    ) -> None:
+        """Move the means towards the weights, after so many `steps`: they are of the last quarter of those, and of no
+        more than `average_steps`."""
+        share = 1 / min(self.config.average_steps, 1 + int(steps) // 4)
+        torch._foreach_lerp_(list(means), list(weights), share)
+
     def _save(self) -> None:
-        """Write a checkpoint: a model folder whose rows hold the waves, and the state beside it."""
-        weight = self.model.get_input_embeddings().weight
+        """Write a checkpoint: a model folder with the means, whose rows hold the waves, and the state beside it."""
+        averaged: Any = self.mean.module
+        model, numbers = averaged
+        weight = model.get_input_embeddings().weight
         free = weight.detach().clone()
         with training.new_checkpoint(self.folder, self.step) as part:
             with torch.no_grad():
-                weight.copy_(self.numbers(free))
-            write_model(self.model, part, self.config.pictures)
+                weight.copy_(numbers(free))
+            write_model(model, part, self.config.pictures)
             with torch.no_grad():
                 weight.copy_(free)
             state = {
                 "step": self.step,
                 "pool": self.pool,
                 "batch": self.batch,
-                "rows": free,
-                "numbers": self.numbers.state_dict(),
+                "learnt": self.learnt.state_dict(),
+                "mean": self.mean.state_dict(),
                 "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             }
             torch.save(state, part / STATE)
@@ -272,13 +287,10 @@ class _Run:
         training.remove_old(training.checkpoints(self.folder, STATE), KEEP)
 
     def _load(self, checkpoint: Path) -> None:
-        """Restore weights, optimisers and the place in the stream of examples."""
-        loaded = type(self.model).from_pretrained(checkpoint, dtype=torch.float32)
-        self.model.load_state_dict(loaded.state_dict())
+        """Restore weights, their means, optimisers and the place in the stream of examples."""
         state = torch.load(checkpoint / STATE, weights_only=True, map_location=self.device)
-        with torch.no_grad():
-            self.model.get_input_embeddings().weight.copy_(state["rows"])
-        self.numbers.load_state_dict(state["numbers"])
+        self.learnt.load_state_dict(state["learnt"])
+        self.mean.load_state_dict(state["mean"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.pool, self.batch = state["step"], state["pool"], state["batch"]

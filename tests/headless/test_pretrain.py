@@ -116,6 +116,20 @@ def test_the_vision_tower_learns_where_there_are_pictures(trained):
     assert {name for name in early if name.startswith("model.layers.") and name.endswith("weight")} <= moved
 
 
+def test_a_checkpoint_has_the_mean_of_the_last_weights(trained):
+    from safetensors.torch import load_file
+
+    from headless.pretraining.train import STATE
+
+    checkpoint = trained[0] / "checkpoint-000014"
+    saved, state = load_file(checkpoint / "model.safetensors"), torch.load(checkpoint / STATE, weights_only=True)
+    name = "model.layers.0.mlp.up_proj.weight"
+    inner = name.replace("model.", "0.model.language_model.")
+    weight, mean = state["learnt"][inner], state["mean"][f"module.{inner}"]
+    assert torch.equal(saved[name], mean) and not torch.equal(mean, weight)
+    assert torch.allclose(mean, weight, atol=14 * 3e-3)
+
+
 def test_a_run_killed_while_it_saves_goes_on_as_if_it_had_not_stopped(trained, config, tmp_path):
     folder, pictures = trained
     arguments = ["--config", str(config), "--run", str(tmp_path), "--set", f"pictures={str(pictures).lower()}"]
