@@ -84,7 +84,8 @@ def dagger_examples(
             compact = CompactEncoding(task)
             feedback = compact.feedback_text(box_evidence(task, layout).to_json())
             turns = [(prompt, answer, False) for prompt, answer in episode.turns]
-            yield encode_turns([*turns, (feedback, compact.answer_text(repair), True)], [], chosen_names=True)
+            answer = compact.answer_text(repair, dict(layout.poses))
+            yield encode_turns([*turns, (feedback, answer, True)], [], chosen_names=True)
             episode.conversation = (
                 *episode.conversation,
                 Message("assistant", reply.text),

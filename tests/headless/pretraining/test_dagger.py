@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from metaspatial_addon.core.errors import InputError
 from metaspatial_addon.core.task import Layout
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.prompts import vocabulary as v
+from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 
 @pytest.mark.parametrize("index", range(8))
@@ -41,6 +44,28 @@ def test_examples_end_with_the_repair_alone_to_be_learnt(tmp_path):
     for read, example in zip(read_examples(str(tmp_path / "own.npz")), again, strict=True):
         np.testing.assert_array_equal(read.ids, example.ids)
         np.testing.assert_allclose(read.weights, example.weights, rtol=1e-3)
+
+
+def test_what_a_repair_follows_stands_already():
+    """The first key of an axis is the edge at a neighbour, also at one that stays: as in lessons of perturbed rooms."""
+    made = [make_task("train", 41, index) for index in range(4)]
+    drawn = iter(made)
+    bank = SimpleNamespace(draw=lambda rng: next(drawn))
+    examples = dagger_examples(BuiltinPolicy(free_places=False), bank, 41, 0, len(made))
+    by_prompt = {CompactEncoding(task).prompt_text(): task for task, _ in made}
+    found = 0
+    for example in examples:
+        prompt, *turns = v.decode(example.ids.tolist()).removeprefix("<|user|>").split("<|assistant|>")
+        task, layout = by_prompt[prompt], None
+        answers = [turn.split("<|end|>")[0] for turn in turns]
+        for answer in answers:
+            standing, read = layout, CompactFormat().read(answer, task, layout)
+            layout = read.layout
+        compact = CompactEncoding(task)
+        poses = {item: layout.poses[item] for item in read.changed}
+        assert answers[-1] == compact.answer_text(poses, dict(standing.poses))
+        found += answers[-1] != compact.answer_text(poses)
+    assert found, "in some of them neighbours stay"
 
 
 def test_another_file_is_one_clear_error(tmp_path):
