@@ -23,8 +23,8 @@ from .sampler import Sampler
 @dataclass(frozen=True)
 class SamplingParams:
     """How answers are sampled: at most `max_completion_tokens` a turn, and `max_sequence_tokens` in an episode; in the
-    learner's arithmetic, `bf16` or not. With `captured`, for cards, adapters are merged meanwhile, and steps of
-    free text are captured."""
+    learner's arithmetic, `bf16` or not. With `captured`, for cards, steps of free text are captured, and in float32
+    adapters are merged meanwhile: merged weights rounded to bfloat16 would not be those that learn."""
 
     temperature: float = 1.0
     max_completion_tokens: int = 512
@@ -56,7 +56,7 @@ def run_episodes(
     running = [_run_batch(policy, environments, episodes, batch, sampling, timer) for batch in batches.values()]
     awaited = {batch: next(batch) for batch in running}
     results: dict[int, StepResult] = {}
-    with policy.merged_adapters() if sampling.captured else nullcontext():
+    with policy.merged_adapters() if sampling.captured and not sampling.bf16 else nullcontext():
         while awaited:
             results |= _collect(environments, timer)
             for batch in [batch for batch, numbers in awaited.items() if results.keys() >= numbers]:

@@ -101,7 +101,8 @@ class TrainablePolicy(Protocol):
         ...
 
     def merged_adapters(self) -> AbstractContextManager[None]:
-        """Until the end of the block adapters, if there are any, are part of the weights; nothing learns meanwhile."""
+        """Until the end of the block adapters are part of the weights, where that rounds nothing away; nothing learns
+        meanwhile."""
         ...
 
     def reference(self) -> AbstractContextManager[TrainablePolicy]:

@@ -11,7 +11,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +206,8 @@ class ChatPolicy:
         return np.asarray(self.processor(text=[text], images=images or None)["input_ids"]).size
 
     def merged_adapters(self) -> AbstractContextManager[None]:
-        return merged_adapters(self.peft)
+        """Weights that are stored in fewer digits than the adapters stay as they are."""
+        return merged_adapters(self.peft) if self.base.dtype == torch.float32 else nullcontext()
 
     @contextmanager
     def reference(self) -> Iterator[ChatPolicy]:

@@ -15,7 +15,8 @@ def merged_adapters(model: Any) -> Iterator[None]:
     """Merge the active adapters of a `PeftModel` until the end of the block.
 
     The original weights are kept meanwhile, so that they come back bit by bit: subtracting what was added would round.
-    Merged weights are rounded to the type of the original ones.
+    For weights in float32: rounded to bfloat16, merged weights move log-probabilities by some hundredths a token from
+    those of adapters beside the weights, which learn.
     """
     originals: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
     try:
@@ -25,7 +26,7 @@ def merged_adapters(model: Any) -> Iterator[None]:
                 weight = layer.get_base_layer().weight
                 originals.append((weight, weight.data))
                 added = sum(layer.get_delta_weight(name) for name in layer.active_adapters)
-                weight.data = (weight.data.float() + added).to(weight.dtype)
+                weight.data = weight.data + added
         with model.disable_adapter():
             yield
     finally:

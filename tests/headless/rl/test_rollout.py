@@ -215,7 +215,7 @@ def test_in_bfloat16_sampler_and_learner_of_the_embedded_model_agree():
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             learner_logprobs, _ = token_logprobs(policy, batch, 1.0)
         gaps.append((learner_logprobs - batch.sampler_logprobs)[batch.mask].abs())
-    assert torch.cat(gaps).mean() < 1e-6
+    assert torch.cat(gaps).mean() < 1e-4
 
 
 def test_probabilities_are_shared_out_among_what_is_allowed():
