@@ -75,6 +75,7 @@ def main(argv: list[str]) -> None:
         if args.wishes == "on":
             carried = {} if source.scene is None else source.scene.carried
             source = replace(source, task=with_prompt_wishes(source.task, carried))
+    args.samples = args.samples or policies.default_samples(args.policy, len(source.task.movable))
     with _emptied_folder(args) as folder:
         outcome = _lay_out(args, folder, policy, source, recorded)
     cli.output(*outputs.table(outcome), *outputs.faults_left(outcome))
@@ -141,7 +142,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
             parser.error("--prompt, --floor, --size, --collection and --scale go with --blend")
     elif args.prompt is None or (args.floor is not None and args.size is not None):
         parser.error("--blend needs --prompt, and takes --floor or --size, not both")
-    args.samples = args.samples or policies.DEFAULT_SAMPLES[args.policy]
     return args
 
 

@@ -6,7 +6,7 @@ import argparse
 import copy
 
 from metaspatial_addon.core.shipped import shipped
-from metaspatial_addon.policy.base import DEFAULT_MAX_TOKENS, Policy
+from metaspatial_addon.policy.base import DEFAULT_MAX_TOKENS, Policy, builtin_samples
 
 from .cli import CommandError
 from .option_types import positive, temperature
@@ -37,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="local, endpoint: of an answer, its thoughts included; else 4096",
     )
     parser.add_argument("--turns", type=positive, default=3, help="turns at most")
-    parser.add_argument("--samples", type=positive, help="answers a turn; else 8 for builtin, 1 for others")
+    parser.add_argument(
+        "--samples",
+        type=positive,
+        help="answers a turn; else 8 for builtin (generate.py: fewer of more than 40 items), 1 for others",
+    )
     parser.add_argument("--temperature", type=temperature, help="of sampling; 0 takes the likeliest answer")
     parser.add_argument(
         "--free-places",
@@ -51,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="on",
         help="repair measured faults after each turn by moves of at most 15 cm (default), or leave them",
     )
+
+
+def default_samples(policy: str, items: int) -> int:
+    """Answers a turn by a kind of policy for a room with so many items to place, where --samples is not given."""
+    return builtin_samples(items) if policy == "builtin" else DEFAULT_SAMPLES[policy]
 
 
 def without_free_places(policy: Policy) -> Policy:

@@ -18,6 +18,10 @@ OnProgress = Callable[[], None]
 DEFAULT_MAX_TOKENS = 4096
 """Most tokens of an answer, its thoughts included, of models that are not ours."""
 
+BUILTIN_SAMPLES, FEWEST_SAMPLES, MOST_PLACED = 8, 2, 320
+"""Answers a turn that the embedded model is asked for at use: fewer where all of them would place more items than
+MOST_PLACED. The time of an answer grows faster than the number of items."""
+
 REQUEST_THREAD = "endpoint"
 """Name of the threads that ask a server."""
 
@@ -47,6 +51,11 @@ class Reply:
     logprobs: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
     cut_off: bool = False
+
+
+def builtin_samples(items: int) -> int:
+    """Answers a turn that the embedded model is asked for at use, with so many items to place."""
+    return min(BUILTIN_SAMPLES, max(FEWEST_SAMPLES, MOST_PLACED // max(items, 1)))
 
 
 def request_threads() -> list[threading.Thread]:

@@ -271,10 +271,9 @@ def test_wrong_calls_are_explained(argv, message):
 
 
 def test_samples_default_to_what_a_policy_costs():
-    parse = generate._parse
-    assert parse(["--task", "t", "--out", "o"]).samples == policies.DEFAULT_SAMPLES["builtin"] == 8
-    assert parse(["--task", "t", "--out", "o", "--policy", "endpoint"]).samples == 1
-    assert parse(["--task", "t", "--out", "o", "--samples", "3"]).samples == 3
+    assert policies.default_samples("builtin", 12) == policies.DEFAULT_SAMPLES["builtin"] == 8
+    assert [policies.default_samples("builtin", items) for items in (0, 40, 60, 120, 1000)] == [8, 8, 5, 2, 2]
+    assert policies.default_samples("endpoint", 120) == 1
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ class METASPATIAL_AP_preferences(AddonPreferences):
     )
     samples: IntProperty(
         name="Samples",
-        description="Answers asked for in each turn, the best of which is taken; 0: 8 of the built-in model (16 to "
-        "fix), 1 of others",
+        description="Answers asked for in each turn, the best of which is taken; 0: 8 of the built-in model (fewer of "
+        "more than 40 items, 16 to fix), 1 of others",
         default=0,
         min=0,
         max=64,

@@ -20,6 +20,7 @@ from bpy.types import Collection, Context, Object, Scene
 from ...blender.scene_io.scene_export import export_scene
 from ...blender.turns import turn_collections, turn_properties, turn_visibility, turns
 from ...core.scale import ScaleDoubt, by_factor, describe
+from ...policy.base import builtin_samples
 from ...prompts.names import Naming
 from ...worker.messages import SCENE_FILE
 from ..translations.sentences import translated
@@ -30,8 +31,8 @@ from .scene.index import SceneIndex
 from .scene.items import chosen_roots, has_faces, turn_roots, wall_objects
 
 MODES = ("generate", "refine", "fix")
-BUILTIN_SAMPLES = {"generate": 8, "refine": 8, "fix": 16}
-"""Answers a turn of the built-in model, which is cheap, where the preferences leave it open; others give one."""
+FIX_SAMPLES = 16
+"""Answers a turn of the built-in model for a repair, which moves few items, where the preferences leave it open."""
 TITLE_LENGTH = 40
 """Characters of the prompt that name a run, at most."""
 
@@ -156,7 +157,7 @@ def build(context: Context, mode: str) -> JobRequest:
         "wishes": wishes.requested(settings, items.roots),
         "policy": policy,
         "turns": settings.turns,
-        "samples": options.samples or (BUILTIN_SAMPLES[mode] if policy["kind"] == "builtin" else 1),
+        "samples": options.samples or _default_samples(policy, mode, items),
         **({} if options.tidy else {"tidy": False}),
         "seed": settings.seed,
         "engine": options.engine.lower(),
@@ -287,6 +288,13 @@ def policy_request(context: Context) -> dict[str, Any]:
         "sees_images": options.server_sees_images,
         "max_tokens": options.max_tokens,
     }
+
+
+def _default_samples(policy: dict[str, Any], mode: str, items: ItemsInput) -> int:
+    """Answers a turn where the preferences leave it open: the built-in model is cheap, others give one."""
+    if policy["kind"] != "builtin":
+        return 1
+    return FIX_SAMPLES if mode == "fix" else builtin_samples(sum(not root.metaspatial.locked for root in items.roots))
 
 
 def policy_key(policy: dict[str, Any]) -> str:

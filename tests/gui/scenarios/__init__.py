@@ -10,7 +10,7 @@ from tests.gui.scenarios.cancelling import cancel, kill_blender, kill_worker
 from tests.gui.scenarios.first_layout import first_layout, fresh_profile
 from tests.gui.scenarios.languages import languages
 from tests.gui.scenarios.lifecycle import enable_fifty_times, remove
-from tests.gui.scenarios.main_thread import crowded_room, small_room
+from tests.gui.scenarios.main_thread import crowded_room, many_items, small_room
 from tests.gui.scenarios.meanwhile import edit_meanwhile, open_meanwhile, render_meanwhile
 from tests.gui.scenarios.servers import failing_servers, real_server
 from tests.gui.scenarios.wishes import wishes
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, Callable[[Bench], str]] = {
         languages,
         small_room,
         crowded_room,
+        many_items,
         cancel,
         kill_worker,
         kill_blender,

@@ -21,10 +21,16 @@ def crowded_room(bench: Bench) -> str:
     return _watch(Studio(bench, "crowded"))
 
 
+def many_items(bench: Bench) -> str:
+    """120 items at once."""
+    return _watch(Studio(bench, "restaurant", **{"scene.prompt": "A restaurant", "scene.turns": 1}))
+
+
 def _watch(studio: Studio) -> str:
     studio.session.ask("start_timing")
     studio.generate()
-    job = studio.finish(240)
+    job = studio.finish(480)
+    studio.session.picture("after")
     gaps = studio.session.ask("gaps")
     undo = max(studio.session.ask("undo_step") for _ in range(3))
     assert not job["notice"], job["notice"]
