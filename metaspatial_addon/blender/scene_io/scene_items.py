@@ -31,7 +31,7 @@ from .pieces import pieces
 from .room.room_outline import source_object
 
 PART_OF_BUILDING = "part of the building"
-OUTSIDE = "outside the room"
+OUTSIDE, WITHOUT_SIZE = "outside the room", "without a size"
 
 THIN = 0.001
 """Metres: the least width, depth or height of an item."""
@@ -142,7 +142,7 @@ class ItemReader:
 
     Attributes:
         items: what was read so far, by item id.
-        left_out: by name, why objects are no items: parts of the building, or outside the room.
+        left_out: by name, why objects are no items: parts of the building, outside the room, or scaled to nothing.
     """
 
     def __init__(self, depsgraph: bpy.types.Depsgraph, room: Room, frame: np.ndarray):
@@ -173,7 +173,7 @@ class ItemReader:
                 item, why = self._read(tree, join_parts(parts[root], root.name), chosen, note)
                 if whole and why == OUTSIDE and not note:
                     outside.append(item)
-                elif whole and why:
+                elif why and (whole or why == WITHOUT_SIZE):
                     self.left_out[root.name] = why
                 else:
                     self.items[item.item.id] = item
@@ -271,7 +271,9 @@ def _into_item_frame(
 
 
 def _why_left_out(name: str, pose: Pose, size: tuple[float, float, float], room: Room) -> str:
-    """Why an object may be no item: a wall, a ceiling or the like by its name or size, or outside; else empty."""
+    """Why an object may be no item: a wall or the like by its name or size, outside, of no size; else empty."""
+    if max(size) <= THIN:
+        return WITHOUT_SIZE
     reading = read_name(name)
     spans = np.sort(size[:2]) >= _SPANNING_SHARE * np.sort(np.ptp(room.floor, axis=0))
     spanning = spans.all() and pose.z + size[2] > _SPANNING_TOP

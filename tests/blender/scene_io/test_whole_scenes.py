@@ -54,6 +54,17 @@ def test_furniture_a_hundred_times_too_large_is_named(scene):
         read(scene)
 
 
+@pytest.mark.parametrize("chosen", [False, True])
+def test_what_is_scaled_to_nothing_is_left_out(scene, chosen):
+    floor = add_floor()
+    objects = [add_box("Bed", (0.9, 1.9, 0.5), (2, 2, 0)), add_box("Chair", (0.5, 0.5, 0.9), (3, 3, 0))]
+    objects[1].scale = (0, 0, 0)
+    scene_task = scene_to_task(scene, SceneOptions(floor=floor, objects=objects if chosen else None))
+    assert [item.id for item in scene_task.task.items] == ["Bed"]
+    assert scene_task.left_out == {"Chair": "without a size"}
+    scene_task.free()
+
+
 def test_a_floor_in_pieces_says_so(scene):
     mesh = bpy.data.meshes.new("Floor")
     corners, faces = [], []
