@@ -29,6 +29,7 @@ class PretrainConfig:
     fraction `picture_fraction` of the examples, which have small top views;
     `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
     examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out;
+    `places_fraction`: the fraction of the latter of which it is learnt which places are good, at `places_weight`;
     `wandb`: a project of Weights & Biases that metrics are logged to as well.
     """
 
@@ -41,6 +42,8 @@ class PretrainConfig:
     average_steps: int = bounded(1000, at_least=1)
     learning_rate: float = bounded(2e-3, above=0)
     repair_fraction: float = bounded(0.35, at_most=1)
+    places_fraction: float = bounded(0.5, at_most=1)
+    places_weight: float = 2.0
     dagger_file: str = ""
     dagger_fraction: float = bounded(0.5, at_most=1)
     pictures: bool = False

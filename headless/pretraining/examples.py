@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
@@ -14,6 +14,7 @@ from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding
 from metaspatial_addon.prompts.plan import compact_top_view
 
+from .good_places import NumberSets, good_places
 from .layouts import LayoutBank
 from .perturb import box_evidence, perturb
 
@@ -45,11 +46,13 @@ class TrainingExample:
     """`ids` (T,) int64 and `weights` (T,) float32: the loss weight of predicting each token from those before it.
 
     `patches` (P, 64, 588) uint8 are those of the P pictures whose placeholders stand in `ids`, see `extract_patches`.
+    `good` are the numbers that would have been as good as those in `ids`, where they are known.
     """
 
     ids: np.ndarray
     weights: np.ndarray
     patches: np.ndarray
+    good: NumberSets = field(default_factory=list)
 
 
 def free_tokens(completion: np.ndarray, names: bool) -> np.ndarray:
@@ -63,12 +66,17 @@ def free_tokens(completion: np.ndarray, names: bool) -> np.ndarray:
     return free
 
 
-def placement_example(task: Task, layout: Layout, pictures: bool = False) -> TrainingExample:
-    """The prompt of a task, and a layout as the answer."""
+def placement_example(task: Task, layout: Layout, pictures: bool = False, places: bool = False) -> TrainingExample:
+    """The prompt of a task, and a layout as the answer; with `places` also which places are as good."""
     compact = CompactEncoding(task)
     images = [compact_top_view(task, Layout(task.id))] if pictures else []
-    turns = [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)]
-    return encode_turns(turns, images, chosen_names=False)
+    prompt, answer = compact.prompt_text(), compact.answer_text(dict(layout.poses))
+    example = encode_turns([(prompt, answer, True)], images, chosen_names=False)
+    if not places:
+        return example
+    ids = v.encode(answer)
+    begin = len(example.ids) - len(ids) - 1  # the end token follows
+    return replace(example, good=[(begin + index, numbers) for index, numbers in good_places(prompt, ids)])
 
 
 def repair_example(
@@ -138,9 +146,11 @@ def training_examples(
     picture_fraction: float = 0.0,
     dagger: Sequence[TrainingExample] = (),
     dagger_fraction: float = 0.0,
+    places_fraction: float = 0.0,
 ) -> Iterator[TrainingExample]:
     """An endless stream from example `start` on. The fraction `repair_fraction` repairs a layout, and of those the
-    fraction `dagger_fraction` is drawn from `dagger`; of the others the fraction `picture_fraction` has pictures."""
+    fraction `dagger_fraction` is drawn from `dagger`; of the others the fraction `picture_fraction` has pictures. With
+    the fraction `places_fraction` of those that lay out a room it is learnt which places are good."""
     index = start
     while True:
         rng = Random(f"example/{seed}/{index}")
@@ -155,6 +165,6 @@ def training_examples(
             report = not pictures or rng.random() >= UNREPORTED
             if repairs:
                 example = repair_example(task, layout, rng, pictures, report)
-            example = example or placement_example(task, layout, pictures)
+            example = example or placement_example(task, layout, pictures, rng.random() < places_fraction)
         if len(example.ids) <= MOST_TOKENS:
             yield example

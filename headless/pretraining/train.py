@@ -50,11 +50,17 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 class Batch(NamedTuple):
-    """Token ids (B, T), loss weights (B, T), and the patches (P, 64, 588) uint8 of all images in order."""
+    """Token ids (B, T), loss weights (B, T), and the patches (P, 64, 588) uint8 of all images in order.
+
+    `good_at` (G, 2) are rows and places in `ids` of numbers of which the good ones are known; `good` (K, 2) pairs the
+    index of such a number with the id of a good one.
+    """
 
     ids: torch.Tensor
     weights: torch.Tensor
     patches: torch.Tensor
+    good_at: torch.Tensor
+    good: torch.Tensor
 
 
 class Pools(Dataset):
@@ -75,6 +81,7 @@ class Pools(Dataset):
             config.picture_fraction if config.pictures else 0.0,
             self.dagger,
             config.dagger_fraction,
+            config.places_fraction,
         )
         drawn = sorted(itertools.islice(stream, POOL), key=lambda example: len(example.ids))
         groups: list[list[TrainingExample]] = [[]]
@@ -118,7 +125,12 @@ def collate(examples: list[TrainingExample]) -> Batch:
     for k, example in enumerate(examples):
         ids[k, : len(example.ids)] = torch.from_numpy(example.ids)
         weights[k, : len(example.ids)] = torch.from_numpy(example.weights)
-    return Batch(ids, weights, torch.from_numpy(np.concatenate([example.patches for example in examples])))
+    patches = np.concatenate([example.patches for example in examples])
+    at = [(row, place, numbers) for row, example in enumerate(examples) for place, numbers in example.good]
+    good_at = torch.tensor([(row, place) for row, place, _ in at], dtype=torch.long).reshape(-1, 2)
+    good = [np.stack([np.full(len(numbers), k), numbers], axis=1) for k, (_, _, numbers) in enumerate(at)]
+    pairs = np.concatenate([np.zeros((0, 2), np.int64), *good])
+    return Batch(ids, weights, torch.from_numpy(patches), good_at, torch.from_numpy(pairs))
 
 
 def embedded(model: Any, batch: Batch, rows: torch.Tensor | None = None) -> torch.Tensor:
@@ -141,8 +153,17 @@ def embedded(model: Any, batch: Batch, rows: torch.Tensor | None = None) -> torc
     return embeddings.index_put(places, features)
 
 
-def weighted_loss(model: Any, numbers: NumberRows, batch: Batch) -> tuple[torch.Tensor, float]:
-    """Weighted cross-entropy over the tokens with a weight, and the accuracy of the most likely token."""
+class Losses(NamedTuple):
+    """`tokens`: weighted cross-entropy over the tokens with a weight; `places`: minus the log of the probability that
+    is on good numbers, where these are known; and the accuracy of the most likely token."""
+
+    tokens: torch.Tensor
+    places: torch.Tensor
+    accuracy: float
+
+
+def losses_of(model: Any, numbers: NumberRows, batch: Batch) -> Losses:
+    """What a batch says of the model."""
     ids, weights = batch.ids, batch.weights
     rows = numbers(model.get_input_embeddings().weight)
     hidden = model.model.language_model(
@@ -155,7 +176,19 @@ def weighted_loss(model: Any, numbers: NumberRows, batch: Batch) -> tuple[torch.
     targets, weight = ids[:, 1:][weighted], weights[:, 1:][weighted]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     accuracy = (logits.argmax(dim=-1) == targets).float().mean().item()
-    return (losses * weight).sum() / weight.sum(), accuracy
+    return Losses((losses * weight).sum() / weight.sum(), _misplaced(logits, weighted, batch), accuracy)
+
+
+def _misplaced(logits: torch.Tensor, weighted: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """The mean of minus the log of the probability on good numbers, from the logits (N, V) of the `weighted` tokens."""
+    if not len(batch.good_at):
+        return logits.new_zeros(())
+    order = torch.cumsum(weighted.flatten(), 0).reshape(weighted.shape) - 1
+    row, place = batch.good_at.unbind(dim=1)
+    chosen = logits[order[row, place - 1]]  # (G, V)
+    good = torch.zeros_like(chosen, dtype=torch.bool)
+    good[batch.good[:, 0], batch.good[:, 1]] = True
+    return (chosen.logsumexp(-1) - chosen.masked_fill(~good, -torch.inf).logsumexp(-1)).mean()
 
 
 def optimisers(model: Any, numbers: NumberRows, config: PretrainConfig) -> list[torch.optim.Optimizer]:
@@ -236,8 +269,8 @@ class _Run:
                     if interrupt is not None:
                         raise interrupt
 
-    def _update(self, batch: Batch) -> tuple[float, float, float]:
-        """One step: loss, accuracy and norm of the gradient."""
+    def _update(self, batch: Batch) -> tuple[float, float, float, float]:
+        """One step: loss of tokens and of places, accuracy and norm of the gradient."""
         config = self.config
         factor = training.learning_rate_factor(self.step, config.steps, config.warmup_steps, config.decay_steps)
         for optimiser in self.optimisers:
@@ -245,14 +278,14 @@ class _Run:
                 group["lr"] = config.learning_rate * factor
         batch = Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
-            loss, accuracy = weighted_loss(self.model, self.numbers, batch)
-        loss.backward()
+            losses = losses_of(self.model, self.numbers, batch)
+        (losses.tokens + config.places_weight * losses.places).backward()
         norm = torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.numbers.parameters()], 1.0).item()
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.mean.update_parameters(self.learnt)
-        return loss.item(), accuracy, norm
+        return losses.tokens.item(), losses.places.item(), losses.accuracy, norm
 
     def _follow(
         self, means: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], steps: torch.Tensor | int
@@ -300,7 +333,8 @@ class _Run:
 def progress_line(step: int, steps: int, metrics: dict[str, float]) -> str:
     left = metrics["seconds_per_step"] * (steps - step) / 60
     return (
-        f"step {step}/{steps}  loss {metrics['loss']:.3f}  right {metrics['accuracy']:.1%}  "
+        f"step {step}/{steps}  loss {metrics['loss']:.3f}  places {metrics['places']:.3f}  "
+        f"right {metrics['accuracy']:.1%}  "
         f"{metrics['examples_per_second']:.0f} examples/s  {left:.0f} min left"
     )
 
@@ -310,12 +344,12 @@ class _Clock:
 
     def __init__(self) -> None:
         self.began = self.reported = time.monotonic()
-        self.updates: list[tuple[float, float, float]] = []
+        self.updates: list[tuple[float, float, float, float]] = []
         self.examples = self.tokens = 0
 
-    def add(self, batch: Batch, loss: float, accuracy: float, norm: float) -> None:
+    def add(self, batch: Batch, loss: float, places: float, accuracy: float, norm: float) -> None:
         """A step that has just ended."""
-        self.updates.append((loss, accuracy, norm))
+        self.updates.append((loss, places, accuracy, norm))
         self.examples += len(batch.ids)
         self.tokens += batch.ids.numel()
 
@@ -323,9 +357,10 @@ class _Clock:
         """The means, and a fresh start."""
         now = time.monotonic()
         seconds = now - self.reported
-        loss, accuracy, norm = np.mean(self.updates, axis=0).tolist()
+        loss, places, accuracy, norm = np.mean(self.updates, axis=0).tolist()
         found = {
             "loss": loss,
+            "places": places,
             "accuracy": accuracy,
             "gradient_norm": norm,
             "seconds_per_step": seconds / len(self.updates),

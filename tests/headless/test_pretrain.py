@@ -264,7 +264,7 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     from headless.pretraining.examples import placement_example
     from headless.pretraining.model import ModelShape, build
     from headless.pretraining.number_rows import NumberRows
-    from headless.pretraining.train import collate, weighted_loss
+    from headless.pretraining.train import collate, losses_of
 
     torch.manual_seed(2)
     model = build(ModelShape(hidden=32, layers=1, heads=2, key_value_heads=1, feed_forward=32, vision_hidden=32))
@@ -274,7 +274,7 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     numbers = NumberRows(32)
     repair = repairable(pictures=True)[2]
     batch = collate([placement_example(*make_task("train", 1, 0), pictures=True), repair])
-    loss, _ = weighted_loss(model, numbers, batch)
+    loss = losses_of(model, numbers, batch).tokens
     with torch.no_grad():  # as a checkpoint has them
         model.get_input_embeddings().weight.copy_(numbers(model.get_input_embeddings().weight))
     frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 196)
@@ -289,7 +289,7 @@ def test_the_loss_is_that_of_the_whole_model_of_transformers():
     weights = batch.weights[:, 1:]
     assert loss.item() == pytest.approx(((each * weights).sum() / weights.sum()).item(), abs=1e-4)
     with pytest.raises(AssertionError, match="48 placeholders for 32"):
-        weighted_loss(model, numbers, batch._replace(patches=batch.patches[:2]))
+        losses_of(model, numbers, batch._replace(patches=batch.patches[:2]))
 
 
 def test_attention_by_products_is_that_of_the_class():
