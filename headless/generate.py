@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 OURS = re.compile(
     r"task\.json|layout\.json|turns\.jsonl|room_(top|view)\.png|turn_\d\d+_(top|view|shown_\d+)\.png"
-    r"|contact_sheet\.png|scene\.(blend|glb)"
+    r"|contact_sheet\.png|rollouts\.html|scene\.(blend|glb)"
 )
 """The files that this command writes. Those of an earlier run are taken out of the folder before new ones come."""
 

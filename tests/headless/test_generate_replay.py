@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -113,8 +114,13 @@ def test_another_score_than_the_recorded_one_is_told(run, tmp_path, capsys):
 def test_a_group_is_shown_best_and_worst_first(run, tmp_path, monkeypatch):
     monkeypatch.setattr(generate.replay, "PIXELS", 48)
     replay(run, "25-0", tmp_path, "--engine", "cycles")
-    assert {path.name for path in tmp_path.iterdir()} == {FILE, "task.json", "contact_sheet.png", "scene.blend"}
+    pages = {"contact_sheet.png", "rollouts.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, "task.json", "scene.blend", *pages}
     ranked = best_and_worst_first(read_recorded(run / FILE, "25-0"))
+    page = (tmp_path / "rollouts.html").read_text(encoding="utf-8")
+    assert '<img src="contact_sheet.png"' in page and page.index(ranked[0].name) < page.index(ranked[1].name)
+    for line in (line for episode in ranked for line in episode.lines):
+        assert f"<td>{line['reward']:.3f}</td>" in page and html.escape(line["answer"]) in page
     assert [episode.reward for episode in ranked[::2]] == sorted((e.reward for e in ranked[::2]), reverse=True)
     assert ranked[1].reward == min(episode.reward for episode in ranked)
     with bpy.data.libraries.load(str(tmp_path / "scene.blend")) as (there, wanted):

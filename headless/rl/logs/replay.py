@@ -97,13 +97,16 @@ def _number(value: float | None) -> str:
 
 
 def show_group(episodes: Sequence[RecordedEpisode], folder: Path, engine: str) -> None:
-    """Write turns.jsonl and task.json of a group, a sheet with a row an episode, and a .blend with all of its turns.
+    """Write turns.jsonl and task.json of a group, a sheet with a row an episode, a page about all of its turns, and a
+    .blend with them.
 
     The best episode comes first, then the worst, then the others from the best down.
     """
     from metaspatial_addon.blender.physics.stage import Stage
     from metaspatial_addon.blender.rendering.contact_sheet import contact_sheet
     from metaspatial_addon.blender.rendering.render import Renderer
+
+    from .page import group_page
 
     ranked = best_and_worst_first(episodes)
     task = ranked[0].task
@@ -124,6 +127,7 @@ def show_group(episodes: Sequence[RecordedEpisode], folder: Path, engine: str) -
                 rows[-1] += rendered[poses]
         captions = [caption(episode, _place(k, len(ranked))) for k, episode in enumerate(ranked)]
         contact_sheet(rows, folder / "contact_sheet.png", captions)
+        write_file(folder / "rollouts.html", group_page(ranked, captions, "contact_sheet.png").encode())
         _write_scene(folder / "scene.blend", stage, ranked)
 
 

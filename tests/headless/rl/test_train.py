@@ -294,7 +294,7 @@ def test_groups_are_shown_in_pictures_and_scenes(small_model, tmp_path):
     assert sorted(path.name for path in shown.iterdir()) == ["step_000001", "step_000002"]
     for folder in shown.iterdir():
         names = {path.name for path in folder.iterdir()}
-        assert names == {"contact_sheet.png", "scene.blend", "task.json", "turns.jsonl"}
+        assert names == {"contact_sheet.png", "rollouts.html", "scene.blend", "task.json", "turns.jsonl"}
     assert turns(shown / "step_000002")[0]["episode"].startswith("2-1-")
     board = EventAccumulator(str(tmp_path), size_guidance={"images": 0})
     board.Reload()
