@@ -70,7 +70,7 @@ VISION_3B: dict[str, Any] = {
 
 
 def random_model(folder: Path, size: str) -> Path:
-    """A Qwen2.5-VL with random weights, in bfloat16 and with a tokenizer of bytes: a `small` one, or one of `3b`."""
+    """A Qwen2.5-VL with random weights and a tokenizer of bytes: a `small` one, or in bfloat16 one of `3b`."""
     build("qwen2_5_vl", folder)
     if size == "3b":
         config: Any = transformers.AutoConfig.from_pretrained(folder)
@@ -92,13 +92,13 @@ def conversations(count: int, pixels: int) -> list[Conversation]:
     return made
 
 
-def peak_gib(device: torch.device) -> float:
-    """The most memory of the card in use since the last call, in GiB; 0 on CPUs."""
+def peak_memory(device: torch.device) -> str:
+    """The most memory of the card in use since the last call; nothing is known of CPUs."""
     if device.type != "cuda":
-        return 0.0
+        return "-"
     peak = torch.cuda.max_memory_allocated(device) / 2**30
     torch.cuda.reset_peak_memory_stats(device)
-    return peak
+    return f"{peak:.1f} GiB"
 
 
 def seconds(device: torch.device, call: Callable[[], Any]) -> tuple[float, Any]:
@@ -117,22 +117,16 @@ def our_row(config: TrainConfig, policy: ChatPolicy, batch: int, tokens: int, pi
     prompts = [policy.tokenize(messages) for messages in conversations(batch // GROUP, pixels) for _ in range(GROUP)]
     for _ in range(2):
         timer = PhaseTimer()
-        peak_gib(policy.device)
+        peak_memory(policy.device)
         trajectories = sampled(policy, prompts, tokens, captured, config.learner.bf16, timer)
         rows = [Row(t, torch.tensor([k % 2 - 0.5]), np.zeros(len(t), np.float32)) for k, t in enumerate(trajectories)]
         spent, (statistics, _, _) = seconds(policy.device, partial(update_policy, trainer, rows, [], 0))
     trainer.close()
     gap = statistics.metrics()["logprob_gap/mean"]
     decode = timer.seconds["decode"]
-    name = "captured" if captured else "plain"
+    name, rate = "ours, captured" if captured else "ours, plain", f"{batch * tokens / decode:.0f}"
     phases = [f"{timer.seconds['prefill']:.2f}", f"{decode:.2f}", f"{spent:.2f}"]
-    return [f"ours, {name}", str(batch), f"{batch * tokens / decode:.0f}", *phases, memory(policy.device), f"{gap:.1e}"]
-
-
-def memory(device: torch.device) -> str:
-    """`peak_gib` as a cell of the table."""
-    peak = peak_gib(device)
-    return f"{peak:.1f} GiB" if peak else "-"
+    return [name, str(batch), rate, *phases, peak_memory(policy.device), f"{gap:.1e}"]
 
 
 def sampled(
@@ -211,13 +205,13 @@ def trl_row(config: TrainConfig, folder: Path, batch: int, tokens: int, pixels: 
                 seconds(device, lambda: None)
                 ends.append(time.perf_counter())
                 if len(ends) == 1:
-                    peak_gib(device)
+                    peak_memory(device)
 
         trainer.add_callback(Clock())
         trainer.train()
     decode = trainer.generation
     phases = ["with decode", f"{decode:.2f}", f"{ends[1] - ends[0] - decode:.2f}"]
-    return ["TRL, transformers", str(batch), f"{batch * tokens / decode:.0f}", *phases, memory(device), "-"]
+    return ["TRL, transformers", str(batch), f"{batch * tokens / decode:.0f}", *phases, peak_memory(device), "-"]
 
 
 def trl_prompt(messages: Conversation) -> dict[str, Any]:
@@ -236,6 +230,8 @@ def main() -> None:
     parser.add_argument("--pixels", type=int, default=384)
     parser.add_argument("--config", default="headless/configs/qwen2_5_vl_3b_lora.toml")
     options = parser.parse_args()
+    if any(batch < 1 or batch % GROUP for batch in options.batches):
+        parser.error(f"--batches: expected multiples of {GROUP}, got {' '.join(map(str, options.batches))}")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     card = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores, no card"
     with tempfile.TemporaryDirectory() as made:
