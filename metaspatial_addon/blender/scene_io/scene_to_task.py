@@ -18,7 +18,7 @@ from mathutils import Matrix
 from ...core.errors import InputError
 from ...core.furniture import FURNITURE
 from ...core.scale import ScaleDoubt, Sized, by_factor, describe, scale_doubts
-from ...core.task import Layout, Pose, Room, Task, pose_to_json
+from ...core.task import MAX_ITEMS, Layout, Pose, Room, Task, pose_to_json
 from ...prompts.names import find_room
 from ...prompts.wishes.reading import Wish, read_wishes
 from ..frames import as_matrix, matrix_to_list, transform_points
@@ -151,7 +151,8 @@ class SceneTask:
 def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
     """The scene as a task. Hidden objects are left out, and what cannot be moved becomes a locked item.
 
-    Raises InputError for a scene without a room, without an item, or with an item that is larger than the room.
+    Raises InputError for a scene without a room, without an item or with more than MAX_ITEMS of them, or with an item
+    that is larger than the room.
     """
     file = bpy.path.basename(bpy.data.filepath) or scene.name
     # Everything that is made on the way and not handed out goes again, also when an error ends it.
@@ -161,7 +162,10 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         whole = options.objects is None and options.collection is None
         chosen = (options.collection or scene.collection).all_objects if options.objects is None else options.objects
         trees = item_trees(chosen, building, 1 / scene.unit_settings.scale_length)
+        if not whole:
+            _check_count(trees, file)
         reader.read_items(trees, lambda name: options.items.get(name, options.other_items), whole)
+        _check_count(reader.items, file)
         if not reader.items:
             left_out = "; ".join(f"{name} is {why}" for name, why in list(reader.left_out.items())[:_NAMED])
             expected = "at least one visible object with faces beside the floor"
@@ -192,6 +196,12 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         said = "; ".join(describe(doubts) for doubts in by_factor(too_large))
         raise InputError(file, "objects", f"furniture that has room on the floor ({said})")
     return scene_task
+
+
+def _check_count(items: Mapping[Any, Any], file: str) -> None:
+    """Raises InputError for more items than a task may have."""
+    if len(items) > MAX_ITEMS:
+        raise InputError(file, "objects", f"at most {MAX_ITEMS} items: choose fewer, and leave others as obstacles")
 
 
 def _read_room(

@@ -6,6 +6,7 @@ import bpy
 import pytest
 
 from metaspatial_addon.blender.immovable import first_frame
+from metaspatial_addon.blender.scene_io import scene_to_task as to_task
 from metaspatial_addon.blender.scene_io.scene_export import export_scene, open_exported_scene
 from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
 from metaspatial_addon.core.errors import InputError
@@ -63,6 +64,15 @@ def test_what_is_scaled_to_nothing_is_left_out(scene, chosen):
     assert [item.id for item in scene_task.task.items] == ["Bed"]
     assert scene_task.left_out == {"Chair": "without a size"}
     scene_task.free()
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_more_items_than_a_task_may_have_are_refused(scene, monkeypatch, chosen):
+    monkeypatch.setattr(to_task, "MAX_ITEMS", 3)
+    floor = add_floor()
+    chairs = [add_box(f"Chair {k}", (0.4, 0.4, 0.9), (1 + k, 1, 0)) for k in range(4)]
+    with pytest.raises(InputError, match="objects: expected at most 3 items: choose fewer"):
+        scene_to_task(scene, SceneOptions(floor=floor, objects=chairs if chosen else None))
 
 
 def test_a_floor_in_pieces_says_so(scene):
