@@ -29,7 +29,7 @@ class PretrainConfig:
     fraction `picture_fraction` of the examples, which have small top views;
     `dagger_file`: examples of the model's own mistakes, from which the fraction `dagger_fraction` of the repair
     examples comes; `repair_fraction`: the fraction of examples that repair a layout instead of laying one out;
-    `places_fraction`: the fraction of the latter of which it is learnt which places are good, at `places_weight`;
+    `places_fraction`: the fraction of examples of which it is learnt which places are good, at `places_weight`;
     `wandb`: a project of Weights & Biases that metrics are logged to as well.
     """
 

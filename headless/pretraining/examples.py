@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 
+from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.core.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin.vision import IMAGE_IDS, extract_patches
 from metaspatial_addon.prompts import vocabulary as v
@@ -66,17 +67,12 @@ def free_tokens(completion: np.ndarray, names: bool) -> np.ndarray:
     return free
 
 
-def placement_example(task: Task, layout: Layout, pictures: bool = False, places: bool = False) -> TrainingExample:
-    """The prompt of a task, and a layout as the answer; with `places` also which places are as good."""
+def placement_example(task: Task, layout: Layout, pictures: bool = False) -> TrainingExample:
+    """The prompt of a task, and a layout as the answer."""
     compact = CompactEncoding(task)
     images = [compact_top_view(task, Layout(task.id))] if pictures else []
-    prompt, answer = compact.prompt_text(), compact.answer_text(dict(layout.poses))
-    example = encode_turns([(prompt, answer, True)], images, chosen_names=False)
-    if not places:
-        return example
-    ids = v.encode(answer)
-    begin = len(example.ids) - len(ids) - 1  # the end token follows
-    return replace(example, good=[(begin + index, numbers) for index, numbers in good_places(prompt, ids)])
+    turns = [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)]
+    return encode_turns(turns, images, chosen_names=False)
 
 
 def repair_example(
@@ -138,6 +134,23 @@ def encode_turns(
     return TrainingExample(np.array(ids), np.concatenate(weights), extract_patches(images))
 
 
+def with_good_places(example: TrainingExample) -> TrainingExample:
+    """The example with the numbers that would have been as good in those of its answers that are learnt."""
+    good: NumberSets = []
+    conversation: list[Message] = []
+    begins = np.flatnonzero(example.ids == _USER).tolist()
+    for begin, end in zip(begins, [*begins[1:], len(example.ids)], strict=True):
+        ids = example.ids[begin:end].tolist()
+        middle = ids.index(_ASSISTANT)
+        prompt, answer = [token for token in ids[1:middle] if token not in IMAGE_IDS], ids[middle + 1 : -1]
+        conversation.append(Message("user", v.decode(prompt)))
+        if example.weights[begin:end].any():
+            first = begin + middle + 1
+            good += [(first + index, numbers) for index, numbers in good_places(tuple(conversation), answer)]
+        conversation.append(Message("assistant", v.decode(answer)))
+    return replace(example, good=good)
+
+
 def training_examples(
     bank: LayoutBank,
     seed: int,
@@ -149,8 +162,8 @@ def training_examples(
     places_fraction: float = 0.0,
 ) -> Iterator[TrainingExample]:
     """An endless stream from example `start` on. The fraction `repair_fraction` repairs a layout, and of those the
-    fraction `dagger_fraction` is drawn from `dagger`; of the others the fraction `picture_fraction` has pictures. With
-    the fraction `places_fraction` of those that lay out a room it is learnt which places are good."""
+    fraction `dagger_fraction` is drawn from `dagger`; of the others the fraction `picture_fraction` has pictures. Of
+    the fraction `places_fraction` of all it is learnt which places are good."""
     index = start
     while True:
         rng = Random(f"example/{seed}/{index}")
@@ -165,6 +178,6 @@ def training_examples(
             report = not pictures or rng.random() >= UNREPORTED
             if repairs:
                 example = repair_example(task, layout, rng, pictures, report)
-            example = example or placement_example(task, layout, pictures, rng.random() < places_fraction)
+            example = example or placement_example(task, layout, pictures)
         if len(example.ids) <= MOST_TOKENS:
-            yield example
+            yield with_good_places(example) if rng.random() < places_fraction else example

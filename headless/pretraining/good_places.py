@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.policy.builtin.free_places import FreePlaces, Offer
 from metaspatial_addon.policy.builtin.grammar import AnswerGrammar
 from metaspatial_addon.policy.builtin.place_faults import PlaceFaults
@@ -36,13 +37,15 @@ class _GoodPlaces(FreePlaces):
         return free & (missed == missed.min(where=free, initial=np.inf))
 
 
-def good_places(prompt: str, answer: list[int]) -> NumberSets:
-    """The good numbers at each place and height of an answer (token ids) to the first prompt of a task.
+def good_places(conversation: Conversation, answer: list[int]) -> NumberSets:
+    """The good numbers at each place and height of an answer (token ids), to a task or to the feedback that ends a
+    conversation.
 
     Left out are steps at which the answer's own number is none of them, as where a chair is pushed under its table.
     """
-    places = _GoodPlaces(PromptRoom.of(prompt))
-    grammar = AnswerGrammar(places.room, first_turn=True, places=places)
+    room = PromptRoom.of(conversation[0].text)
+    standing = room.standing(conversation[1:])
+    grammar = AnswerGrammar(room, len(conversation) == 1, standing, _GoodPlaces(room))
     found = []
     for index, token in enumerate(answer):
         allowed = grammar.allowed_ids

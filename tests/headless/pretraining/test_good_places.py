@@ -8,6 +8,7 @@ from random import Random
 from headless.pretraining.good_places import good_places
 from headless.pretraining.perturb import box_evidence
 from headless.taskgen.wide import make_wide_task
+from metaspatial_addon.core.conversation import Message
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.policy.builtin.grammar import AnswerGrammar
 from metaspatial_addon.policy.builtin.prompt_room import PromptRoom
@@ -39,7 +40,7 @@ def test_an_item_at_a_good_place_is_inside_and_clear_of_what_was_placed_before()
         task, layout = make_wide_task("train", 1, number, coarse=True)
         compact, rng = CompactEncoding(task), Random(number)
         prompt, answer = compact.prompt_text(), v.encode(compact.answer_text(dict(layout.poses)))
-        sets = good_places(prompt, list(answer))
+        sets = good_places((Message("user", prompt),), list(answer))
         assert all(answer[index] in numbers for index, numbers in sets)
         ys = [(index, numbers) for index, numbers in sets if v.TOKENS[answer[index]].startswith(Y_KEYS)]
         placed = [item_id for item_id in compact.names if not task.item(item_id).locked]
