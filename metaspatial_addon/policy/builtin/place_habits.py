@@ -25,7 +25,7 @@ from .place_uses import as_box, row_of
 from .place_wishes import is_good
 from .prompt_room import PromptItem, PromptRoom, Rectangle, Standing, Wish
 
-UNEVEN, IN_SIGHT, NEARLY, HIDING, ABOUT, UNUSUAL, MOST = 0.1, 0.2, 0.25, 0.3, 0.45, 0.6, 0.9
+UNEVEN, IN_SIGHT, NEARLY, HIDING, ABOUT, UNUSUAL, MOST = 0.1, 0.2, 0.25, 0.3, 0.35, 0.6, 0.9
 """What it costs to stand by habit, but out of line; between a seat and its screen; not at a station, but nearly; before
 a window; next to the host, but at no side where it is used; to stand elsewhere; and all of it at most. A fault costs 1,
 and to stand across a way a half, which is less than to stand elsewhere: a chair is at its table."""
