@@ -133,22 +133,22 @@ def collate(examples: list[TrainingExample]) -> Batch:
     return Batch(ids, weights, torch.from_numpy(patches), good_at, torch.from_numpy(pairs))
 
 
-def embedded(model: Any, batch: Batch, rows: torch.Tensor | None = None) -> torch.Tensor:
+def embedded(model: Any, ids: torch.Tensor, patches: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
     """The decoder's inputs, (B, T, H): the tokens' embeddings, and those of the images at their placeholders.
 
     `rows` (V, H) are used in place of the model's own embedding.
     """
     rows = model.get_input_embeddings().weight if rows is None else rows
-    embeddings = torch.nn.functional.embedding(batch.ids, rows)
-    if not len(batch.patches):
+    embeddings = torch.nn.functional.embedding(ids, rows)
+    if not len(patches):
         return embeddings
     # A still image is the same frame twice.
-    frame = (batch.patches.float() / 127.5 - 1).reshape(-1, 3, 1, PATCH_SIZE, PATCH_SIZE)
+    frame = (patches.float() / 127.5 - 1).reshape(-1, 3, 1, PATCH_SIZE, PATCH_SIZE)
     pixels = frame.expand(-1, -1, TEMPORAL_PATCH_SIZE, -1, -1).reshape(len(frame), -1)
     side = TOKENS_PER_SIDE * MERGE_SIZE
-    grid = torch.tensor([[1, side, side]]).expand(len(batch.patches), -1)
+    grid = torch.tensor([[1, side, side]]).expand(len(patches), -1)
     features = torch.cat(model.model.get_image_features(pixels, grid).pooler_output).to(embeddings.dtype)
-    places = (batch.ids == IMAGE_PAD_ID).nonzero(as_tuple=True)  # row by row, as the images are
+    places = (ids == IMAGE_PAD_ID).nonzero(as_tuple=True)  # row by row, as the images are
     assert len(places[0]) == len(features), f"{len(places[0])} placeholders for {len(features)} tokens of images"
     return embeddings.index_put(places, features)
 
@@ -167,7 +167,7 @@ def losses_of(model: Any, numbers: NumberRows, batch: Batch) -> Losses:
     ids, weights = batch.ids, batch.weights
     rows = numbers(model.get_input_embeddings().weight)
     hidden = model.model.language_model(
-        inputs_embeds=embedded(model, batch, rows),
+        inputs_embeds=embedded(model, ids, batch.patches, rows),
         position_ids=torch.from_numpy(mrope_positions(ids.cpu().numpy())).to(ids.device),
         use_cache=False,
     ).last_hidden_state

@@ -12,7 +12,7 @@ import torch
 
 from headless.pretraining.examples import free_tokens
 from headless.pretraining.export import write_model
-from headless.pretraining.train import Batch, embedded
+from headless.pretraining.train import embedded
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.reading import read_json
 from metaspatial_addon.core.task import Task
@@ -90,7 +90,7 @@ class CompactPolicy:
     ) -> torch.Tensor:
         patches = torch.from_numpy(extract_patches(images))
         return self.base.model.language_model(
-            inputs_embeds=embedded(self.base, Batch(ids, torch.empty(0), patches)),
+            inputs_embeds=embedded(self.base, ids, patches),
             position_ids=positions,
             past_key_values=cache,
             attention_mask=attention_mask,
