@@ -19,10 +19,12 @@ import numpy as np
 from headless import cli, option_types
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.errors import InputError
+from metaspatial_addon.core.evidence import Evidence
 from metaspatial_addon.core.files import written_beside
 from metaspatial_addon.core.task import Layout, Pose, Task
 from metaspatial_addon.policy.builtin.policy import BuiltinPolicy
 from metaspatial_addon.policy.builtin.vision import extract_patches
+from metaspatial_addon.prompts import vocabulary as v
 from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
 
 from .examples import TrainingExample, encode_turns
@@ -37,12 +39,14 @@ BATCH = 32
 
 @dataclass
 class _Episode:
-    """A task, the teacher's layout of it, and the turns so far: each a prompt and the model's answer."""
+    """A task, the teacher's layout of it, the layout that stands with its evidence, and the turns so far: each a prompt
+    and the model's answer."""
 
     task: Task
     teacher: Layout
     conversation: Conversation
     layout: Layout | None = None
+    evidence: Evidence = field(default_factory=Evidence)
     turns: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -75,16 +79,21 @@ def dagger_examples(
         for episode, reply in zip(episodes, replies, strict=True):
             task = episode.task
             episode.turns.append((episode.conversation[-1].text, reply.text))
-            layout = episode.layout = prompt_format.read(reply.text, task, episode.layout).layout
+            layout = prompt_format.read(reply.text, task, episode.layout).layout
             if layout is None:
                 raise RuntimeError(f"the grammar of the embedded model let an unusable answer pass: {reply.text!r}")
-            repair = teacher_repair(task, episode.teacher, layout)
+            evidence, word = box_evidence(task, layout), ""
+            if episode.layout is None or len(evidence.faulty_items()) < len(episode.evidence.faulty_items()):
+                episode.layout, episode.evidence = layout, evidence
+            else:  # as in an episode, what stands stays
+                word = v.WORSE
+            repair = teacher_repair(task, episode.teacher, episode.layout)
             if not repair:
                 continue
             compact = CompactEncoding(task)
-            feedback = compact.feedback_text(box_evidence(task, layout).to_json())
+            feedback = word + compact.feedback_text(episode.evidence.to_json())
             turns = [(prompt, answer, False) for prompt, answer in episode.turns]
-            answer = compact.answer_text(repair, dict(layout.poses))
+            answer = compact.answer_text(repair, dict(episode.layout.poses))
             yield encode_turns([*turns, (feedback, answer, True)], [], chosen_names=True)
             episode.conversation = (
                 *episode.conversation,

@@ -56,15 +56,18 @@ def test_what_a_repair_follows_stands_already():
     found = 0
     for example in examples:
         prompt, *turns = v.decode(example.ids.tolist()).removeprefix("<|user|>").split("<|assistant|>")
-        task, layout = by_prompt[prompt], None
-        answers = [turn.split("<|end|>")[0] for turn in turns]
-        for answer in answers:
-            standing, read = layout, CompactFormat().read(answer, task, layout)
-            layout = read.layout
-        compact = CompactEncoding(task)
-        poses = {item: layout.poses[item] for item in read.changed}
-        assert answers[-1] == compact.answer_text(poses, dict(standing.poses))
-        found += answers[-1] != compact.answer_text(poses)
+        task, standing = by_prompt[prompt], None
+        for turn in turns[:-1]:
+            answer, feedback = turn.split("<|end|><|user|>")
+            layout = CompactFormat().read(answer, task, standing).layout
+            faulty = [len(box_evidence(task, seen).faulty_items()) for seen in (layout, standing or layout)]
+            assert feedback.startswith(v.WORSE) == (standing is not None and faulty[0] >= faulty[1])
+            standing = standing if feedback.startswith(v.WORSE) else layout
+        answer = turns[-1].removesuffix("<|end|>")
+        read = CompactFormat().read(answer, task, standing)
+        compact, poses = CompactEncoding(task), {item: read.layout.poses[item] for item in read.changed}
+        assert answer == compact.answer_text(poses, dict(standing.poses))
+        found += answer != compact.answer_text(poses)
     assert found, "in some of them neighbours stay"
 
 
