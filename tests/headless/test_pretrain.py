@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from headless import cli, pretrain, tasks, training
+from headless import cli, pretrain, tasks
 from headless.pretraining.config import read_config
 from headless.taskgen.make import make_task
 from metaspatial_addon.core.errors import InputError
@@ -28,6 +28,10 @@ from metaspatial_addon.worker.memory import resident_mb
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
+
+from headless import training
+from headless.pretraining import train
+
 ROOT = Path(__file__).parents[2]
 FORMAT = CompactFormat()
 SMALL_POOL = 64
@@ -65,8 +69,6 @@ def rows(folder: Path) -> dict[int, tuple[float, float]]:
 @pytest.fixture(scope="module", autouse=True)
 def small_pools() -> Iterator[None]:
     """A run of 14 steps needs no 512 examples at a time, and sees more than one pool."""
-    from headless.pretraining import train
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "POOL", SMALL_POOL)
         yield
