@@ -110,6 +110,13 @@ def turn_layout(turn: bpy.types.Collection) -> Layout:
     return Layout(record.layout.task, poses)
 
 
+def moved_by_hand(turn: bpy.types.Collection) -> bool:
+    """Whether something of a turn stands elsewhere than the turn put it. Cheap enough for a panel to ask each time it
+    draws."""
+    given = ((turn_properties.given_matrix(copy), copy) for copy in item_roots(turn).values())
+    return any(matrix is not None and not is_same_transform(matrix, world_matrix(copy)) for matrix, copy in given)
+
+
 def turn_scene(turn: bpy.types.Collection) -> dict[str, Any]:
     """What an exported layout says of the scene: `frame`, the matrix from the room's metres into its world, and
     `objects`, by item the name of its object and the world matrix that it has in the turn."""

@@ -81,6 +81,9 @@ def _draw_actions(layout: UILayout, context: Context) -> None:
 
 def _draw_faults(layout: UILayout, context: Context, turn: Collection) -> None:
     summary = turn_cache.turn_summary(turn)
+    if compare.moved_by_hand(turn):
+        text = iface_("You moved something after this was measured. Refine From Here measures it again")
+        draw_text(layout, context, text, icon="INFO")
     header, body = layout.panel(f"{Panels.TURNS}_faults")
     header.label(text=_count(summary) if not summary.failure else iface_("No Layout"), translate=False)
     if summary.wishes:

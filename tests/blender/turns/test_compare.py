@@ -54,12 +54,12 @@ def test_faults_name_the_objects_of_their_turn(scene):
 def test_the_layout_follows_the_artists_corrections(scene):
     bed, lamp = box("Bed", (1, 0, 0)), box("Lamp")
     turn = let_arrive(arrival({bed: Matrix.Translation((0, 2, 0)), lamp: Matrix()}))
-    assert compare.turn_layout(turn).poses["Bed"] == Pose(0, 2, 0, 0)
+    assert compare.turn_layout(turn).poses["Bed"] == Pose(0, 2, 0, 0) and not compare.moved_by_hand(turn)
     copy = copy_of(turn, bed)
     copy.location, copy.rotation_euler.z = (3, 1, 0.5), math.pi / 2
     poses = compare.turn_layout(turn).poses
     moved = poses["Bed"]
     assert (moved.x, moved.y, moved.z, moved.yaw) == pytest.approx((2, 1, 0.5, 90), abs=1e-5)
-    assert poses["Lamp"] == Pose(-1, 0, 0, 0)
+    assert poses["Lamp"] == Pose(-1, 0, 0, 0) and compare.moved_by_hand(turn)
     with pytest.raises(InputError, match="could be used"):
         compare.turn_layout(turns.add_turn(turns.runs(scene)[0], [], {"layout": None}))

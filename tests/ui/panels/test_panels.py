@@ -24,6 +24,7 @@ from metaspatial_addon.ui.state import job_status, preferences, recent
 from metaspatial_addon.ui.state.identifiers import Operators
 from metaspatial_addon.ui.state.job_status import status
 from metaspatial_addon.ui.state.scene import listed_turns
+from tests.blender.turns.arrivals import MOVE, arrival, box, copy_of, let_arrive
 from tests.ui.panels.drawing import EVIDENCE, Drawn, add_turn, draw
 
 PICTURE = write_png(np.zeros((8, 8, 3), np.uint8))
@@ -212,6 +213,15 @@ def test_the_picked_turn_tells_its_faults_and_reasoning(run: bpy.types.Collectio
     rows = [o for kind, what, o in drawn.calls if what == Operators.SELECT_FAULT]
     assert " ".join(row["text"] for row in rows if row["properties"].index == 0) == "Bed overlaps Desk by 0.20 m"
     assert {row["properties"].index for row in rows} == {0, 1}
+
+
+def test_what_is_moved_by_hand_is_told_beside_the_count_of_before(scene: bpy.types.Scene) -> None:
+    bed = box("Bed")
+    turn = let_arrive(arrival({bed: MOVE}))
+    said = "You moved something after this was measured. Refine From Here measures it again"
+    assert said not in " ".join(draw(turn_panels.METASPATIAL_PT_turns).texts())
+    copy_of(turn, bed).location.x += 0.5
+    assert said in " ".join(draw(turn_panels.METASPATIAL_PT_turns).texts())
 
 
 def test_a_turn_without_a_layout_says_why(run: bpy.types.Collection) -> None:
