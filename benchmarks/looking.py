@@ -25,7 +25,7 @@ from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.task import Layout, Task
 from metaspatial_addon.policy.builtin.policy import DEFAULT_MODEL, DEFAULT_TEMPERATURE, BuiltinPolicy
 from metaspatial_addon.policy.builtin.vision import IMAGE_SIZE
-from metaspatial_addon.prompts.compact import CompactEncoding, CompactFormat
+from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.plan import compact_top_view
 from metaspatial_addon.prompts.png import write_png
 
@@ -46,9 +46,9 @@ class Answered(NamedTuple):
     def told(self, report: bool, pictures: Sequence[bytes]) -> Conversation:
         """The conversation in which this answer is to be mended; `pictures` of the empty room and of the answer."""
         first = FORMAT.first(self.task, pictures[:1])
-        evidence = box_evidence(self.task, self.layout).to_json()
-        feedback = CompactEncoding(self.task).feedback_text(evidence) if report else ""
-        return (*first, Message("assistant", self.text), Message("user", feedback, tuple(pictures[1:])))
+        score = {"evidence": box_evidence(self.task, self.layout).to_json()}
+        feedback = CompactFormat(text=report).feedback(self.task, self.layout, score, pictures[1:])
+        return (*first, Message("assistant", self.text), feedback)
 
     @property
     def pictures(self) -> tuple[bytes, bytes]:

@@ -1,7 +1,7 @@
 """One pretraining run, from configuration to checkpoints: supervised examples, with images or without.
 
 A checkpoint is a plain transformers folder with the run's state beside it. Its weights are the mean of those of the
-last steps, which is about as good as letting the rate fall, at any time and for nothing (Hägele et al. 2024).
+last steps, which takes away much of the noise that a high rate leaves in them (Hägele et al. 2024).
 """
 
 from __future__ import annotations

@@ -262,8 +262,9 @@ class LayoutEnv:
                 evidence = replace(score.evidence, view=renders.view)
                 score = self.scorer.score(self.task, layout, grade, evidence, renders.judge_grade)
                 images = {f"{name}_top.png": renders.top, f"{name}_view.png": renders.room}
-            faulty = score.evidence.faulty_items()
-            prompt_images = self._prompt_images(layout, renders, faulty) if self.show_images else ()
+            prompt_images: tuple[bytes, ...] = ()
+            if self.show_images:
+                prompt_images = self._prompt_images(layout, renders, score.evidence.faulty_items())
         for k, image in enumerate(prompt_images, 1):
             if image not in images.values():
                 images[f"{name}_shown_{k}.png"] = image
@@ -272,8 +273,9 @@ class LayoutEnv:
     def _message(self, layout: Layout, score: Score, images: tuple[bytes, ...], tried: Score | None = None) -> Message:
         """The message about the layout that stands; `tried` is the score of an answer that was rejected for it."""
         rejected = None if tried is None else tried.to_json()
-        message = self.prompt_format.feedback(self.prompted_task, layout, score.to_json(), images, rejected)
-        return replace(message, task=self.prompted_task, layout=layout, score=score.to_json())
+        stands = score.to_json()
+        message = self.prompt_format.feedback(self.prompted_task, layout, stands, images, rejected)
+        return replace(message, task=self.prompted_task, layout=layout, score=stands)
 
     def _as_kept(self, candidate: Candidate) -> str:
         """The text of an answer; where it was tidied, as the prompt format states its layout."""

@@ -2,8 +2,8 @@
 
 A habit is kept in full at a station of the host (a chair at a seat of its table and facing it, a nightstand in line
 with the head of its bed, a lamp over the middle of its table, a rug under it), in part where the two are near each
-other, and not elsewhere. Beside it, tables of a kind stand apart and in line, what is tall stands
-neither before windows nor between a seat and its screen, and shoes and coats are near a door.
+other, and not elsewhere. Beside it, tables of a kind stand apart and in line, what is tall stands neither before
+windows nor between a seat and its screen, and shoes and coats are near a door.
 """
 
 from __future__ import annotations

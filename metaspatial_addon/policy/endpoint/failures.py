@@ -24,8 +24,7 @@ _TELLING = ("error", "detail", "message", "msg", "param", "loc", "type", "code")
 """Fields of an error that say what is wrong. Others may repeat the request."""
 
 _CONTEXT = re.compile(
-    r"context[ _](?:length|window|size)|exceed_context|(?:prompt|input|request) is too long|"
-    r"reduce the length",
+    r"context[ _](?:length|window|size)|exceed_context|(?:prompt|input|request) is too long|reduce the length",
     re.IGNORECASE,
 )
 """What servers say of a conversation that their model's context does not hold."""
