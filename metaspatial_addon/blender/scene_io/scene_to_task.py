@@ -7,6 +7,7 @@ it (`carried.py`), guess what each item stands or hangs on (`contact.py`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,8 +28,11 @@ from ..turns.turns import PlacedObject
 from .carried import with_carried
 from .contact import guess_mounts
 from .openings import find_openings, marker_points
-from .room.room_outline import room_outline
+from .room.room_outline import room_outline, source_object
 from .scene_items import ItemOptions, ItemReader, SceneItem, item_trees
+
+MOST_SHOWN = 100_000
+"""Objects and copies of them that a scene shows, at most: as many are read in some ten seconds."""
 
 _NAMED = 8
 """Objects that an error names, at most."""
@@ -151,12 +155,13 @@ class SceneTask:
 def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
     """The scene as a task. Hidden objects are left out, and what cannot be moved becomes a locked item.
 
-    Raises InputError for a scene without a room, without an item or with more than MAX_ITEMS of them, or with an item
-    that is larger than the room.
+    Raises InputError for a scene that shows more than MOST_SHOWN objects and copies, without a room, without an item or
+    with more than MAX_ITEMS of them, or with an item that is larger than the room.
     """
     file = bpy.path.basename(bpy.data.filepath) or scene.name
     # Everything that is made on the way and not handed out goes again, also when an error ends it.
     with scratch_scene() as (_, kept), in_scene(scene) as depsgraph:
+        _check_shown(depsgraph, file)
         room, frame, building = _read_room(scene, options, depsgraph, file)
         reader = ItemReader(depsgraph, room, frame)
         whole = options.objects is None and options.collection is None
@@ -196,6 +201,17 @@ def scene_to_task(scene: bpy.types.Scene, options: SceneOptions) -> SceneTask:
         said = "; ".join(describe(doubts) for doubts in by_factor(too_large))
         raise InputError(file, "objects", f"furniture that has room on the floor ({said})")
     return scene_task
+
+
+def _check_shown(depsgraph: bpy.types.Depsgraph, file: str) -> None:
+    """Raises InputError, which names what shows most of them, for more objects and copies than are read in seconds."""
+    sources: Counter[bpy.types.Object] = Counter()
+    for number, instance in enumerate(depsgraph.object_instances):
+        sources[source_object(instance)] += 1
+        if number == MOST_SHOWN:
+            (source, copies), *_ = sources.most_common(1)
+            expected = f"at most {MOST_SHOWN:,} objects and copies in the viewport: hide or simplify what shows many"
+            raise InputError(file, "objects", f"{expected} ({source.name} shows {copies:,} or more)")
 
 
 def _check_count(items: Mapping[Any, Any], file: str) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from metaspatial_addon.blender.scene_io.contact import guess_mounts
 from metaspatial_addon.blender.scene_io.scene_items import item_trees
-from metaspatial_addon.blender.scene_io.scene_to_task import SceneOptions, scene_to_task
+from metaspatial_addon.blender.scene_io.scene_to_task import MOST_SHOWN, SceneOptions, scene_to_task
+from metaspatial_addon.core.errors import InputError
 from tests.blender.scenes import add, box_mesh
 
 SIDE = 40.0
@@ -32,6 +33,13 @@ def rows(count: int, parts: int = 1) -> list[bpy.types.Object]:
             add(f"Part {k} {part}", knob, (0.1 * part, 0, 0.5), parent=roots[-1])
     bpy.context.view_layer.update()
     return roots
+
+
+def instance_of(collection: bpy.types.Collection, name: str, at: tuple[float, float, float]) -> bpy.types.Object:
+    """An empty that shows a collection, in no scene yet."""
+    empty = bpy.data.objects.new(name, None)
+    empty.instance_type, empty.instance_collection, empty.location = "COLLECTION", collection, at
+    return empty
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -78,3 +86,21 @@ def test_carriers_of_stacked_items_are_found_among_many():
         return seconds(lambda: guess_mounts(scene_task.task.room, items))
 
     assert measure(800) < 8 * measure(200)
+
+
+def test_too_many_nested_copies_are_refused_in_time_by_the_name_of_what_shows_them():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    leaves = bpy.data.collections.new("Leaves")
+    leaves.objects.link(bpy.data.objects.new("Leaf", box_mesh((0.01, 0.01, 0.01))))
+    for level in range(5):
+        grown = bpy.data.collections.new(f"Branches {level}")
+        for k in range(10):
+            grown.objects.link(instance_of(leaves, f"Branch {level} {k}", (0.1 * k, 0, 0.1 * level)))
+        leaves = grown
+    bpy.context.scene.collection.objects.link(instance_of(leaves, "Tree", (0, 0, 0)))
+    add("Box", box_mesh((0.5, 0.5, 0.5)))
+    bpy.context.view_layer.update()
+    start = time.thread_time()
+    with pytest.raises(InputError, match=rf"at most {MOST_SHOWN:,} objects.*\(Tree shows"):
+        scene_to_task(bpy.context.scene, SceneOptions(size=(SIDE, SIDE, 3)))
+    assert time.thread_time() - start < 10
