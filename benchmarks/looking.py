@@ -1,11 +1,14 @@
-"""What the embedded model's picture is worth: its own first answers, mended once, by what it is told of their faults.
+"""What the embedded model's picture is worth: layouts with faults, mended once, by what it is told of the faults.
 
     python -m benchmarks.looking                          # the model that comes with the add-on
     python -m benchmarks.looking --model out/tiny/checkpoint-030000 --count 500
 
-Test rooms of the wide generator, without free places, one greedy answer a turn; items at fault are counted by boxes.
-All rows mend the same first answers: with the report or without, and with the picture, a blank one, that of another
-room, or none. *Asked afresh* answers the first prompt again, at the temperature of use, and says nothing about faults.
+Test rooms of the wide generator, one greedy answer a turn; items at fault are counted by boxes. First layouts of the
+teacher in which one to three items were moved, turned or lifted, at free places as the model is used: what matters is
+which items it moves. Then the model's own first answers, at any places: what matters is where it puts them as well.
+
+All rows of a table mend the same layouts: with the report or without, and with the picture, a blank one, that of
+another room, or none. *Asked afresh* answers the first prompt again, at the temperature of use, and is told nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
 
 from headless import cli, option_types
 from headless.evaluation.bootstrap import Interval, draws
-from headless.pretraining.perturb import box_evidence
+from headless.pretraining.perturb import box_evidence, perturb
 from headless.taskgen.wide import make_wide_task
 from metaspatial_addon.core.conversation import Conversation, Message
 from metaspatial_addon.core.task import Layout, Task
@@ -36,7 +40,7 @@ BLANK = write_png(np.full((IMAGE_SIZE, IMAGE_SIZE, 3), 128, np.uint8))
 
 
 class Answered(NamedTuple):
-    """A room, the model's first answer, and what it comes to."""
+    """A room, a first answer in it, and what that comes to."""
 
     task: Task
     text: str
@@ -71,16 +75,28 @@ def layout_of(text: str, task: Task, previous: Layout | None = None) -> Layout:
     return layout
 
 
-def first_answers(policy: BuiltinPolicy, count: int) -> list[Answered]:
+def perturbed(count: int) -> list[Answered]:
+    """The teacher's layouts of `count` test rooms with one to three items out of place, as answers."""
+    found = []
+    for index in range(count):
+        task, layout = make_wide_task("test", SEED, index)
+        layout, _ = perturb(task, layout, Random(f"looking/{SEED}/{index}"))
+        text = FORMAT.answer_text(task, layout)
+        found.append(answered(task, text))
+    return [room for room in found if room.faulty]
+
+
+def own_answers(policy: BuiltinPolicy, count: int) -> list[Answered]:
     """The model's answers in `count` test rooms, of which those without a fault are left out."""
     tasks = [make_wide_task("test", SEED, index)[0] for index in range(count)]
     texts = answers(policy, [FORMAT.first(task) for task in tasks])
-    layouts = map(layout_of, texts, tasks)
-    found = [
-        Answered(task, text, layout, box_evidence(task, layout).faulty_items())
-        for task, text, layout in zip(tasks, texts, layouts, strict=True)
-    ]
-    return [answered for answered in found if answered.faulty]
+    found = [answered(task, text) for task, text in zip(tasks, texts, strict=True)]
+    return [room for room in found if room.faulty]
+
+
+def answered(task: Task, text: str) -> Answered:
+    layout = layout_of(text, task)
+    return Answered(task, text, layout, box_evidence(task, layout).faulty_items())
 
 
 def rows(policy: BuiltinPolicy, rooms: Sequence[Answered]) -> dict[str, np.ndarray]:
@@ -118,11 +134,16 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a model folder, else the embedded one")
     parser.add_argument("--count", type=option_types.positive, default=200, help="rooms (default: 200)")
     options = parser.parse_args(arguments)
+    policy = BuiltinPolicy(options.model)
+    print_table("layouts with items out of place", policy, perturbed(options.count))
     policy = BuiltinPolicy(options.model, free_places=False)
-    rooms = first_answers(policy, options.count)
+    print_table("own first answers without free places", policy, own_answers(policy, options.count))
+
+
+def print_table(name: str, policy: BuiltinPolicy, rooms: Sequence[Answered]) -> None:
     before, drawn = np.array([len(room.faulty) for room in rooms]), draws(len(rooms))
     after = rows(policy, rooms)
-    print(f"{before.sum()} items at fault in {len(rooms)} of {options.count} first answers\n")
+    print(f"\n{before.sum()} items at fault in {len(rooms)} rooms: {name}\n")
     print("| told | faults gone % | less than by the report |\n|---|---|---|")
     for name, counted in after.items():
         share = gone(before, counted, drawn)

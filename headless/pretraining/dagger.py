@@ -94,7 +94,7 @@ def dagger_examples(
             feedback = word + compact.feedback_text(episode.evidence.to_json())
             turns = [(prompt, answer, False) for prompt, answer in episode.turns]
             answer = compact.answer_text(repair, dict(episode.layout.poses))
-            yield encode_turns([*turns, (feedback, answer, True)], [], chosen_names=True)
+            yield encode_turns([*turns, (feedback, answer, True)], [], names=1.0)
             episode.conversation = (
                 *episode.conversation,
                 Message("assistant", reply.text),

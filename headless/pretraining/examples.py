@@ -25,6 +25,8 @@ MOST_TOKENS = 1600
 """Longer examples are left out: they are rare, and a batch costs what its longest example costs."""
 UNREPORTED = 0.5
 """Share of the repairs with pictures whose report is left out: the picture alone tells what is wrong."""
+SEEN = 4.0
+"""Weight of which items an answer moves where only the picture tells it; any other choice has 1."""
 _USER, _ASSISTANT = v.TOKEN_IDS["<|user|>"], v.TOKEN_IDS["<|assistant|>"]
 _CHOICES = (v.EMPTY_ANSWER, v.OPEN_ANSWER, v.NEXT_ITEM, v.CLOSE_ANSWER)
 _YAW = '","yaw":'
@@ -71,8 +73,8 @@ def placement_example(task: Task, layout: Layout, pictures: bool = False) -> Tra
     """The prompt of a task, and a layout as the answer."""
     compact = CompactEncoding(task)
     images = [compact_top_view(task, Layout(task.id))] if pictures else []
-    turns = [(compact.prompt_text(), compact.answer_text(dict(layout.poses)), True)]
-    return encode_turns(turns, images, chosen_names=False)
+    turns = [(compact.prompt_text(pictures), compact.answer_text(dict(layout.poses)), True)]
+    return encode_turns(turns, images, names=0.0)
 
 
 def repair_example(
@@ -88,7 +90,7 @@ def repair_example(
     if not repair:
         return None
     compact = CompactEncoding(task)
-    turns = [(compact.prompt_text(), compact.answer_text(dict(perturbed.poses)), False)]
+    turns = [(compact.prompt_text(pictures), compact.answer_text(dict(perturbed.poses)), False)]
     shown = [(Layout(task.id), set[str]()), (perturbed, faulty)]
     feedback = compact.feedback_text(evidence.to_json()) if report else ""
     kind, standing = rng.random(), perturbed
@@ -108,18 +110,16 @@ def repair_example(
         shown.append((standing, faulty))
     turns.append((feedback, _edit(compact, standing, repair), True))
     images = [compact_top_view(task, seen, marked) for seen, marked in shown] if pictures else []
-    return encode_turns(turns, images, chosen_names=True)
+    return encode_turns(turns, images, names=1.0 if report else SEEN)
 
 
 def _edit(compact: CompactEncoding, standing: Layout, poses: dict[str, Pose]) -> str:
     return compact.answer_text(poses, dict(standing.poses))
 
 
-def encode_turns(
-    turns: Sequence[tuple[str, str, bool]], images: Sequence[bytes], *, chosen_names: bool
-) -> TrainingExample:
+def encode_turns(turns: Sequence[tuple[str, str, bool]], images: Sequence[bytes], *, names: float) -> TrainingExample:
     """The example of a conversation. `turns`: prompt, answer, and whether to learn that answer; `images`: one PNG a
-    turn, or none at all; `chosen_names`: the model chooses the items of its answer.
+    turn, or none at all; `names`: the weight of which items an answer gives, 0 where the model does not choose them.
 
     Only tokens that the model chooses are learnt: the grammar forces the others.
     """
@@ -128,9 +128,12 @@ def encode_turns(
     for prompt, answer, learnt in turns:
         prompt_ids = [_USER, *(IMAGE_IDS if images else ()), *v.encode(prompt), _ASSISTANT]
         completion = np.array([*v.encode(answer), v.END])
-        weight = free_tokens(completion, chosen_names) if learnt else np.zeros(len(completion), bool)
+        weight = np.zeros(len(completion), np.float32)
+        if learnt:
+            weight[free_tokens(completion, names=True)] = names
+            weight[free_tokens(completion, names=False)] = 1.0
         ids += prompt_ids + completion.tolist()
-        weights += [np.zeros(len(prompt_ids), np.float32), weight.astype(np.float32)]
+        weights += [np.zeros(len(prompt_ids), np.float32), weight]
     return TrainingExample(np.array(ids), np.concatenate(weights), extract_patches(images))
 
 

@@ -6,18 +6,15 @@ last steps, which takes away much of the noise that a high rate leaves in them (
 
 from __future__ import annotations
 
-import itertools
 import os
-import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader, Dataset
 
 from headless import cli, interruption, training
 from metaspatial_addon.policy.builtin.vision import (
@@ -31,16 +28,13 @@ from metaspatial_addon.policy.builtin.vision import (
 from metaspatial_addon.prompts import vocabulary as v
 
 from . import attention
+from .batches import Batch, batches
 from .config import PretrainConfig
-from .dagger import read_examples
-from .examples import TrainingExample, training_examples
 from .export import write_model
-from .layouts import LayoutBank
 from .model import build
 from .number_rows import NumberRows
+from .shown_marks import shown_loss
 
-POOL = 512
-"""Examples that are sorted by length together, so that little is padding."""
 KEEP = 3  # checkpoints
 STATE = "optimisers.pt"
 
@@ -49,116 +43,35 @@ STATE = "optimisers.pt"
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
-class Batch(NamedTuple):
-    """Token ids (B, T), loss weights (B, T), and the patches (P, 64, 588) uint8 of all images in order.
-
-    `good_at` (G, 2) are rows and places in `ids` of numbers of which the good ones are known; `good` (K, 2) pairs the
-    index of such a number with the id of a good one.
-    """
-
-    ids: torch.Tensor
-    weights: torch.Tensor
-    patches: torch.Tensor
-    good_at: torch.Tensor
-    good: torch.Tensor
-
-
-class Pools(Dataset):
-    """Pool k: the examples from number `POOL` * k on, in batches of like length, each of at most `batch_tokens`."""
-
-    def __init__(self, config: PretrainConfig):
-        self.config = config
-        self.bank = LayoutBank(config.layouts)
-        self.dagger = read_examples(config.dagger_file) if config.dagger_file else []
-
-    def __getitem__(self, pool: int) -> list[Batch]:
-        config = self.config
-        stream = training_examples(
-            self.bank,
-            config.seed,
-            pool * POOL,
-            config.repair_fraction,
-            config.picture_fraction if config.pictures else 0.0,
-            self.dagger,
-            config.dagger_fraction,
-            config.places_fraction,
-        )
-        drawn = sorted(itertools.islice(stream, POOL), key=lambda example: len(example.ids))
-        groups: list[list[TrainingExample]] = [[]]
-        for example in drawn:
-            if groups[-1] and (len(groups[-1]) + 1) * len(example.ids) > config.batch_tokens:
-                groups.append([])
-            groups[-1].append(example)
-        order = np.random.default_rng((config.seed, pool)).permutation(len(groups))
-        return [collate(groups[k]) for k in order]
-
-
-def batches(config: PretrainConfig, pool: int, done: int) -> Iterator[tuple[int, int, Batch]]:
-    """All batches after the first `done` of a pool, each with its pool and its number in it, counted from 1."""
-    sampler = range(pool, 10**9)
-    loader = DataLoader(
-        Pools(config),
-        None,
-        sampler=sampler,
-        num_workers=config.workers,
-        prefetch_factor=2,
-        worker_init_fn=_leave_signals_to_parent,
-    )
-    for number, of_pool in zip(sampler, loader, strict=False):
-        for k, batch in enumerate(of_pool[done:], done + 1):
-            yield number, k, batch
-        done = 0
-
-
-def _leave_signals_to_parent(_: int) -> None:
-    """A terminal sends its signals to all processes: those that make examples are still needed for the step at hand."""
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
-def collate(examples: list[TrainingExample]) -> Batch:
-    """Pad on the right: causal attention never looks at what follows."""
-    length = max(len(example.ids) for example in examples)
-    ids = torch.full((len(examples), length), v.PAD, dtype=torch.long)
-    weights = torch.zeros(len(examples), length)
-    for k, example in enumerate(examples):
-        ids[k, : len(example.ids)] = torch.from_numpy(example.ids)
-        weights[k, : len(example.ids)] = torch.from_numpy(example.weights)
-    patches = np.concatenate([example.patches for example in examples])
-    at = [(row, place, numbers) for row, example in enumerate(examples) for place, numbers in example.good]
-    good_at = torch.tensor([(row, place) for row, place, _ in at], dtype=torch.long).reshape(-1, 2)
-    good = [np.stack([np.full(len(numbers), k), numbers], axis=1) for k, (_, _, numbers) in enumerate(at)]
-    pairs = np.concatenate([np.zeros((0, 2), np.int64), *good])
-    return Batch(ids, weights, torch.from_numpy(patches), good_at, torch.from_numpy(pairs))
-
-
-def embedded(model: Any, ids: torch.Tensor, patches: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
-    """The decoder's inputs, (B, T, H): the tokens' embeddings, and those of the images at their placeholders.
-
-    `rows` (V, H) are used in place of the model's own embedding.
-    """
-    rows = model.get_input_embeddings().weight if rows is None else rows
-    embeddings = torch.nn.functional.embedding(ids, rows)
-    if not len(patches):
-        return embeddings
+def picture_tokens(model: Any, patches: torch.Tensor) -> torch.Tensor:
+    """The decoder's inputs (P * 16, H) for P images."""
     # A still image is the same frame twice.
     frame = (patches.float() / 127.5 - 1).reshape(-1, 3, 1, PATCH_SIZE, PATCH_SIZE)
     pixels = frame.expand(-1, -1, TEMPORAL_PATCH_SIZE, -1, -1).reshape(len(frame), -1)
     side = TOKENS_PER_SIDE * MERGE_SIZE
     grid = torch.tensor([[1, side, side]]).expand(len(patches), -1)
-    features = torch.cat(model.model.get_image_features(pixels, grid).pooler_output).to(embeddings.dtype)
+    return torch.cat(model.model.get_image_features(pixels, grid).pooler_output)
+
+
+def embedded(ids: torch.Tensor, rows: torch.Tensor, features: torch.Tensor | None) -> torch.Tensor:
+    """The decoder's inputs, (B, T, H): the tokens' rows (V, H), and those of the images at their placeholders."""
+    embeddings = torch.nn.functional.embedding(ids, rows)
+    if features is None:
+        return embeddings
     places = (ids == IMAGE_PAD_ID).nonzero(as_tuple=True)  # row by row, as the images are
     assert len(places[0]) == len(features), f"{len(places[0])} placeholders for {len(features)} tokens of images"
-    return embeddings.index_put(places, features)
+    return embeddings.index_put(places, features.to(embeddings.dtype))
 
 
 class Losses(NamedTuple):
     """`tokens`: weighted cross-entropy over the tokens with a weight; `places`: minus the log of the probability that
-    is on good numbers, where these are known; and the accuracy of the most likely token."""
+    is on good numbers, where these are known; `shown` and `kinds`: what the tower and the decoder make of pictures, see
+    `shown_marks`; and the accuracy of the most likely token."""
 
     tokens: torch.Tensor
     places: torch.Tensor
+    shown: torch.Tensor
+    kinds: torch.Tensor
     accuracy: float
 
 
@@ -166,8 +79,9 @@ def losses_of(model: Any, numbers: NumberRows, batch: Batch) -> Losses:
     """What a batch says of the model."""
     ids, weights = batch.ids, batch.weights
     rows = numbers(model.get_input_embeddings().weight)
+    features = picture_tokens(model, batch.patches) if len(batch.patches) else None
     hidden = model.model.language_model(
-        inputs_embeds=embedded(model, ids, batch.patches, rows),
+        inputs_embeds=embedded(ids, rows, features),
         position_ids=torch.from_numpy(mrope_positions(ids.cpu().numpy())).to(ids.device),
         use_cache=False,
     ).last_hidden_state
@@ -176,19 +90,24 @@ def losses_of(model: Any, numbers: NumberRows, batch: Batch) -> Losses:
     targets, weight = ids[:, 1:][weighted], weights[:, 1:][weighted]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     accuracy = (logits.argmax(dim=-1) == targets).float().mean().item()
-    return Losses((losses * weight).sum() / weight.sum(), _misplaced(logits, weighted, batch), accuracy)
-
-
-def _misplaced(logits: torch.Tensor, weighted: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """The mean of minus the log of the probability on good numbers, from the logits (N, V) of the `weighted` tokens."""
-    if not len(batch.good_at):
-        return logits.new_zeros(())
+    tokens = (losses * weight).sum() / weight.sum()
+    shown = logits.new_zeros(()) if features is None else shown_loss(features, batch.shown, rows)
     order = torch.cumsum(weighted.flatten(), 0).reshape(weighted.shape) - 1
-    row, place = batch.good_at.unbind(dim=1)
-    chosen = logits[order[row, place - 1]]  # (G, V)
-    good = torch.zeros_like(chosen, dtype=torch.bool)
-    good[batch.good[:, 0], batch.good[:, 1]] = True
-    return (chosen.logsumexp(-1) - chosen.masked_fill(~good, -torch.inf).logsumexp(-1)).mean()
+    row, place = batch.good.at.unbind(dim=1)
+    places = batch.good.loss(logits[order[row, place - 1]])
+    kinds = batch.kinds.loss((hidden[tuple(batch.kinds.at.T)] @ rows.T).float())
+    return Losses(tokens, places, shown, kinds, accuracy)
+
+
+class Means(NamedTuple):
+    """What is logged of a step, and the means of that over several."""
+
+    loss: float
+    places: float
+    shown: float
+    kinds: float
+    accuracy: float
+    gradient_norm: float
 
 
 def optimisers(model: Any, numbers: NumberRows, config: PretrainConfig) -> list[torch.optim.Optimizer]:
@@ -226,6 +145,8 @@ class _Run:
         model = build(config.shape)
         if config.start:
             model = type(model).from_pretrained(config.start, dtype=torch.float32)
+            # An older vocabulary is the beginning of this one.
+            model.resize_token_embeddings(len(v.TOKENS), mean_resizing=False)
         if self.device.type == "cpu":
             model.set_attn_implementation(attention.register())
         self.model = model.to(self.device)
@@ -257,7 +178,7 @@ class _Run:
                     raise
                 with training.stopped_after_a_step() as pending:
                     self.pool, self.batch = pool, number
-                    clock.add(batch, *self._update(batch))
+                    clock.add(batch, self._update(batch))
                     self.step += 1
                     if self.step % config.log_every == 0:
                         metrics = clock.metrics()
@@ -269,23 +190,24 @@ class _Run:
                     if interrupt is not None:
                         raise interrupt
 
-    def _update(self, batch: Batch) -> tuple[float, float, float, float]:
-        """One step: loss of tokens and of places, accuracy and norm of the gradient."""
+    def _update(self, batch: Batch) -> Means:
+        """One step."""
         config = self.config
         factor = training.learning_rate_factor(self.step, config.steps, config.warmup_steps, config.decay_steps)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * factor
-        batch = Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
+        batch = batch.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
             losses = losses_of(self.model, self.numbers, batch)
-        (losses.tokens + config.places_weight * losses.places).backward()
+        (losses.tokens + config.places_weight * losses.places + losses.shown + losses.kinds).backward()
         norm = torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.numbers.parameters()], 1.0).item()
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.mean.update_parameters(self.learnt)
-        return losses.tokens.item(), losses.places.item(), losses.accuracy, norm
+        tokens, places, shown, kinds = (loss.item() for loss in losses[:4])
+        return Means(tokens, places, shown, kinds, losses.accuracy, norm)
 
     def _follow(
         self, means: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], steps: torch.Tensor | int
@@ -344,12 +266,12 @@ class _Clock:
 
     def __init__(self) -> None:
         self.began = self.reported = time.monotonic()
-        self.updates: list[tuple[float, float, float, float]] = []
+        self.updates: list[Means] = []
         self.examples = self.tokens = 0
 
-    def add(self, batch: Batch, loss: float, places: float, accuracy: float, norm: float) -> None:
+    def add(self, batch: Batch, update: Means) -> None:
         """A step that has just ended."""
-        self.updates.append((loss, places, accuracy, norm))
+        self.updates.append(update)
         self.examples += len(batch.ids)
         self.tokens += batch.ids.numel()
 
@@ -357,12 +279,8 @@ class _Clock:
         """The means, and a fresh start."""
         now = time.monotonic()
         seconds = now - self.reported
-        loss, places, accuracy, norm = np.mean(self.updates, axis=0).tolist()
         found = {
-            "loss": loss,
-            "places": places,
-            "accuracy": accuracy,
-            "gradient_norm": norm,
+            **Means(*np.mean(self.updates, axis=0).tolist())._asdict(),
             "seconds_per_step": seconds / len(self.updates),
             "examples_per_second": self.examples / seconds,
             "tokens_per_second": self.tokens / seconds,

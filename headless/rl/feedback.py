@@ -108,7 +108,7 @@ class FeedbackLessons:
     def _answered(self, task: Task, layout: Layout) -> Trajectory | None:
         """The conversation of one turn that gives the layout, its tokens chosen from what they are in a rollout."""
         policy, rollout = self._policy, self._config.rollout
-        images = self._format.draw_images(task, Layout(task.id)) if rollout.pictures else ()
+        images = self._format.draw_images(task, Layout(task.id)) if rollout.pictures and policy.sees_images else ()
         conversation = self._format.first(task, images or ())
         trajectory = Trajectory()
         trajectory.append_prompt(policy.tokenize(conversation))

@@ -202,10 +202,9 @@ def rollout_settings(
     """How the episodes of a step are played and sampled."""
     rollout, reward = config.rollout, config.reward
     budget = policy.token_budget(rollout.max_sequence_tokens - rollout.max_completion_tokens, rollout.pixels)
+    pictures = rollout.pictures and policy.sees_images
     return (
-        EpisodeSettings(
-            rollout.turns, reward.weights_at(number), reward.render, rollout.pictures, budget, reward.view_method
-        ),
+        EpisodeSettings(rollout.turns, reward.weights_at(number), reward.render, pictures, budget, reward.view_method),
         SamplingParams(
             rollout.temperature,
             rollout.max_completion_tokens,

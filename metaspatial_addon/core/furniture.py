@@ -62,7 +62,7 @@ METHOD_SETTINGS = {
 
 @dataclass(frozen=True)
 class FurnitureClass:
-    """A class of furniture and its RGB colour in the small plan."""
+    """A class of furniture and its RGB colour as a plain box in renders."""
 
     name: str
     colour: tuple[int, int, int]

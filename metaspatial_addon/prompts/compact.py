@@ -31,7 +31,7 @@ from . import vocabulary as v
 from .answer import Answer, read_answer
 from .model_frame import ModelFrame, height_number, place_number, plan_size, rounded, rounded_up
 from .placing_order import placing_order
-from .plan import compact_top_view
+from .plan import compact_top_view, item_marks
 from .prompt_items import prompt_items
 
 MAX_WORDS = 24
@@ -144,7 +144,7 @@ class CompactEncoding:
     def knows_predicate(self, predicate: str) -> bool:
         return predicate in v.KNOWN_PREDICATES
 
-    def _item_line(self, item: Item) -> str:
+    def _item_line(self, item: Item, mark: int | None) -> str:
         parts = [self.names[item.id]]
         width, depth, height = item.size
         if item.mount != "floor":
@@ -163,6 +163,8 @@ class CompactEncoding:
             target = self.target_name(relation.object)
             if relation.subject == item.id and target and self.knows_predicate(relation.predicate):
                 parts.append(f"{v.AVOID if relation.negated else ''} >{relation.predicate} {target}")
+        if mark is not None:
+            parts.append(v.mark_token(mark))
         parts.append(plan_size(width / self.frame.scale, depth / self.frame.scale))
         parts.append(f" h{rounded_up(height, v.HEIGHT_STEP, v.HEIGHT_REACH)}\n")
         return "".join(parts)
@@ -172,8 +174,8 @@ class CompactEncoding:
         known = set(v.WORDS)
         return [w for w in re.findall(r"[a-z]+", self.task.prompt.lower()) if w in known][:MAX_WORDS]
 
-    def prompt_text(self) -> str:
-        """The text of the first message."""
+    def prompt_text(self, marked: bool = False) -> str:
+        """The text of the first message; `marked`: with the marks of the items, for a conversation with pictures."""
         room: Room = self.task.room
         kind = room.type if room.type in ROOM_TYPES else "room"
         width, depth = np.ptp(np.asarray(room.floor, float), axis=0) / self.frame.scale
@@ -183,7 +185,8 @@ class CompactEncoding:
         words = self.words()
         if words:
             lines.append(" ask " + " ".join(words) + "\n")
-        lines += [self._item_line(self.items[item_id]) for item_id in self.names]
+        marks = item_marks(self.task) if marked else {}
+        lines += [self._item_line(self.items[item_id], marks.get(item_id)) for item_id in self.names]
         return "".join(lines)
 
     def answer_text(self, poses: dict[str, Pose], standing: dict[str, Pose] | None = None) -> str:
@@ -243,7 +246,7 @@ class CompactFormat:
         self._text = text
 
     def first(self, task: Task, images: Sequence[bytes] = ()) -> tuple[Message, ...]:
-        return (Message("user", CompactEncoding(task).prompt_text(), tuple(images)),)
+        return (Message("user", CompactEncoding(task).prompt_text(bool(images)), tuple(images)),)
 
     def answer_text(self, task: Task, layout: Layout) -> str:
         return CompactEncoding(task).answer_text(

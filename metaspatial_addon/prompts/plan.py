@@ -2,8 +2,9 @@
 
 The embedded model sees this image, and training draws millions of them. A pixel has always the same length (112 pixels
 for 8 m), the room's bounding box begins at the lower left corner, and a room longer than 8 m is scaled down to fit.
-Colours stand for the classes of `core/furniture.py`, red for items at fault; a white bar is an item's front. The
-annotated top view for people and larger models is that of `blender/rendering/annotate.py`.
+Items are grey; those at fault have the colour of the mark that the prompt gives them (Set-of-Mark prompting, Yang et
+al. 2023, arXiv 2310.11441, by colour); a white bar is an item's front. The annotated top view for people and larger
+models is that of `blender/rendering/annotate.py`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,23 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ..core.furniture import FURNITURE
 from ..core.polygon import wall_segments
 from ..core.task import Item, Layout, Opening, Pose, Room, Task
+from . import vocabulary as v
+from .placing_order import placing_order
 from .png import write_png
+from .prompt_items import prompt_items
 
 PLAN_METRES = 8.0
 """Metres that fill the image; longer rooms are scaled down to fit."""
 
-CLASS_COLOURS = {name: row.colour for name, row in FURNITURE.classes.items()}
+MARK_COLOURS = (
+    *((230, 25, 60), (40, 160, 60), (255, 215, 0), (0, 70, 225), (240, 110, 0), (140, 30, 180), (0, 215, 230)),
+    *((240, 40, 220), (160, 240, 40), (255, 150, 180), (0, 125, 125), (120, 0, 0), (0, 0, 110), (120, 120, 0)),
+    *((125, 85, 255), (0, 245, 140)),
+)
+"""The colour of each of the marks of `vocabulary`: far from each other and from grey."""
+assert len(MARK_COLOURS) == v.MARKS
 
 _OUTDOORS = (58, 60, 66)
 _FLOOR = (238, 233, 222)
@@ -31,8 +40,8 @@ _SWING = (246, 214, 196)
 _WINDOW = (120, 196, 250)
 _OUTLINE = (34, 34, 38)
 _FRONT = (255, 255, 255)
-_HANGING = (120, 60, 200)
-_FAULTY = (232, 20, 36)
+_ITEM = (172, 172, 172)
+_COVERING = (206, 206, 206)
 
 
 def drawing_order(item: Item, pose: Pose) -> tuple[int, float]:
@@ -40,16 +49,22 @@ def drawing_order(item: Item, pose: Pose) -> tuple[int, float]:
     return (0 if item.covering else 2 if item.mount == "ceiling" else 1, pose.z + item.size[2])
 
 
+def item_marks(task: Task) -> dict[str, int]:
+    """The mark of each item that can be moved, by id, in placing order. Of more items than marks several have one."""
+    movable = (item for item, _ in placing_order(prompt_items(task)) if not item.locked)
+    return {item.id: k % v.MARKS for k, item in enumerate(movable)}
+
+
 def compact_top_view(task: Task, layout: Layout, faulty: Collection[str] = (), pixels: int = 112) -> bytes:
     """PNG of the top view, `pixels` wide and high, +x to the right and +y up. Items without a pose are not drawn, and
-    those whose ids are in `faulty` are red."""
+    those whose ids are in `faulty` are on top, in the colours of their marks."""
     canvas = _PlanCanvas(task.room, pixels)
     canvas.draw_room(task.room)
     poses = layout.everywhere(task)
     items = ((item, poses[item.id]) for item in task.items if item.id in poses)
-    placed = sorted(items, key=lambda entry: drawing_order(*entry))
-    for item, pose in placed:
-        canvas.draw_item(item, pose, item.id in faulty)
+    marks = {item_id: mark for item_id, mark in item_marks(task).items() if item_id in faulty}
+    for item, pose in sorted(items, key=lambda entry: (entry[0].id in marks, *drawing_order(*entry))):
+        canvas.draw_item(item, pose, marks.get(item.id))
     return write_png(canvas.pixels(), level=1)
 
 
@@ -93,7 +108,7 @@ class _PlanCanvas:
             last = first + along * opening.width * self.scale
             self._draw_line(first, last, 1.5, _DOOR if opening.kind == "door" else _WINDOW)
 
-    def draw_item(self, item: Item, pose: Pose, faulty: bool) -> None:
+    def draw_item(self, item: Item, pose: Pose, mark: int | None) -> None:
         width, depth, _ = item.size
         centre = (np.array([pose.x, pose.y]) - self.origin) * self.scale
         half_width, half_depth = 0.5 * width * self.scale, 0.5 * depth * self.scale
@@ -109,11 +124,11 @@ class _PlanCanvas:
         outline = covered * np.clip(1.5 - rim, 0, 1)
         bar = min(0.3 * half_depth, 2.0)
         front = covered * np.clip(bar + 0.5 - (v + half_depth), 0, 1) * (np.abs(u) < 0.6 * half_width)
-        if item.mount == "ceiling":
-            _blend(part, outline, _FAULTY if faulty else _HANGING)
+        colour = MARK_COLOURS[mark] if mark is not None else _COVERING if item.covering else _ITEM
+        if item.mount == "ceiling" and mark is None:
+            _blend(part, outline, colour)
             return
-        colour = CLASS_COLOURS[FURNITURE.class_of(item.category, item.covering)]
-        _blend(part, covered, _FAULTY if faulty else colour)
+        _blend(part, covered, colour)
         if not item.covering:
             _blend(part, outline, _OUTLINE)
             _blend(part, front, _FRONT)

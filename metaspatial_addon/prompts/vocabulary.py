@@ -39,6 +39,8 @@ OPEN_ANSWER, NEXT_ITEM, CLOSE_ANSWER = '<think></think><answer>[{"id":"', ',{"id
 EMPTY_ANSWER = "<think></think><answer>[]</answer>"
 WORSE = "worse\n"
 """Before the faults of the layout that stands, after an answer that was rejected."""
+MARKS = 16
+"""Marks by which a prompt with pictures tells the items apart that they show in the mark's colour (`plan.py`)."""
 AVOID = " avoid"
 """Before a relation that must not hold."""
 FURNITURE_WORDS = (
@@ -211,6 +213,10 @@ def category_token(category: str) -> str:
     return category.replace(" ", "_")
 
 
+def mark_token(mark: int) -> str:
+    return f" mark{mark + 1}"
+
+
 PLACES = tuple(steps(0.0, PLAN_REACH, POSE_STEP, 3))
 """Edges and centres in plan."""
 LENGTHS = tuple(steps(PLAN_STEP, PLAN_REACH, PLAN_STEP))
@@ -244,6 +250,7 @@ def _tokens() -> list[str]:
     tokens += [f" yaw{yaw}" for yaw in range(0, 360, YAW_STEP)] + [f'","yaw":{yaw}' for yaw in range(0, 360, YAW_STEP)]
     tokens += [form.format(value) for form, values in NUMBER_FAMILIES for value in values]
     tokens += [f" {word}" for word in WORDS]
+    tokens += [mark_token(k) for k in range(MARKS)]
     if len(tokens) != len(set(tokens)):
         raise AssertionError("a token stands twice in the vocabulary")
     return tokens

@@ -50,6 +50,25 @@ def test_a_new_row_is_furniture_without_any_code(edited):
     assert row.usual_size == pytest.approx((0.8, 1.65, 0.8))
 
 
+@pytest.mark.parametrize(
+    ("category", "kind"),
+    [
+        ("double bed", "bed"),
+        ("desk lamp", "light"),
+        ("tv stand", "storage"),
+        ("Office_Chair", "seat"),
+        ("bath mat", "covering"),
+        ("washing machine", "appliance"),
+        ("potted plant", "plant"),
+        ("浴缸", "bath"),
+        ("gizmo", "other"),
+        ("", "other"),
+    ],
+)
+def test_classes(category, kind):
+    assert FURNITURE.class_of(category) == kind
+
+
 def test_every_row_has_a_class_and_names_of_its_own():
     assert all(name == name.lower().strip() for name in FURNITURE.categories)
     for row in FURNITURE.categories.values():

@@ -30,7 +30,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from headless import training
-from headless.pretraining import train
+from headless.pretraining import batches
 
 ROOT = Path(__file__).parents[2]
 FORMAT = CompactFormat()
@@ -70,7 +70,7 @@ def rows(folder: Path) -> dict[int, tuple[float, float]]:
 def small_pools() -> Iterator[None]:
     """A run of 14 steps needs no 512 examples at a time, and sees more than one pool."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "POOL", SMALL_POOL)
+        patch.setattr(batches, "POOL", SMALL_POOL)
         yield
 
 
@@ -151,8 +151,8 @@ def test_a_run_killed_while_it_saves_goes_on_as_if_it_had_not_stopped(trained, c
     killed = f"""
 import os, signal, sys
 from headless import cli, pretrain, tasks
-from headless.pretraining import train
-train.POOL = {SMALL_POOL}
+from headless.pretraining import batches, train
+batches.POOL = {SMALL_POOL}
 write_model = train.write_model
 def dies_at_the_second(model, folder, pictures):
     write_model(model, folder, pictures)
@@ -244,7 +244,7 @@ def repairable(pictures):
 
 
 def test_examples_show_what_an_episode_shows():
-    from headless.pretraining.examples import placement_example, repair_example
+    from headless.pretraining.examples import SEEN, placement_example, repair_example
 
     task, layout = make_task("train", 1, 0)
     empty = FORMAT.draw_images(task, Layout(task.id))
@@ -258,8 +258,8 @@ def test_examples_show_what_an_episode_shows():
     assert len(repair.patches) == 2 and (repair.patches[0] != repair.patches[1]).any()
     np.testing.assert_array_equal(repair.patches[:1], extract_patches(FORMAT.draw_images(task, Layout(task.id))))
     bare = repair_example(task, layout, Random(index))
-    special = [v.TOKEN_IDS[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end")]
-    text = ~np.isin(repair.ids, special)
+    special = [f"<|{name}|>" for name in ("vision_start", "image_pad", "vision_end")]
+    text = ~np.isin(repair.ids, [v.TOKEN_IDS[token] for token in (*special, *map(v.mark_token, range(v.MARKS)))])
     np.testing.assert_array_equal(repair.ids[text], bare.ids)
     np.testing.assert_array_equal(repair.weights[text], bare.weights)
     assert not repair.weights[~text].any() and len(bare.patches) == 0
@@ -269,6 +269,7 @@ def test_examples_show_what_an_episode_shows():
         unreported.ids.tolist()
     )
     np.testing.assert_array_equal(unreported.patches, repair.patches)
+    assert set(unreported.weights) == {0.0, 1.0, SEEN} and set(repair.weights) == {0.0, 1.0}
     # The perturbed layout is the one that the model is told to have said.
     said = v.decode([int(k) for k in bare.ids[len(TokenizedPrompt.of(FORMAT.first(task)).ids) :]])
     said = FORMAT.read(said[: said.index("<|end|>")], task).layout
@@ -278,10 +279,11 @@ def test_examples_show_what_an_episode_shows():
 
 def test_the_loss_is_that_of_the_whole_model_of_transformers():
     """Beside the model's own forward pass, which finds positions and features by itself."""
+    from headless.pretraining.batches import collate
     from headless.pretraining.examples import placement_example
     from headless.pretraining.model import ModelShape, build
     from headless.pretraining.number_rows import NumberRows
-    from headless.pretraining.train import collate, losses_of
+    from headless.pretraining.train import losses_of
 
     torch.manual_seed(2)
     model = build(ModelShape(hidden=32, layers=1, heads=2, key_value_heads=1, feed_forward=32, vision_hidden=32))

@@ -51,6 +51,8 @@ class TrainablePolicy(Protocol):
     device: torch.device
     pad: int
     """The id that pads rows."""
+    sees_images: bool
+    """Whether it was trained with images: a conversation with others has none."""
 
     def tokenize(self, messages: Conversation) -> PromptTokens:
         """The tokens of the messages since the last answer, up to where the next answer begins."""

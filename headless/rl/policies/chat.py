@@ -52,6 +52,8 @@ class ChatPolicy:
     """A model of one of FAMILIES in the type that it is stored in, with adapters in float32. Raises PolicyError for
     others."""
 
+    sees_images = True
+
     def __init__(self, folder: str | Path, lora: LoraConfig):
         self.folder = Path(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -12,7 +12,7 @@ import torch
 
 from headless.pretraining.examples import free_tokens
 from headless.pretraining.export import write_model
-from headless.pretraining.train import embedded
+from headless.pretraining.train import embedded, picture_tokens
 from metaspatial_addon.core.conversation import Conversation
 from metaspatial_addon.core.reading import read_json
 from metaspatial_addon.core.task import Task
@@ -89,8 +89,9 @@ class CompactPolicy:
         attention_mask: torch.Tensor | None,
     ) -> torch.Tensor:
         patches = torch.from_numpy(extract_patches(images))
+        features = picture_tokens(self.base, patches) if len(patches) else None
         return self.base.model.language_model(
-            inputs_embeds=embedded(self.base, ids, patches),
+            inputs_embeds=embedded(ids, self.base.get_input_embeddings().weight, features),
             position_ids=positions,
             past_key_values=cache,
             attention_mask=attention_mask,

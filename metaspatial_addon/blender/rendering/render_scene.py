@@ -16,8 +16,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ...core.furniture import FURNITURE
 from ...core.temporary import TemporaryFolder
-from ...prompts.plan import CLASS_COLOURS
 from .canvas import without_grain
 
 PREFIX = "MetaSpatial Render: "
@@ -134,9 +134,9 @@ class RenderScene:
         return next((worn for part, worn in self._finishes.items() if name.endswith(part)), None)
 
     def box_material(self, kind: str) -> bpy.types.Material:
-        """The material of a plain box, in the colour of its class of furniture (`prompts/plan.py`)."""
+        """The material of a plain box, in the colour of its class of furniture."""
         if kind not in self._plain:
-            linear = tuple((c / 255) ** 2.2 for c in CLASS_COLOURS[kind])
+            linear = tuple((c / 255) ** 2.2 for c in FURNITURE.classes[kind].colour)
             self._plain[kind] = self._matt(kind, linear)
         return self._plain[kind]
 

@@ -60,6 +60,16 @@ def test_an_episode_whose_reward_is_no_number_is_left_out_and_named(blank_model,
     assert "is left out: turn 1: reward is no finite number" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["small_model", "blank_model"])
+def test_only_a_model_that_was_taught_with_pictures_gets_them_and_their_marks(name, request):
+    learning = trainer(request.getfixturevalue(name))
+    settings, _ = training_step.rollout_settings(learning.config, 0, learning.policy)
+    assert settings.pictures == (name == "small_model")
+    kept, _, _ = collect_episodes(learning, 0, PhaseTimer())
+    marks = {v.TOKEN_IDS[v.mark_token(k)] for k in range(v.MARKS)}
+    assert all(settings.pictures == (not marks.isdisjoint(episode.trajectory.ids)) for episode in kept)
+
+
 def test_a_run_that_teaches_nothing_ends_with_a_sentence(monkeypatch, tmp_path):
     idle = {"reward/last": 0.1, "groups/without_variance": 1.0, "usable/turn_1": 0.0}
     monkeypatch.setattr(run, "train_step", lambda trainer, number: idle)
