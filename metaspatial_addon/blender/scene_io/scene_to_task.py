@@ -210,8 +210,9 @@ def _check_shown(depsgraph: bpy.types.Depsgraph, file: str) -> None:
         sources[source_object(instance)] += 1
         if number == MOST_SHOWN:
             (source, copies), *_ = sources.most_common(1)
-            expected = f"at most {MOST_SHOWN:,} objects and copies in the viewport: hide or simplify what shows many"
-            raise InputError(file, "objects", f"{expected} ({source.name} shows {copies:,} or more)")
+            name, many = source.name, f"{copies:,}"
+            expected = f"at most {MOST_SHOWN:,} objects and copies in the viewport: hide {name}, with {many} or more"
+            raise InputError(file, "objects", expected)
 
 
 def _check_count(items: Mapping[Any, Any], file: str) -> None:

@@ -101,6 +101,6 @@ def test_too_many_nested_copies_are_refused_in_time_by_the_name_of_what_shows_th
     add("Box", box_mesh((0.5, 0.5, 0.5)))
     bpy.context.view_layer.update()
     start = time.thread_time()
-    with pytest.raises(InputError, match=rf"at most {MOST_SHOWN:,} objects.*\(Tree shows"):
+    with pytest.raises(InputError, match=rf"at most {MOST_SHOWN:,} objects.*hide Tree, with"):
         scene_to_task(bpy.context.scene, SceneOptions(size=(SIDE, SIDE, 3)))
     assert time.thread_time() - start < 10
