@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
+from ..core.conversation import Conversation
 from ..core.task import Layout, Task
 from ..policy.base import OnProgress, Policy, PolicyError
 from ..prompts.compact import CompactFormat
@@ -19,7 +21,7 @@ from ..scoring.score import Score
 from .env import LayoutEnv
 from .repair import effort
 from .scorer import InfraFault
-from .turn import Candidate, Outcome, Turn
+from .turn import AFRESH, Candidate, Outcome, Turn
 
 if TYPE_CHECKING:
     import bpy
@@ -52,7 +54,8 @@ def play(
 ) -> Iterator[PhaseStarted | Turn | Outcome]:
     """Play an episode: yield `PhaseStarted` before each phase, a `Turn` after each turn, the `Outcome` at the end.
 
-    Every turn asks for `samples` answers; physics scores them all, and the best is rendered and committed. A failure
+    Every turn asks for `samples` answers; physics scores them all, and the best is rendered and committed. From the
+    second turn on every other one of several answers is given afresh, as if nothing had been placed. A failure
     of the policy (which has made its own retries) or an InfraFault makes a last turn without a score. To cancel,
     close the iterator. Raises InputError as `LayoutEnv.reset` does.
 
@@ -81,7 +84,8 @@ def play(
             yield PhaseStarted(number, env.max_turns, "model")
             seeds = [sample_seed(task.id, seed, number, k) for k in range(samples)]
             with env.timed("model"):
-                replies = policy.answer([env.conversation] * samples, seeds, temperature, on_progress)
+                asked = _asked(env.conversation, samples, afresh=start is None)
+                replies = policy.answer(asked, seeds, temperature, on_progress)
             yield PhaseStarted(number, env.max_turns, "physics")
             candidates = []
             for reply, s in zip(replies, seeds, strict=True):
@@ -89,11 +93,13 @@ def play(
                 if on_progress is not None:
                     on_progress()
             best = max(candidates, key=rank)
+            afresh = len(asked[candidates.index(best)]) < len(env.conversation)
             if tidy:
                 best = env.tidy(best)
             if env.scorer.renderer is not None and best.answer.layout is not None:
                 yield PhaseStarted(number, env.max_turns, "render")
-            env.commit(best, tuple(candidates), tuple(dict.fromkeys(note for r in replies for note in r.notes)))
+            notes = dict.fromkeys(note for reply in replies for note in reply.notes)
+            env.commit(best, tuple(candidates), (*notes, AFRESH) if afresh else tuple(notes))
             yield env.turns[-1]
     except (PolicyError, InfraFault) as error:
         score = Score.infra(task)
@@ -102,6 +108,13 @@ def play(
         yield Outcome((*env.turns, failed), env.best, str(error), env.start_score)
         return
     yield Outcome(tuple(env.turns), env.best, start_score=env.start_score)
+
+
+def _asked(conversation: Conversation, samples: int, afresh: bool) -> list[Conversation]:
+    """What each of the samples answers. With `afresh` every other one answers the task without what came after it:
+    where a layout is wrong as a whole, no edit mends it."""
+    task = tuple(takewhile(lambda message: message.role != "assistant", conversation))
+    return [task if afresh and k % 2 else conversation for k in range(samples)]
 
 
 def reads_renders(policy: Policy) -> bool:

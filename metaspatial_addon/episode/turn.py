@@ -14,6 +14,9 @@ from ..prompts.answer import Answer
 from ..scoring.score import Score
 from .tidy import Move
 
+AFRESH = "This layout was made afresh: no answer that mends the one before was better."
+"""A note of a turn."""
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -15,6 +15,7 @@ from metaspatial_addon.core.task import layout_from_json
 from metaspatial_addon.episode.env import LayoutEnv
 from metaspatial_addon.episode.play import PhaseStarted, play, prompt_format_of, sample_seed
 from metaspatial_addon.episode.records import append_line, fault_changes, turn_record
+from metaspatial_addon.episode.turn import AFRESH
 from metaspatial_addon.policy.base import PolicyError
 from metaspatial_addon.prompts.compact import CompactFormat
 from metaspatial_addon.prompts.full import FullFormat
@@ -87,6 +88,22 @@ def test_of_several_samples_the_best_by_physics_goes_on(stage):
     seeds = [seed for _, asked, _ in policy.asked for seed in asked]
     assert len(set(seeds)) == 8
     assert seeds == [sample_seed("study-1", 4, turn, k) for turn in (1, 2) for k in range(4)]
+
+
+def test_from_the_second_turn_on_every_other_sample_is_given_afresh(stage):
+    script = [CROSSED] * 3, [SAME, PARTED, SAME], [SAME] * 3
+    policy = Scripted(*script)
+    outcome = run(LayoutEnv(stage), policy, samples=3)
+    lengths = [[len(conversation) for conversation in conversations] for conversations, _, _ in policy.asked]
+    assert lengths == [[2, 2, 2], [4, 2, 4], [6, 2, 6]]
+    assert outcome.best.number == 2 and outcome.best.candidate.text == PARTED
+    assert [turn.notes for turn in outcome.turns] == [(), (AFRESH,), ()]
+    alone, mending = Scripted(CROSSED, PARTED, WORSE), Scripted(*script)
+    run(LayoutEnv(stage), alone)
+    assert [len(conversation) for conversations, _, _ in alone.asked for conversation in conversations] == [2, 4, 6]
+    start = FullFormat().read(CROSSED, TASK, None).layout
+    run(LayoutEnv(stage), mending, samples=3, start=start)
+    assert all(len(set(map(len, conversations))) == 1 for conversations, _, _ in mending.asked)
 
 
 def test_samples_that_are_all_unusable_are_scored_by_form_alone(stage):
