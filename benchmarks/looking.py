@@ -76,10 +76,12 @@ def layout_of(text: str, task: Task, previous: Layout | None = None) -> Layout:
 
 
 def perturbed(count: int) -> list[Answered]:
-    """The teacher's layouts of `count` test rooms with one to three items out of place, as answers."""
+    """The teacher's faultless layouts of `count` test rooms with one to three items out of place, as answers."""
     found = []
     for index in range(count):
         task, layout = make_wide_task("test", SEED, index)
+        if box_evidence(task, layout).faulty_items():
+            continue
         layout, _ = perturb(task, layout, Random(f"looking/{SEED}/{index}"))
         text = FORMAT.answer_text(task, layout)
         found.append(answered(task, text))
